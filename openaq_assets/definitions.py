@@ -1,0 +1,247 @@
+"""What is declared: assets, columns, checks, partitions, jobs, locations. Frozen, and free of any place.
+
+Nothing here knows a bucket, a database, an engine or Airflow. ``Kind`` is the protocol every kind of
+asset satisfies; built-in kinds and those of plugins come through the same hook.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from openaq_assets.errors import Problem
+from openaq_assets.source import Mark
+
+if TYPE_CHECKING:
+    from openaq_assets.graph import AssetGraph
+    from openaq_assets.operations import Operation
+
+ColumnType = Literal["varchar", "bigint", "integer", "double", "boolean", "timestamp", "date"]
+PartitionScheme = Literal["daily", "snapshot"]
+Severity = Literal["warn", "error"]
+
+_DURATION = re.compile(r"(\d{1,6})\s*(minutes?|m|hours?|h|days?|d)\Z", re.ASCII)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class Duration(dt.timedelta):
+    """A length of time written as people say it: ``3 days``, ``90 minutes``."""
+
+    noun = "a duration like '3 days'"
+
+    @classmethod
+    def parse(cls, text: str) -> "Duration":
+        found = _DURATION.match(text.strip())
+        if not found:
+            raise ValueError("Write a number and a unit: minutes, hours or days.")
+        return cls(**{_UNITS[found[2][0]]: int(found[1])})
+
+
+class Name(str):
+    """An identifier that is safe as a table name, a task id and part of an object key."""
+
+    noun = "a name in lower case"
+    pattern = re.compile(r"[a-z][a-z0-9_]{0,62}\Z", re.ASCII)
+
+    @classmethod
+    def parse(cls, text: str) -> "Name":
+        if not cls.pattern.match(text):
+            raise ValueError("Use lower-case letters, digits and '_'; begin with a letter.")
+        if "__" in text:
+            raise ValueError("Use single '_': '__' separates the parts of an object key.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A promise about the rows of a table; ``error`` fails the run, ``warn`` only tells."""
+
+    check: str
+    table: str = ""
+    column: str = ""
+    columns: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    min: float | None = None
+    max: float | None = None
+    within: Duration | None = None
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A promised column: name, Trino type, unit and meaning."""
+
+    name: Name
+    type: ColumnType
+    unit: str = ""
+    description: str = ""
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The YAML fields every asset has, whatever its kind."""
+
+    kind: str
+    description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    group: str = ""
+    inputs: tuple[Name, ...] = ()
+    partitions: PartitionScheme | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One declared asset: its key, the common fields, and the fields of its kind (``spec``)."""
+
+    key: str
+    kind: "Kind"
+    common: Common
+    spec: Any
+    at: Mark
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def partitions(self) -> PartitionScheme | None:
+        """``daily``, ``snapshot`` (the day it was taken, and no other) or None."""
+        return self.common.partitions or self.kind.partitions
+
+    @property
+    def group(self) -> str:
+        return self.common.group or self.kind.name
+
+    def mark(self, where: str = "") -> Mark:
+        """The place of a field (``columns[2].type``), or of the asset itself."""
+        return self.marks.get(f"assets.{self.key}.{where}" if where else "", self.at)
+
+    def problem(self, where: str, message: str, hint: str = "") -> Problem:
+        """A problem of this asset, pointing at the field."""
+        path = f"assets.{self.key}" + (f".{where}" if where else "")
+        return self.mark(where).problem(path, message, hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Something an asset reads: another asset by key, or a table by the name its SQL uses."""
+
+    name: str
+    is_table: bool = False
+    where: str = ""
+    mark: Mark | None = field(default=None, compare=False)
+
+
+class Kind(Protocol):
+    """A kind of asset: pure. From an asset and partitions it returns operations that name no place.
+
+    Subclass it and set ``name``, ``fields`` (a frozen dataclass: its annotations are the YAML reader,
+    the JSON Schema and the reference) and ``operations``; the rest has defaults.
+    ``virtual`` assets hold no data (views): rebuilt when they change, not when their inputs do.
+    ``always`` assets run whenever they are selected (validations).
+    """
+
+    name: str
+    fields: type
+    partitions: PartitionScheme | None = None
+    virtual: bool = False
+    always: bool = False
+
+    def operations(
+        self, asset: Asset, graph: "AssetGraph", partitions: tuple[str, ...], scope: tuple[str, ...]
+    ) -> Sequence["Operation"]:
+        """What to do for these partitions and scope; without any, the template a fingerprint is of."""
+        ...
+
+    def references(self, asset: Asset) -> Sequence[Reference]:
+        """What the asset reads, beside its declared ``inputs``."""
+        return ()
+
+    def tables(self, asset: Asset) -> Sequence[str]:
+        """The table names the asset makes readable in SQL."""
+        return ()
+
+    def columns(self, asset: Asset) -> Sequence[Column]:
+        """The columns the asset promises."""
+        return tuple(getattr(asset.spec, "columns", ()))
+
+    def problems(self, asset: Asset, graph: "AssetGraph") -> Sequence[Problem]:
+        """What is wrong with the asset that only its kind can see."""
+        return ()
+
+    def scope(self, asset: Asset, graph: "AssetGraph") -> tuple[str, ...]:
+        """The parts of a partition that can be made apart (selectors of locations), if it has any."""
+        return ()
+
+    def lookback(self, asset: Asset) -> dt.timedelta:
+        """How old a partition may be and still be made again on every run."""
+        return dt.timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file of the project, named relative to its root; ``text`` is read while the project loads."""
+
+    noun = "a path inside the project"
+    path: str
+    text: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "TextFile":
+        if text.startswith("/") or ".." in text.split("/") or "\\" in text or not text.strip():
+            raise ValueError("Name a file below the project, with '/' between folders.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Which stations to read: a whole country by ISO code, or one OpenAQ location by id."""
+
+    country: str | None = None
+    id: int | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.country is None) == (self.id is None):
+            raise ValueError("give exactly one of 'country' and 'id'.")
+        if self.country is not None and not re.fullmatch(r"[A-Z]{2}", self.country):
+            raise ValueError(f"country {self.country!r} must be two capital letters (ISO 3166-1), like VN.")
+        if self.id is not None and not 1 <= self.id <= 2**31 - 1:
+            raise ValueError(f"id {self.id} must be between 1 and 2147483647.")
+
+    @property
+    def selector(self) -> str:
+        """How it is asked for and recorded: ``country=VN`` or ``id=2178``."""
+        return f"country={self.country}" if self.country else f"id={self.id}"
+
+
+class Schedule(str):
+    """``manual`` or a five-field cron expression."""
+
+    noun = "'manual' or a cron expression"
+
+    @classmethod
+    def parse(cls, text: str) -> "Schedule":
+        fields = text.split()
+        if text != "manual" and not (
+            len(fields) == 5 and all(re.fullmatch(r"[\d*/,\-]+", one) for one in fields)
+        ):
+            raise ValueError("Write manual, or five cron fields like '0 0 * * *'.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A named selection that is run together: a DAG in Airflow, ``run --job`` on the command line."""
+
+    select: str
+    description: str = ""
+    environment: str = "dev"
+    schedule: Schedule = Schedule("manual")
+    days: int = 3
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.days <= 3660:
+            raise ValueError(f"days {self.days} must be between 1 and 3660.")

@@ -1,0 +1,109 @@
+"""Where things live: environments, and ``bind``, the only place that makes a URI or a table name.
+
+    <root>/<environment>/raw/year=/month=/day=/<object>.json
+    <root>/<environment>/{processed,reference,check,export,quarantine}/<asset>/...
+    <root>/<environment>/ledger/<asset>/...
+    <root>/catalog/<database>/<table>.json        (local profile)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from openaq_assets.errors import SelectionError, nearest
+from openaq_assets.operations import Operation, Ref, map_refs
+
+_HELD_BY_TABLES_OWNER = ("raw", "processed", "reference", "catalog")
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The OpenAQ API as this deployment uses it. ``key`` comes from the environment, never from YAML.
+
+    ``without_key: simulate`` answers from the bundled simulator (synthetic data) when there is no key.
+    """
+
+    url: str = "https://api.openaq.org/v3"
+    key: str = field(default="", repr=False)
+    without_key: str = "fail"
+    requests_per_minute: int = 55
+    requests_per_hour: int = 1900
+    concurrency: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Which platform carries the environments, and the root under which everything lies."""
+
+    platform: str
+    root: str
+    api: Api = Api()
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalEnvironment:
+    """One environment of ``environments.yaml``: its database, and whose tables it reads."""
+
+    database: str
+    tables_from: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A logical environment in a profile: everything ``bind`` needs to name a place."""
+
+    name: str
+    profile: Profile
+    siblings: Mapping[str, LogicalEnvironment] = field(repr=False)
+
+    @property
+    def root(self) -> str:
+        return self.profile.root.rstrip("/")
+
+    @property
+    def database(self) -> str:
+        return self.siblings[self.name].database
+
+    def uri(self, *parts: str) -> str:
+        """A URI of this environment."""
+        return "/".join((self.root, self.name, *parts))
+
+    def sibling(self, name: str) -> "Environment":
+        """Another environment of the same profile."""
+        if name not in self.siblings:
+            raise SelectionError(f"there is no environment '{name}'. {nearest(name, self.siblings)}")
+        return replace(self, name=name)
+
+    def place(self, ref: Ref) -> Ref:
+        """The reference with its URI and table name."""
+        home = self.sibling(ref.environment) if ref.environment else self
+        owner = home.siblings[home.name].tables_from
+        if owner and ref.layer in _HELD_BY_TABLES_OWNER:
+            home = home.sibling(owner)
+        # Raw objects of all assets share the day's prefix: their names begin with the asset.
+        parts = ("raw",) if ref.layer == "raw" else (ref.layer, ref.asset)
+        return replace(ref, uri=home.uri(*parts), table=f"{home.database}.{ref.asset}")
+
+
+def bind(operation: Operation, environment: Environment) -> Operation:
+    """The operation with every reference placed in the environment."""
+    bound: Operation = map_refs(operation, environment.place)
+    return bound
+
+
+def open_environment(
+    name: str,
+    profile: str,
+    profiles: Mapping[str, Profile],
+    environments: Mapping[str, LogicalEnvironment],
+) -> Environment:
+    """The environment of that name in that profile; raises SelectionError naming what there is."""
+    if profile not in profiles:
+        raise SelectionError(
+            f"there is no profile '{profile}' in conf/environments.yaml. {nearest(profile, profiles)}"
+        )
+    found: Any = profiles[profile]
+    if name not in environments:
+        raise SelectionError(f"there is no environment '{name}'. {nearest(name, environments)}")
+    return Environment(name, found, environments)

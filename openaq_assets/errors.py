@@ -1,0 +1,74 @@
+"""The exceptions of this package, and the one form a mistake of the user is told in.
+
+    AssetsError
+      ConfigError(problems)     conf/, views/ or plugins/ do not say a runnable project
+      SelectionError            a selection or an argument names something that is not there
+      PlatformError(retryable)  storage, API or engine did not do what was asked
+      CheckFailed               data are there, but not as promised
+      PromotionError            prod was left as it was
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake with its place and remedy; the fields of Airflow's ``DagImportError``."""
+
+    path: str
+    line: int
+    column: int
+    field: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}:{self.column}: " if self.line else f"{self.path}: "
+        field = f"{self.field}: " if self.field else ""
+        return " ".join(f"{place}{field}{self.message} {self.hint}".split())
+
+
+class AssetsError(Exception):
+    """Everything this package raises on purpose."""
+
+
+class ConfigError(AssetsError):
+    """The project cannot be read as meant; ``problems`` holds every reason, in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class SelectionError(AssetsError):
+    """A selection or argument names something that does not exist."""
+
+
+class PlatformError(AssetsError):
+    """Storage, API or engine failed; ``retryable`` says whether trying again may help."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        self.retryable = retryable
+        super().__init__(message)
+
+
+class CheckFailed(AssetsError):
+    """A check of severity error found rows that should not be there."""
+
+
+class PromotionError(AssetsError):
+    """A promotion was refused or undone; prod serves what it served before."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A remedy that names the nearest valid choice, or all of them when few."""
+    choices = sorted(set(names))
+    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    if not choices:
+        return "There is none to choose from."
+    shown = ", ".join(choices[:8]) + (f" and {len(choices) - 8} more" if len(choices) > 8 else "")
+    return f"Choose one of: {shown}."

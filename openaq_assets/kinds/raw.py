@@ -1,0 +1,73 @@
+"""``raw``: answers of the OpenAQ API exactly as received, one object per page, never overwritten."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from openaq_assets.definitions import Asset, Duration, Kind, Name, Reference
+from openaq_assets.errors import Problem, nearest
+from openaq_assets.graph import AssetGraph
+from openaq_assets.operations import Fetch, Operation, Ref
+
+
+@dataclass(frozen=True, slots=True)
+class RawFields:
+    """What to ask the API for."""
+
+    endpoint: Literal["locations", "hours", "measurements"]
+    inventory: Name | None = None
+    locations: tuple[Name, ...] = ()
+    parameters: tuple[Name, ...] = ()
+    active_within: Duration = Duration(days=14)
+    lookback: Duration = Duration(days=3)
+
+
+class Raw(Kind):
+    """The raw layer: the one thing that cannot be rebuilt."""
+
+    name = "raw"
+    fields = RawFields
+    partitions = "daily"
+
+    def references(self, asset: Asset) -> Sequence[Reference]:
+        """The inventory whose sensors are asked."""
+        return [Reference(asset.spec.inventory, where="inventory")] if asset.spec.inventory else []
+
+    def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
+        """Locations that are not declared, and data without an inventory."""
+        found = [
+            asset.problem(f"locations[{index}]", f"no location '{name}'.", nearest(name, graph.locations))
+            for index, name in enumerate(asset.spec.locations)
+            if name not in graph.locations
+        ]
+        if asset.spec.endpoint != "locations" and not asset.spec.inventory:
+            hint = "Add 'inventory: ' and the raw asset of endpoint 'locations'."
+            found.append(asset.problem("endpoint", "data are asked per sensor of an inventory.", hint))
+        if asset.spec.endpoint == "locations" and asset.partitions != "snapshot":
+            hint = "Add 'partitions: snapshot'."
+            found.append(asset.problem("endpoint", "an inventory is of the day it is taken.", hint))
+        return found
+
+    def scope(self, asset: Asset, graph: AssetGraph) -> tuple[str, ...]:
+        """The selectors of the asset's locations (all declared ones by default), without repetition."""
+        names = asset.spec.locations or tuple(graph.locations)
+        return tuple(sorted({graph.locations[name].selector for name in names}))
+
+    def lookback(self, asset: Asset) -> dt.timedelta:
+        """Recent days are read again: rows arrive late."""
+        return dt.timedelta(days=asset.spec.lookback.days, seconds=asset.spec.lookback.seconds)
+
+    def operations(
+        self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
+    ) -> Sequence[Operation]:
+        """One Fetch for all the days, so that one place holds the rate limit."""
+        fetch = Fetch(
+            endpoint=asset.spec.endpoint,
+            locations=scope,
+            into=Ref(asset.key, "raw", partitions),
+            inventory=Ref(asset.spec.inventory, "raw") if asset.spec.inventory else None,
+            parameters=asset.spec.parameters,
+            active_within_days=asset.spec.active_within.days,
+        )
+        return [fetch]

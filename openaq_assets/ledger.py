@@ -1,0 +1,129 @@
+"""What was made, when, from what: small JSON objects beside the data, and no database.
+
+    <root>/<environment>/ledger/<asset>/<partition or all>/<time>__<state>__<fingerprint>__<inputs>__<version>.json
+
+Names carry what planning asks, so a plan needs one listing per asset and no reads. Records are only
+ever added; the newest name is the state.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from openaq_assets.environment import Environment
+from openaq_assets.operations import digest
+from openaq_assets.platforms import Facts, ObjectStore
+
+Outcome = Literal["ok", "partial", "failed"]
+WHOLE = "all"
+_STAMP = "%Y%m%dT%H%M%S%fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The newest success of a partition (or failure, if it never succeeded): what planning needs."""
+
+    at: dt.datetime
+    state: str
+    fingerprint: str
+    inputs: str
+    version: str
+    uri: str
+    failed_since: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Materialization:
+    """One record: what an asset's partition is, and how it came to be.
+
+    ``inputs`` maps each upstream asset to the version read; ``scope`` lists the selectors covered.
+    """
+
+    asset: str
+    kind: str
+    partition: str
+    state: Outcome
+    fingerprint: str
+    version: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    scope: tuple[str, ...] = ()
+    facts: Facts = Facts()
+    seconds: float = 0.0
+    dollars: float = 0.0
+    environment: str = ""
+    platform: str = ""
+    run: str = ""
+    reason: str = ""
+    message: str = ""
+    at: str = ""
+
+    @property
+    def inputs_digest(self) -> str:
+        """What the record's name says of its inputs and scope."""
+        return inputs_digest(self.inputs, self.scope)
+
+
+def inputs_digest(inputs: Mapping[str, str], scope: Iterable[str]) -> str:
+    """Twelve hex digits of the versions read and the scope covered."""
+    return digest([dict(sorted(inputs.items())), sorted(scope)])
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The records of one environment."""
+
+    store: ObjectStore
+    environment: Environment
+
+    def _uri(self, *parts: str) -> str:
+        return self.environment.uri("ledger", *parts)
+
+    def append(self, record: Materialization) -> None:
+        """Keep a record. It is written once and never changed."""
+        stamp = dt.datetime.fromisoformat(record.at).strftime(_STAMP)
+        name = "__".join(
+            (stamp, record.state, record.fingerprint, record.inputs_digest, record.version or "none")
+        )
+        uri = self._uri(record.asset, record.partition or WHOLE, f"{name}.json")
+        self.store.put_new(uri, json.dumps(asdict(record), ensure_ascii=False, indent=1).encode())
+
+    def entries(self, asset: str) -> Mapping[str, Entry]:
+        """The entry of every partition of an asset ('' for an asset without partitions)."""
+        found: dict[str, Entry] = {}
+        for uri in self.store.list(self._uri(asset)):  # in order: later names replace earlier
+            entry = _entry(uri)
+            if entry:
+                folder = uri.rsplit("/", 2)[1]
+                partition = "" if folder == WHOLE else folder
+                before = found.get(partition)
+                if entry.state == "failed" and before and before.state != "failed":
+                    entry = replace(before, failed_since=True)
+                found[partition] = entry
+        return found
+
+    def read(self, entry: Entry) -> Materialization:
+        """The whole record behind an entry."""
+        body: dict[str, Any] = json.loads(self.store.get(entry.uri))
+        facts = body.pop("facts")
+        facts["failures"] = tuple(facts["failures"])
+        body["scope"] = tuple(body["scope"])
+        return Materialization(**body, facts=Facts(**facts))
+
+    def latest(self, asset: str, partition: str = "") -> Materialization | None:
+        """The newest record of a partition."""
+        entry = self.entries(asset).get(partition)
+        return self.read(entry) if entry else None
+
+
+def _entry(uri: str) -> Entry | None:
+    parts = uri.rsplit("/", 1)[1].removesuffix(".json").split("__")
+    if len(parts) != 5:
+        return None
+    stamp, state, fingerprint, inputs, version = parts
+    try:
+        at = dt.datetime.strptime(stamp, _STAMP).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None
+    return Entry(at, state, fingerprint, inputs, version, uri)

@@ -1,0 +1,186 @@
+"""What can be done, as values: frozen, JSON-serialisable, naming assets and never places.
+
+A kind returns *unbound* operations; ``environment.bind`` fills in the URI and table name of every
+``Ref``. Fingerprints are taken before that, so they cannot depend on the environment.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal, Union
+
+from openaq_assets.definitions import Column, ColumnType, Severity
+
+Layer = Literal[
+    "raw", "processed", "reference", "catalog", "view", "check", "export", "quarantine"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An asset and some of its partitions, by name; ``uri`` and ``table`` are filled in by binding.
+
+    ``environment`` names a logical environment other than the one of the run (a check of prod).
+    """
+
+    asset: str
+    layer: Layer
+    partitions: tuple[str, ...] = ()
+    environment: str = ""
+    uri: str = ""
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Answers of the OpenAQ API, stored byte for byte, one object per page.
+
+    ``endpoint`` is ``locations`` (the inventory) or a data endpoint asked per sensor of the inventory
+    for each UTC day. ``locations`` are selectors like ``country=VN`` and ``id=2178``.
+    """
+
+    endpoint: Literal["locations", "hours", "measurements"]
+    locations: tuple[str, ...]
+    into: Ref
+    inventory: Ref | None = None
+    parameters: tuple[str, ...] = ()
+    active_within_days: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeColumn:
+    """Where one column comes from: JSON paths tried in order, or a part of the object's key."""
+
+    name: str
+    type: ColumnType
+    paths: tuple[str, ...] = ()
+    key: str = ""
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How JSON becomes columns: data that every engine interprets alike, never code."""
+
+    rows: str
+    columns: tuple[RecipeColumn, ...]
+    unique: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    partition_by: str = ""
+    on_bad_row: Literal["quarantine", "fail"] = "quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """All raw objects of each day, rebuilt as one Parquet partition by the recipe."""
+
+    source: Ref
+    recipe: Recipe
+    into: Ref
+    quarantine: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The contract of a table: its place, columns and whether it is partitioned by day."""
+
+    at: Ref
+    columns: tuple[Column, ...]
+    partitioned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """The tables exist in the catalog with these columns and every partition there is."""
+
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A reviewed CSV, given as text, becomes a table."""
+
+    csv: str = field(repr=False)
+    columns: tuple[Column, ...]
+    into: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class CreateView:
+    """The view has exactly this SQL (Athena dialect) and these columns; ``replace`` it if it differs."""
+
+    into: Ref
+    sql: str
+    columns: tuple[Column, ...]
+    inputs: tuple[Ref, ...]
+    replace: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question in Athena SQL.
+
+    As a check (``expect='no rows'``) each returned row is a failure; ``expect='contract'`` compares the
+    names and types of the result with ``columns``; ``into`` keeps the rows as CSV.
+    """
+
+    name: str
+    sql: str
+    inputs: tuple[Ref, ...]
+    expect: Literal["", "no rows", "contract"] = ""
+    columns: tuple[Column, ...] = ()
+    severity: Severity = "error"
+    remedy: str = ""
+    into: Ref | None = None
+
+
+Operation = Union[Fetch, Transform, Register, Load, CreateView, Query]
+TYPES: dict[str, type] = {
+    kind.__name__: kind for kind in (Fetch, Transform, Register, Load, CreateView, Query)
+}
+
+
+def to_json(operation: Operation) -> str:
+    """The operation as one line of JSON: what a Glue job or another process receives."""
+    body = {"operation": type(operation).__name__, **dataclasses.asdict(operation)}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json(text: str) -> Operation:
+    """The operation a line of JSON says; raises ValueError if it says none."""
+    from pydantic import TypeAdapter  # heavy, and only needed on the far side of a process border
+
+    body = json.loads(text)
+    kind = TYPES[body.pop("operation")]
+    operation: Operation = TypeAdapter(kind).validate_python(body, strict=False)
+    return operation
+
+
+def fingerprint(operations: "tuple[Operation, ...] | list[Operation]") -> str:
+    """Twelve hex digits of what would be done, whatever the environment and partitions."""
+    return digest([to_json(_template(operation)) for operation in operations])
+
+
+def digest(values: Any) -> str:
+    """Twelve hex digits of a JSON value."""
+    text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _template(operation: Operation) -> Operation:
+    return map_refs(operation, lambda ref: dataclasses.replace(ref, partitions=(), uri="", table=""))
+
+
+def map_refs(value: Any, change: Any) -> Any:
+    """The value with every ``Ref`` inside replaced by ``change(ref)``."""
+    if isinstance(value, Ref):
+        return change(value)
+    if isinstance(value, tuple):
+        return tuple(map_refs(item, change) for item in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changed = {
+            one.name: map_refs(getattr(value, one.name), change) for one in dataclasses.fields(value)
+        }
+        return dataclasses.replace(value, **changed)
+    return value

@@ -1,0 +1,87 @@
+"""Which API answers: the real one with a key, or the bundled simulator where the profile allows it.
+
+A lake never mixes the two: the first fetch writes down who answered.
+"""
+
+import datetime as dt
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from openaq_assets.environment import Api, Environment
+from openaq_assets.errors import PlatformError
+from openaq_assets.platforms import ObjectStore
+
+SIMULATED = "simulator"
+KEPT_FOR = dt.timedelta(hours=3)
+_SIMULATED_KEY = "0" * 64
+_lock = threading.Lock()
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def answering(environment: Environment, store: ObjectStore) -> Iterator[Api]:
+    """The API to ask, with its key; starts the simulator on loopback if that is what answers."""
+    api = environment.profile.api
+    if api.key:
+        _claim(store, environment.root, api.url)
+        yield api
+    elif api.without_key == "simulate":
+        _claim(store, environment.root, SIMULATED)
+        with simulated(api, clock(store, environment.root)) as local:
+            yield local
+    else:
+        raise PlatformError(
+            "there is no OpenAQ API key. Set OPENAQ_API_KEY (free at explore.openaq.org/register)."
+        )
+
+
+@contextmanager
+def simulated(api: Api, now: dt.datetime) -> Iterator[Api]:
+    """The bundled simulator on a free port of loopback, its clock standing at ``now``."""
+    from openaq_assets.openaq.simulator import Simulator
+
+    log.warning("No OPENAQ_API_KEY: the bundled simulator answers. The data are SYNTHETIC.")
+    with Simulator(now=now, per_minute=None) as server:
+        yield replace(
+            api, url=server.url, key=_SIMULATED_KEY, requests_per_minute=0, requests_per_hour=0
+        )
+
+
+def is_synthetic(environment: Environment, store: ObjectStore) -> bool:
+    """Whether a lake was filled by the simulator."""
+    return _read(store, f"{environment.root}/source.json").get("api") == SIMULATED
+
+
+def clock(store: ObjectStore, root: str) -> dt.datetime:
+    """Where the simulator's clock stands: it moves on after a few hours, so that running twice is a no-op."""
+    uri = f"{root}/simulator.json"
+    now = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
+    with _lock:
+        stood = _read(store, uri).get("now")
+        if stood and now - dt.datetime.fromisoformat(stood) < KEPT_FOR:
+            return dt.datetime.fromisoformat(stood)
+        store.put(uri, json.dumps({"now": now.isoformat()}).encode())
+    return now
+
+
+def _claim(store: ObjectStore, root: str, api: str) -> None:
+    uri = f"{root}/source.json"
+    store.put_new(uri, json.dumps({"api": api}).encode())
+    owner = _read(store, uri).get("api")
+    if owner != api:
+        raise PlatformError(
+            f"{root} holds answers of {owner}, and {api} would answer now. "
+            "Choose another folder with OPENAQ_ROOT, or remove the old one."
+        )
+
+
+def _read(store: ObjectStore, uri: str) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(store.get(uri))
+        return found
+    except FileNotFoundError:
+        return {}

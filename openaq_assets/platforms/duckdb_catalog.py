@@ -1,0 +1,133 @@
+"""The local catalog: a folder of small definitions, and an in-memory DuckDB session made per query.
+
+Readers never block writers, and there is no database file to lock. A table is read straight from its
+Parquet files; a view is its Athena SQL, transpiled when it is asked.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import duckdb
+
+from openaq_assets import sql as athena
+from openaq_assets.contracts import DUCKDB, trino_type
+from openaq_assets.definitions import Column, Name
+from openaq_assets.errors import PlatformError
+from openaq_assets.partitions import COLUMNS
+from openaq_assets.platforms import ObjectStore, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A table (its files) or a view (its SQL and the full names of what it reads)."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    uri: str = ""
+    partitioned: bool = False
+    sql: str = ""
+    inputs: tuple[tuple[str, str], ...] = ()
+
+
+class ScansParquet(Protocol):
+    """How a session sees the Parquet files below a URI: as the FROM part of a query."""
+
+    def scan(self, session: duckdb.DuckDBPyConnection, uri: str, partitioned: bool) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The definitions below ``<root>/catalog``."""
+
+    store: ObjectStore
+    root: str
+    files: ScansParquet
+
+    def uri(self, name: str) -> str:
+        """Where a definition lies: ``openaq_dev.measurements`` -> .../openaq_dev/measurements.json."""
+        return f"{self.root}/catalog/{name.replace('.', '/')}.json"
+
+    def put(self, entry: Entry) -> None:
+        """Define or redefine a table or view; the same definition is not written again."""
+        if self.get(entry.name) != entry:
+            self.store.put(self.uri(entry.name), json.dumps(asdict(entry), indent=1).encode())
+
+    def get(self, name: str) -> Entry | None:
+        """The definition, or None."""
+        try:
+            body: dict[str, Any] = json.loads(self.store.get(self.uri(name)))
+        except FileNotFoundError:
+            return None
+        body["columns"] = tuple((a, b) for a, b in body["columns"])
+        body["inputs"] = tuple((a, b) for a, b in body["inputs"])
+        return Entry(**body)
+
+    def delete(self, name: str) -> None:
+        """Forget a table or view; its files stay."""
+        self.store.delete(self.uri(name))
+
+    def names(self, database: str) -> tuple[str, ...]:
+        """The full names in a database."""
+        found = self.store.list(f"{self.root}/catalog/{database}")
+        return tuple(f"{database}.{uri.rsplit('/', 1)[1][:-5]}" for uri in found)
+
+    @contextmanager
+    def session(self, names: Iterable[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB session in which the named tables and views (and what they read) exist."""
+        with duckdb.connect(":memory:", config={"threads": 2}) as session:
+            session.execute("SET TimeZone='UTC'")
+            done: set[str] = set()
+            for name in names:
+                self._define(session, name, done, ())
+            yield session
+
+    def _define(
+        self, session: duckdb.DuckDBPyConnection, name: str, done: set[str], path: tuple[str, ...]
+    ) -> None:
+        if name in done:
+            return
+        entry = self.get(name)
+        if entry is None or name in path:
+            reader = f" that {path[-1]} reads" if path else ""
+            raise PlatformError(f"there is no table or view '{name}'{reader}. Run the assets that make it.")
+        for _, needed in entry.inputs:
+            self._define(session, needed, done, (*path, name))
+        body = self._view(entry) if entry.sql else self._table(session, entry)
+        session.execute(f"CREATE SCHEMA IF NOT EXISTS {name.split('.')[0]}")
+        session.execute(f"CREATE VIEW {name} AS {body}")
+        done.add(name)
+
+    def _view(self, entry: Entry) -> str:
+        return athena.place(entry.sql, dict(entry.inputs), "duckdb")
+
+    def _table(self, session: duckdb.DuckDBPyConnection, entry: Entry) -> str:
+        types: Mapping[str, str] = {name: DUCKDB[kind] for name, kind in entry.columns}  # type: ignore[index]
+        source = self.files.scan(session, entry.uri, entry.partitioned)
+        if source is None:  # no file yet: an empty table, not an error
+            empty = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in types.items())
+            return f"SELECT {empty} WHERE false"
+        # Partition keys are text from the path: left bare, so that filters on them prune files.
+        kept = [
+            name if name in COLUMNS else f"CAST({name} AS {kind}) AS {name}"
+            for name, kind in types.items()
+        ]
+        return f"SELECT {', '.join(kept)} FROM {source}"
+
+
+def describe(session: duckdb.DuckDBPyConnection, query: str) -> tuple[tuple[str, str], ...]:
+    """The names and Trino types of a query's answer."""
+    rows = session.execute(f"DESCRIBE {query}").fetchall()
+    return tuple((str(row[0]), trino_type(str(row[1]))) for row in rows)
+
+
+def rows_of(session: duckdb.DuckDBPyConnection, query: str, most: int | None = None) -> Rows:
+    """The answer to a DuckDB query."""
+    columns = tuple(
+        Column(Name(name), kind) for name, kind in describe(session, query)  # type: ignore[arg-type]
+    )
+    session.execute(query)
+    found: Sequence[tuple[Any, ...]] = session.fetchall() if most is None else session.fetchmany(most)
+    return Rows(columns, tuple(found))

@@ -1,0 +1,252 @@
+"""Everything on one machine: files, Polars and DuckDB. ``submit`` does the work and returns it finished."""
+
+import csv
+import dataclasses
+import datetime as dt
+import hashlib
+import io
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import duckdb
+from polars.exceptions import PolarsError
+
+from openaq_assets import sql as athena
+from openaq_assets.contracts import compare, pairs
+from openaq_assets.definitions import Column, Name
+from openaq_assets.environment import Environment
+from openaq_assets.errors import AssetsError, PlatformError
+from openaq_assets.operations import (
+    CreateView, Fetch, Load, Operation, Query, Ref, Register, Transform,
+)  # fmt: skip
+from openaq_assets.partitions import segment
+from openaq_assets.platforms import Facts, ObjectStore, Progress, Rows, Ticket, silent
+from openaq_assets.platforms.duckdb_catalog import Catalog, Entry, describe, rows_of
+from openaq_assets.platforms.files import FileStore
+from openaq_assets.rawkey import parse_raw_key
+
+KEPT_FAILURES = 100
+
+
+class ParquetFiles:
+    """Parquet files where DuckDB reads them itself."""
+
+    def scan(self, session: duckdb.DuckDBPyConnection, uri: str, partitioned: bool) -> str | None:
+        """A scan that prunes by partition, or None if there is no file."""
+        pattern = f"{uri}/year=*/month=*/day=*/*.parquet" if partitioned else f"{uri}/*.parquet"
+        quoted = pattern.replace("'", "''")
+        if not session.execute(f"SELECT 1 FROM glob('{quoted}') LIMIT 1").fetchone():
+            return None
+        hive = "true, hive_types_autocast=false" if partitioned else "false"
+        return f"read_parquet('{quoted}', hive_partitioning={hive}, union_by_name=true)"
+
+
+class LocalPlatform:
+    """Carries out bound operations in this process."""
+
+    name = "local"
+
+    def __init__(
+        self, environment: Environment, store: ObjectStore, catalog: Catalog, progress: Progress
+    ) -> None:
+        self.environment = environment
+        self.objects = store
+        self.catalog = catalog
+        self.progress = progress
+
+    def submit(self, operation: Operation) -> Ticket:
+        """The finished ticket of an operation; a user's or the world's mistake is a failed one."""
+        carry: Mapping[type, Callable[[Any], Ticket]] = {
+            Fetch: self._fetch, Transform: self._transform, Register: self._register,
+            Load: self._load, CreateView: self._create_view, Query: self._query,
+        }  # fmt: skip
+        try:
+            return carry[type(operation)](operation)
+        except (AssetsError, OSError, duckdb.Error, PolarsError, ValueError) as error:
+            retryable = getattr(error, "retryable", isinstance(error, OSError))
+            text = " ".join(str(error).split()) or type(error).__name__
+            return _ticket("failed", message=text, retryable=retryable)
+
+    def poll(self, ticket: Ticket) -> Ticket:
+        """The same ticket: nothing is left running here."""
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Nothing to stop."""
+
+    def _fetch(self, operation: Fetch) -> Ticket:
+        from openaq_assets.openaq.extract import fetch
+        from openaq_assets.platforms.api import answering
+
+        with answering(self.environment, self.objects) as api:
+            facts = fetch(operation, self.objects, api, self.progress)
+        failed = any(one.failures for one in facts.values())
+        return _ticket("partial" if failed else "succeeded", facts)
+
+    def _transform(self, operation: Transform) -> Ticket:
+        facts = {}
+        for done, day in enumerate(operation.into.partitions):
+            self.progress(f"Transform {operation.into.asset}", done, len(operation.into.partitions))
+            facts[day] = self._transform_day(operation, day)
+        self.progress(f"Transform {operation.into.asset}", len(facts), len(facts))
+        return _ticket("succeeded", facts)
+
+    def _transform_day(self, operation: Transform, day: str) -> Facts:
+        from openaq_assets.platforms import recipe_polars
+
+        prefix = f"{operation.source.uri}/{segment(day)}"
+        ours = [
+            uri
+            for uri in self.objects.list(prefix)
+            if (key := parse_raw_key(uri)) and key.asset == operation.source.asset
+        ]
+        named = ((uri.rsplit("/", 1)[1], self.objects.get(uri)) for uri in ours)
+        decoded = recipe_polars.decode(operation.recipe, day, named)
+        aside = f"{operation.quarantine.uri}/{segment(day)}/part-0.jsonl"
+        if not decoded.bad:
+            self.objects.delete(aside)
+        else:
+            self.objects.put(aside, recipe_polars.quarantine(decoded))
+            if operation.recipe.on_bad_row == "fail":
+                first = decoded.bad[0]
+                raise PlatformError(
+                    f"{operation.into.asset} {day}: {len(decoded.bad)} rows do not fit, the first in "
+                    f"{first['object']}: {first['reason']}. See {aside}."
+                )
+        table = recipe_polars.frame(operation.recipe, decoded)
+        body = recipe_polars.parquet(table)
+        self.objects.put(f"{operation.into.uri}/{segment(day)}/part-0.parquet", body)
+        return Facts(table.height, len(body), len(ours), _version(body), len(decoded.bad))
+
+    def _register(self, operation: Register) -> Ticket:
+        for table in operation.tables:
+            self.catalog.put(
+                Entry(table.at.table, pairs(table.columns), table.at.uri, table.partitioned)
+            )
+        return _ticket("succeeded", {"": Facts(objects=len(operation.tables))})
+
+    def _load(self, operation: Load) -> Ticket:
+        from openaq_assets.platforms import recipe_polars
+
+        table = recipe_polars.read_csv(operation.csv, operation.columns)
+        body = recipe_polars.parquet(table)
+        self.objects.put(f"{operation.into.uri}/part-0.parquet", body)
+        self.catalog.put(Entry(operation.into.table, pairs(operation.columns), operation.into.uri))
+        return _ticket("succeeded", {"": Facts(table.height, len(body), 1, _version(body))})
+
+    def _create_view(self, operation: CreateView) -> Ticket:
+        name = operation.into.table
+        if not operation.replace and self.catalog.get(name):
+            return _ticket("succeeded", {"": Facts()}, message=f"{name} is there already")
+        inputs = tuple((ref.asset, ref.table) for ref in operation.inputs)
+        with self.catalog.session(table for _, table in inputs) as session:
+            found = describe(session, athena.place(operation.sql, dict(inputs), "duckdb"))
+        differences = compare(pairs(operation.columns), found)
+        if differences:
+            raise PlatformError(
+                f"{name}: the SQL does not keep its contract: {' '.join(map(str, differences))} "
+                "Change the columns in YAML, or cast in the SQL."
+            )
+        self.catalog.put(Entry(name, found, sql=operation.sql, inputs=inputs))
+        return _ticket("succeeded", {"": Facts(objects=1)})
+
+    def _query(self, operation: Query) -> Ticket:
+        if operation.expect == "contract":
+            return self._contract(operation)
+        rows = self.read(operation)
+        if operation.expect == "no rows":
+            lines = tuple(f"{operation.name}: {_shown(row, rows)}" for row in rows.rows[:KEPT_FAILURES])
+            return _verdict(operation, lines)
+        if operation.into:
+            body = _csv(rows)
+            self.objects.put(f"{operation.into.uri}/{operation.into.asset}.csv", body)
+            return _ticket("succeeded", {"": Facts(len(rows.rows), len(body), 1, _version(body))})
+        return _ticket("succeeded", {"": Facts(len(rows.rows))})
+
+    def _contract(self, operation: Query) -> Ticket:
+        with self._session(operation) as (session, text):
+            found = describe(session, text)
+        differences = compare(pairs(operation.columns), found)
+        return _verdict(operation, tuple(f"{operation.name}: {one}" for one in differences))
+
+    def read(self, query: Query) -> Rows:
+        """The rows of a bound query."""
+        with self._session(query) as (session, text):
+            return rows_of(session, text)
+
+    def view(self, at: Ref) -> CreateView | None:
+        """What a view is now; None if it is not there."""
+        entry = self.catalog.get(at.table)
+        if entry is None:
+            return None
+        columns = tuple(Column(Name(name), kind) for name, kind in entry.columns)  # type: ignore[arg-type]
+        inputs = tuple(Ref(name, "view", table=table) for name, table in entry.inputs)
+        return CreateView(at, entry.sql, columns, inputs)
+
+    def _session(self, query: Query) -> "_Session":
+        return _Session(self.catalog, query.sql, query.inputs)
+
+
+@dataclasses.dataclass
+class _Session:
+    """A DuckDB session with a query's tables, and the query for it."""
+
+    catalog: Catalog
+    sql: str
+    inputs: tuple[Ref, ...]
+
+    def __enter__(self) -> tuple[duckdb.DuckDBPyConnection, str]:
+        names = {ref.asset: ref.table for ref in self.inputs}
+        self._context = self.catalog.session(names.values())
+        session = self._context.__enter__()
+        return session, athena.place(self.sql, names, "duckdb")
+
+    def __exit__(self, *error: Any) -> None:
+        self._context.__exit__(*error)
+
+
+def _ticket(
+    state: Any, facts: Mapping[str, Facts] | None = None, message: str = "", retryable: bool = False
+) -> Ticket:
+    return Ticket(uuid.uuid4().hex, state, facts or {}, message, retryable=retryable)
+
+
+def _verdict(operation: Query, failures: tuple[str, ...]) -> Ticket:
+    facts = {"": Facts(len(failures), failures=failures)}
+    if failures and operation.severity == "error":
+        more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
+        return _ticket("failed", facts, message=f"check {failures[0]}{more}")
+    return _ticket("succeeded", facts)
+
+
+def _shown(row: tuple[Any, ...], rows: Rows) -> str:
+    return ", ".join(f"{column.name}={value}" for column, value in zip(rows.columns, row))
+
+
+def _version(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:12]
+
+
+def _csv(rows: Rows) -> bytes:
+    """RFC 4180 in UTF-8; cells a spreadsheet would run as a formula are made text."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([str(column.name) for column in rows.columns])
+    writer.writerows([_cell(value) for value in row] for row in rows.rows)
+    return buffer.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+def open_local(environment: Environment, progress: Progress = silent) -> LocalPlatform:
+    """The platform of the ``local`` profile."""
+    store = FileStore()
+    catalog = Catalog(store, environment.root, ParquetFiles())
+    return LocalPlatform(environment, store, catalog, progress)

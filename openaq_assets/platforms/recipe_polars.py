@@ -1,0 +1,207 @@
+"""The recipe on one machine: raw objects of a day -> typed rows -> one Parquet file.
+
+What does not fit is kept with its reason, key and position; nothing is silently NULL.
+"""
+
+import datetime as dt
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from openaq_assets.definitions import Column, ColumnType
+from openaq_assets.operations import Recipe, RecipeColumn
+from openaq_assets.rawkey import RawKey, parse_raw_key
+
+POLARS: Mapping[ColumnType, Any] = {
+    "varchar": pl.String,
+    "bigint": pl.Int64,
+    "integer": pl.Int32,
+    "double": pl.Float64,
+    "boolean": pl.Boolean,
+    "timestamp": pl.Datetime("us"),
+    "date": pl.Date,
+}
+_MISSING = object()
+
+
+class BadRow(ValueError):
+    """A row that does not fit the recipe; the text is the reason."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """Rows that fit, in order of retrieval, and what did not."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    bad: list[dict[str, Any]] = field(default_factory=list)
+
+
+def decode(recipe: Recipe, day: str, objects: Iterable[tuple[str, bytes]]) -> Decoded:
+    """The rows of a day's raw objects (name, body), oldest retrieval first."""
+    decoded = Decoded()
+    named = [(key, name, body) for name, body in objects if (key := parse_raw_key(name))]
+    for key, name, body in sorted(named, key=lambda one: (one[0].retrieved, one[1])):
+        try:
+            found = json.loads(body)
+            rows = found.get(recipe.rows) if isinstance(found, dict) else None
+            if not isinstance(rows, list):
+                raise ValueError(f"'{recipe.rows}' is not a list")
+        except ValueError as error:
+            decoded.bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
+            continue
+        _decode_rows(recipe, day, key, name, rows, decoded)
+    return decoded
+
+
+def _decode_rows(
+    recipe: Recipe, day: str, key: RawKey, name: str, rows: list[Any], decoded: Decoded
+) -> None:
+    from_key = {
+        column.name: _from_key(column, key, name) for column in recipe.columns if column.key
+    }
+    for position, row in enumerate(rows):
+        try:
+            values = tuple(
+                from_key[column.name] if column.key else _value(column, row)
+                for column in recipe.columns
+            )
+            _check_day(recipe, day, values)
+            decoded.rows.append(values)
+        except BadRow as error:
+            decoded.bad.append(
+                {"object": name, "position": position, "reason": str(error), "row": row}
+            )
+
+
+def _check_day(recipe: Recipe, day: str, values: tuple[Any, ...]) -> None:
+    if not recipe.partition_by:
+        return
+    index = [column.name for column in recipe.columns].index(recipe.partition_by)
+    stamp = values[index]
+    if stamp is None or stamp.date().isoformat() != day:
+        raise BadRow(f"{recipe.partition_by}: {stamp} is not of the day {day}")
+
+
+def _value(column: RecipeColumn, row: Any) -> Any:
+    for path in column.paths:
+        found = row
+        for step in path.split("."):
+            found = _down(found, step)
+        if found is not _MISSING and found is not None:
+            return _typed(column, found)
+    if not column.nullable:
+        raise BadRow(f"{column.name}: no value at {' or '.join(column.paths)}")
+    return None
+
+
+def _down(value: Any, step: str) -> Any:
+    """One step of a path: a field of an object, or a position in a list."""
+    if isinstance(value, dict):
+        return value.get(step, _MISSING)
+    if isinstance(value, list) and step.isdigit():
+        return value[int(step)] if int(step) < len(value) else _MISSING
+    return _MISSING
+
+
+def _from_key(column: RecipeColumn, key: RawKey, name: str) -> Any:
+    known = {"retrieved": key.retrieved.replace(tzinfo=None), "object": name, "digest": key.digest}
+    text = known.get(column.key, key.values.get(column.key))
+    if isinstance(text, str) and column.type in ("bigint", "integer"):
+        return int(text)
+    return text
+
+
+def _typed(column: RecipeColumn, found: Any) -> Any:
+    try:
+        return _READERS[column.type](found)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadRow(f"{column.name}: {found!r:.80} is not {column.type} ({error})") from None
+
+
+def _text(found: Any) -> str:
+    if not isinstance(found, str):
+        raise TypeError("not text")
+    return found
+
+
+def _whole(bits: int) -> Callable[[Any], int]:
+    def read(found: Any) -> int:
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise TypeError("not a whole number")
+        if not -(2 ** (bits - 1)) <= found < 2 ** (bits - 1):
+            raise OverflowError(f"more than {bits} bits")
+        return found
+
+    return read
+
+
+def _number(found: Any) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise TypeError("not a number")
+    return float(found)
+
+
+def _truth(found: Any) -> bool:
+    if not isinstance(found, bool):
+        raise TypeError("not true or false")
+    return found
+
+
+def _timestamp(found: Any) -> dt.datetime:
+    stamp = dt.datetime.fromisoformat(_text(found))
+    if stamp.tzinfo is None:
+        raise ValueError("no offset from UTC")
+    return stamp.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+_READERS: Mapping[ColumnType, Callable[[Any], Any]] = {
+    "varchar": _text,
+    "bigint": _whole(64),
+    "integer": _whole(32),
+    "double": _number,
+    "boolean": _truth,
+    "timestamp": _timestamp,
+    "date": lambda found: dt.date.fromisoformat(_text(found)),
+}
+
+
+def frame(recipe: Recipe, decoded: Decoded) -> pl.DataFrame:
+    """The rows as a table: the latest retrieval of each key, in the declared order."""
+    schema = {column.name: POLARS[column.type] for column in recipe.columns}
+    table = pl.DataFrame(decoded.rows, schema=schema, orient="row")
+    if recipe.unique:
+        table = table.unique(subset=list(recipe.unique), keep="last", maintain_order=True)
+    order = [*recipe.sort, *(name for name in recipe.unique if name not in recipe.sort)]
+    return table.sort(order, nulls_last=True, maintain_order=True) if order else table
+
+
+def parquet(table: pl.DataFrame) -> bytes:
+    """The table as Snappy Parquet with statistics; the same rows give the same bytes."""
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="snappy", statistics=True)
+    return buffer.getvalue()
+
+
+def read_csv(text: str, columns: tuple[Column, ...]) -> pl.DataFrame:
+    """A reviewed CSV as a typed table, columns in the declared order; empty cells are NULL."""
+    schema = {str(column.name): pl.String for column in columns}
+    table = pl.read_csv(io.StringIO(text), infer_schema=False, missing_utf8_is_empty_string=False)
+    wanted = [
+        pl.col(name).str.strip_chars().cast(POLARS[column.type], strict=True)
+        for name, column in zip(schema, columns)
+        if column.type not in ("boolean", "timestamp")
+    ]
+    return table.select(list(schema)).with_columns(wanted).select(list(schema))
+
+
+def quarantine(decoded: Decoded) -> bytes:
+    """What did not fit, one JSON object per line."""
+    return "".join(_lines(decoded.bad)).encode()
+
+
+def _lines(bad: list[dict[str, Any]]) -> Iterator[str]:
+    return (json.dumps(one, ensure_ascii=False, default=str) + "\n" for one in bad)

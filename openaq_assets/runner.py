@@ -1,0 +1,226 @@
+"""Carries out a plan. ``materialize`` is the one way an asset is made: the command line and Airflow call it."""
+
+import dataclasses
+import datetime as dt
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+
+from openaq_assets.definitions import Asset
+from openaq_assets.environment import Environment, bind
+from openaq_assets.errors import SelectionError
+from openaq_assets.ledger import Ledger, Materialization
+from openaq_assets.operations import Operation, Query, digest, to_json
+from openaq_assets.partitions import chunks
+from openaq_assets.planning import Request, Situation, Step
+from openaq_assets.platforms import Facts, Platform, Progress, Ticket, silent
+from openaq_assets.project import Project
+
+CHUNK_DAYS = 31
+
+
+@dataclass
+class Run:
+    """One run: a project in an environment on a platform, and what was asked."""
+
+    project: Project
+    environment: Environment
+    platform: Platform
+    request: Request
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    tickets: MutableMapping[str, str] = field(default_factory=dict)
+    sleep: Callable[[float], None] = time.sleep
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.platform.objects, self.environment)
+        self.situation = Situation(self.project.graph, self.ledger, self.request)
+
+
+def open_run(
+    project: Project,
+    request: Request,
+    environment: str = "dev",
+    profile: str | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """A run of a project in an environment; raises SelectionError if there is no such platform."""
+    place = project.environment(environment, profile)
+    kind = project.plugins.platforms.get(place.profile.platform)
+    if kind is None:
+        known = ", ".join(sorted(project.plugins.platforms))
+        raise SelectionError(f"there is no platform '{place.profile.platform}'. Known: {known}.")
+    return Run(project, place, kind.open(place, progress), request)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one asset in a run."""
+
+    asset: str
+    state: str  # ok, partial, failed, skipped, blocked
+    records: tuple[Materialization, ...] = ()
+    message: str = ""
+
+    @property
+    def facts(self) -> Facts:
+        """All partitions together."""
+        return sum((record.facts for record in self.records), Facts())
+
+
+def run_all(
+    run: Run, keys: Iterable[str], told: Callable[[Result], None] = lambda result: None
+) -> tuple[Result, ...]:
+    """Every asset in graph order; what reads a failed asset is not run."""
+    wanted = set(keys)
+    results: dict[str, Result] = {}
+    for asset in run.project.graph:
+        if asset.key not in wanted:
+            continue
+        stopped = [
+            up for up in run.project.graph.upstream[asset.key]
+            if up in results and results[up].state in ("failed", "blocked")
+        ]  # fmt: skip
+        if stopped:
+            result = Result(asset.key, "blocked", message=f"not run: {', '.join(stopped)} failed")
+        else:
+            result = materialize(run, asset.key)
+        results[asset.key] = result
+        told(result)
+    return tuple(results.values())
+
+
+def materialize(run: Run, key: str) -> Result:
+    """Make what is missing or stale of an asset, and record it. Doing it twice is doing it once."""
+    asset = run.project.graph[key]
+    owner = run.environment.siblings[run.environment.name].tables_from
+    if owner and asset.kind.name not in ("view", "check"):
+        raise SelectionError(
+            f"'{key}' lives in environment '{owner}'; '{run.environment.name}' owns views only. "
+            f"Run it with --env {owner}."
+        )
+    steps = [step for step in run.situation.steps(key) if step.runs]
+    if not steps:
+        return Result(key, "skipped", message="up to date")
+    records: list[Materialization] = []
+    for batch in _batches(steps):
+        records += _carry_out(run, asset, batch)
+        if any(record.state == "failed" for record in records):
+            break
+    run.situation.forget(key)
+    return _result(key, records)
+
+
+def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
+    """Steps of equal scope together, a month at a time."""
+    by_scope = itertools.groupby(sorted(steps, key=lambda one: (one.scope, one.partition)), lambda one: one.scope)
+    for _, group in by_scope:
+        same = {step.partition: step for step in group}
+        for keys in chunks(tuple(same), CHUNK_DAYS):
+            yield tuple(same[key] for key in keys)
+
+
+def _carry_out(run: Run, asset: Asset, batch: tuple[Step, ...]) -> list[Materialization]:
+    """Submit the operations of a batch and record every partition of it."""
+    partitions = tuple(step.partition for step in batch if step.partition)
+    started = time.monotonic()
+    operations = asset.kind.operations(asset, run.project.graph, partitions, batch[0].scope)
+    tickets = _submit_all(run, operations)
+    seconds = (time.monotonic() - started) / len(batch)
+    records = []
+    for step in batch:
+        record = _record(run, asset, step, tickets, seconds)
+        run.ledger.append(record)
+        run.project.plugins.manager.hook.materialized(record=record)
+        records.append(record)
+    return records
+
+
+def _submit_all(run: Run, operations: Sequence[Operation]) -> list[Ticket]:
+    tickets = []
+    for operation in operations:
+        tickets.append(_submit(run, bind(operation, run.environment)))
+        if tickets[-1].state == "failed" and not isinstance(operation, Query):
+            break  # checks all have their say; anything else builds on what came before
+    return tickets
+
+
+def _submit(run: Run, operation: Operation) -> Ticket:
+    """The finished ticket of an operation; one that an earlier attempt started is taken up again."""
+    name = digest(to_json(operation))
+    kept = run.tickets.get(name)
+    ticket = _ticket_from(kept) if kept else run.platform.submit(operation)
+    wait = 1.0
+    while ticket.state == "running":
+        run.tickets[name] = json.dumps(dataclasses.asdict(ticket))
+        try:
+            run.sleep(wait)
+            ticket = run.platform.poll(ticket)
+        except KeyboardInterrupt:
+            run.platform.cancel(ticket)
+            raise
+        wait = min(wait * 1.5, 15.0)
+    run.tickets.pop(name, None)
+    return ticket
+
+
+def _ticket_from(text: str) -> Ticket:
+    body = json.loads(text)
+    facts = {
+        key: Facts(**{**one, "failures": tuple(one["failures"])})
+        for key, one in body.pop("facts").items()
+    }
+    return Ticket(**body, facts=facts)
+
+
+def _record(
+    run: Run, asset: Asset, step: Step, tickets: Sequence[Ticket], seconds: float
+) -> Materialization:
+    facts = sum((_facts_of(ticket, step.partition) for ticket in tickets), Facts())
+    failed = [ticket.message for ticket in tickets if ticket.state == "failed"]
+    state = "failed" if failed else "partial" if facts.failures and not asset.kind.always else "ok"
+    inputs = run.situation.inputs(asset, step.partition)
+    print_of = run.situation.fingerprints[asset.key]
+    return Materialization(
+        asset=asset.key,
+        kind=asset.kind.name,
+        partition=step.partition,
+        state=state,  # type: ignore[arg-type]
+        fingerprint=print_of,
+        version="" if failed else facts.version or digest([print_of, dict(inputs)]),
+        inputs=inputs,
+        scope=_covered(run, asset, step),
+        facts=facts,
+        seconds=round(seconds, 3),
+        environment=run.environment.name,
+        platform=run.platform.name,
+        run=run.id,
+        reason=f"{step.action}: {step.reason}",
+        message="; ".join(failed),
+        at=dt.datetime.now(dt.UTC).isoformat(),
+    )
+
+
+def _facts_of(ticket: Ticket, partition: str) -> Facts:
+    return ticket.facts.get(partition, Facts())
+
+
+def _covered(run: Run, asset: Asset, step: Step) -> tuple[str, ...]:
+    """The scope of a partition after this step: what it covered before, if still declared, and now."""
+    if not step.scope:
+        return ()
+    entry = run.situation.entries(asset.key).get(step.partition)
+    unchanged = entry and entry.fingerprint == run.situation.fingerprints[asset.key]
+    before = run.ledger.read(entry).scope if entry and unchanged else ()
+    declared = asset.kind.scope(asset, run.project.graph)
+    return tuple(sorted(set(step.scope) | (set(before) & set(declared))))
+
+
+def _result(key: str, records: Sequence[Materialization]) -> Result:
+    states = {record.state for record in records}
+    state = "failed" if "failed" in states else "partial" if "partial" in states else "ok"
+    lines = dict.fromkeys(record.message for record in records if record.message)
+    lines |= dict.fromkeys(line for record in records for line in record.facts.failures if not lines)
+    return Result(key, state, tuple(records), "; ".join(lines))

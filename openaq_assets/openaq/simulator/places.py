@@ -1,0 +1,152 @@
+"""Which locations and sensors a request sees, their first and newest rows, and the filters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from .render import moment_json
+from .rows import DAY, Row
+from .series import FOREVER, View, raw_rows
+from .world import Json, Sensor
+
+#: How far back the latest value is looked for, and flags and sensor summaries are computed.
+LOOK_BACK = 30 * DAY
+EARTH = 6_371_008.8
+GOVERNMENT: Json = {"id": 4, "name": "Unknown Governmental Organization"}
+
+
+def latest_row(view: View, sensor: Sensor) -> Row | None:
+    """Give the newest row of a sensor that has a value, None if it has none."""
+    now = view.now // sensor.step * sensor.step
+    return _latest(replace(view.of(sensor), now=now), sensor)
+
+
+@lru_cache(maxsize=8192)
+def _latest(view: View, sensor: Sensor) -> Row | None:
+    end = view.now if sensor.last is None else min(view.now, sensor.last)
+    if sensor.id in view.world.rows:
+        end = max((row.end for row in view.world.rows[sensor.id] if row.end <= end), default=0)
+    for start in range(end, end - LOOK_BACK, -2 * DAY):
+        rows = [r for r in raw_rows(view, sensor, start - 2 * DAY, start) if r.value is not None]
+        if rows:
+            return rows[-1]
+    return None
+
+
+@lru_cache(maxsize=8192)
+def first_row(view: View, sensor: Sensor) -> Row | None:
+    """Give the oldest row of a sensor, None before it."""
+    return next(raw_rows(view, sensor, 0, FOREVER), None)
+
+
+def life_of(view: View, sensor: Sensor) -> tuple[int, int] | None:
+    """Give the ends of a sensor's first and newest rows."""
+    newest = latest_row(view, sensor)
+    oldest = first_row(replace(view, now=min(view.now, (sensor.first or 0) + 7 * DAY)), sensor)
+    oldest = oldest or newest
+    return (oldest.end, newest.end) if newest and oldest else None
+
+
+def sensors_at(view: View, place: Mapping[str, Any]) -> list[Sensor]:
+    """Give the sensors of a location in its own order."""
+    known = (view.world.sensors.get(entry["id"]) for entry in place["sensors"])
+    return [sensor for sensor in known if sensor]
+
+
+def dated(view: View, place: Json) -> Json:
+    """Give a location with its first and last datetime at the view's moment."""
+    if view.world.as_recorded:
+        return place
+    lives = [life for s in sensors_at(view, place) if (life := life_of(view, s))]
+    if not lives:
+        return place
+    zone = place["timezone"]
+    first, last = min(life[0] for life in lives), max(life[1] for life in lives)
+    return place | {
+        "datetimeFirst": moment_json(first, zone), "datetimeLast": moment_json(last, zone),
+    }  # fmt: skip
+
+
+def places(view: View) -> list[Json]:
+    """Give the locations that have not vanished, under their present names."""
+    shown = []
+    for place in view.world.locations:
+        for fault in view.faults:
+            if fault.sensor is None and fault.strikes("", None, place["id"]):
+                if fault.name == "vanished":
+                    break
+                if fault.name == "renamed":
+                    place = place | {"name": fault.to or f"{place['name']} (đổi tên)"}
+        else:
+            shown.append(place)
+    return shown
+
+
+def sensor_of(view: View, key: int) -> Sensor | None:
+    """Give a sensor by id, None if it is unknown or has vanished."""
+    sensor = view.world.sensors.get(key)
+    if sensor and any(
+        fault.name == "vanished" and fault.strikes("", sensor.id, sensor.location_id)
+        for fault in view.faults
+    ):
+        return None
+    return sensor
+
+
+def _distance(place: Mapping[str, Any], latitude: float, longitude: float) -> float:
+    """Give metres on a sphere between a location and a point."""
+    here = place["coordinates"]
+    south, north = math.radians(latitude), math.radians(here["latitude"])
+    turn = math.radians(here["longitude"] - longitude)
+    chord = math.sin((north - south) / 2) ** 2
+    chord += math.cos(south) * math.cos(north) * math.sin(turn / 2) ** 2
+    return 2 * EARTH * math.asin(min(1.0, math.sqrt(chord)))
+
+
+def maker(place: Mapping[str, Any], instrument: Mapping[str, Any]) -> Json:
+    """Give an instrument's manufacturer: the recorded one for id 2, else the owner."""
+    return GOVERNMENT if instrument["id"] == 2 else dict(place["owner"])
+
+
+def _ids(place: Mapping[str, Any]) -> dict[str, set[int]]:
+    """Give the ids a location can be filtered by."""
+    instruments = place["instruments"]
+    return {
+        "parameters_id": {entry["parameter"]["id"] for entry in place["sensors"]},
+        "providers_id": {place["provider"]["id"]},
+        "owner_contacts_id": {place["owner"]["id"]},
+        "countries_id": {place["country"]["id"]},
+        "instruments_id": {entry["id"] for entry in instruments},
+        "manufacturers_id": {maker(place, entry)["id"] for entry in instruments},
+        "licenses_id": {entry["id"] for entry in place["licenses"] or ()},
+    }
+
+
+def _chosen(place: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Tell whether a location passes every filter but the radius."""
+    ids = _ids(place)
+    if any(name in values and not ids[name] & set(values[name]) for name in ids):
+        return False
+    if "iso" in values and place["country"]["code"] != values["iso"]:
+        return False
+    for name, key in (("monitor", "isMonitor"), ("mobile", "isMobile")):
+        if name in values and place[key] is not values[name]:
+            return False
+    if "bbox" not in values:
+        return True
+    west, south, east, north = values["bbox"]
+    here = place["coordinates"]
+    return bool(west <= here["longitude"] <= east and south <= here["latitude"] <= north)
+
+
+def filtered(view: View, values: Mapping[str, Any]) -> list[Json]:
+    """Give the locations that pass the filters, with distances if a point was given."""
+    chosen = [place for place in places(view) if _chosen(place, values)]
+    if "coordinates" not in values:
+        return chosen
+    near = [place | {"distance": _distance(place, *values["coordinates"])} for place in chosen]
+    return [place for place in near if place["distance"] <= values["radius"]]

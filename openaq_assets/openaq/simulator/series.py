@@ -1,0 +1,276 @@
+"""Answers about a sensor's rows: windows, calendar periods, pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from .faults import ROW_FAULTS, Fault, corrected, struck_rows
+from .render import coverage_text, hour_text, period_text, raw_text
+from .rows import DAY, HOUR, Period, Row, as_row, factors_of, hours_of, periods_of
+from .validation import BROKEN, Parsed
+from .world import Sensor, World
+
+#: Later than any row.
+FOREVER = 1 << 40
+
+
+class Page(NamedTuple):
+    """The rows of a page as JSON texts, and what `meta.found` says."""
+
+    results: Sequence[str]
+    found: int | str
+
+
+@dataclass(frozen=True)
+class View:
+    """A world as seen at a moment (Unix seconds) under the faults that change rows."""
+
+    world: World
+    now: int
+    faults: tuple[Fault, ...] = ()
+    null_raw_breaks: bool = False
+
+    def of(self, sensor: Sensor) -> View:
+        """Give the view with only the faults that strike this sensor."""
+        return replace(self, faults=tuple(
+            fault for fault in self.faults if fault.strikes("", sensor.id, sensor.location_id)
+        ))  # fmt: skip
+
+
+class Query(NamedTuple):
+    """What decides a page: equal queries give equal pages."""
+
+    view: View
+    sensor: Sensor
+    name: str
+    after: int
+    until: int
+    offset: int
+    limit: int
+
+
+class Shape(NamedTuple):
+    """How an endpoint names its periods, and which calendar period they are."""
+
+    label: str
+    interval: str
+    calendar: str
+
+
+SHAPES = {
+    "measurements/hourly": Shape("1 hour", "01:00:00", "hour"),
+    "measurements/daily": Shape("1 day", "24:00:00", "day"),
+    "hours/daily": Shape("1 day", "24:00:00", "day"),
+    "hours/monthly": Shape("1 month", "1month", "month"),
+    "hours/yearly": Shape("1 year", "1year", "year"),
+    "days": Shape("1day", "24:00:00", "day"),
+    "days/monthly": Shape("1 month", "1 month", "month"),
+    "days/yearly": Shape("1 year", "1year", "year"),
+    "years": Shape("1year", "1 year", "year"),
+}
+#: Recurring factors: strftime format and the interval's name.
+FACTORS = {"hourofday": ("%H", "hour"), "dayofweek": ("%u", "day"), "monthofyear": ("%m", "month")}
+#: Endpoints whose `found` is the true total.
+COUNTED = frozenset(SHAPES) - {"days", "years"}
+
+
+def found_of(count: int, limit: int) -> int | str:
+    """Give `meta.found` for a page of `count` rows where the API does not count them all."""
+    return f">{limit}" if count == limit else count
+
+
+def page_of(view: View, sensor: Sensor | None, name: str, parsed: Parsed) -> Page:
+    """Answer one data endpoint of a sensor; an unknown sensor has no rows."""
+    if sensor is None:
+        return Page((), 0)
+    after, until = _window(view, sensor, name, parsed)
+    view = view.of(sensor)
+    if not any(fault.name in ("late_row", "corrected_hour") for fault in view.faults):
+        view = replace(view, now=_settled(view, sensor, name, until))
+    limit = parsed.limit if name.rpartition("/")[2] not in FACTORS else 1000
+    return _page(Query(view, sensor, name, after, until, parsed.offset, limit))
+
+
+def _settled(view: View, sensor: Sensor, name: str, until: int) -> int:
+    """Give a `now` that is the same for all moments that show the same rows."""
+    past = until < view.now and name.partition("/")[0] in ("measurements", "hours")
+    moment = until if past and name.rpartition("/")[2] not in FACTORS else view.now
+    return moment if past else moment // sensor.step * sensor.step
+
+
+def _window(view: View, sensor: Sensor, name: str, parsed: Parsed) -> tuple[int, int]:
+    """Give the asked `(after, until]` in Unix seconds of period ends."""
+    if name.startswith(("days", "years")):
+        return _dates(sensor.timezone, name, parsed)
+    start, end = parsed.values.get("datetime_from"), parsed.values.get("datetime_to")
+    after = 0 if start is None else seconds(start, sensor.timezone)
+    return after, FOREVER if end is None else seconds(end, sensor.timezone)
+
+
+def seconds(moment: datetime, zone: str) -> int:
+    """Give whole Unix seconds; a naive moment is local time of `zone`."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+    return int(aware.timestamp() // 1)
+
+
+def _midnight(day: date, zone: str) -> int:
+    return seconds(datetime(day.year, day.month, day.day), zone)
+
+
+def _dates(zone: str, name: str, parsed: Parsed) -> tuple[int, int]:
+    """Turn inclusive local dates into a window on period ends; years count by 1 January."""
+    start, end = parsed.values.get("date_from"), parsed.values.get("date_to")
+    after, until = 0, FOREVER
+    if start is not None:
+        first = start.date()
+        if name == "years" and (first.month, first.day) != (1, 1):
+            first = date(first.year + 1, 1, 1)
+        after = _midnight(first, zone)
+    if end is not None:
+        last = end.date() + timedelta(days=1)
+        until = _midnight(date(end.year + 1, 1, 1) if name == "years" else last, zone)
+    return after, until
+
+
+def raw_rows(view: View, sensor: Sensor, after: int, until: int) -> Iterator[Row]:
+    """Give the rows that exist at the view's moment, as the row faults leave them."""
+    rows = view.world.raw_rows(sensor, after, min(until, view.now))
+    return struck_rows(rows, (f for f in view.faults if f.name in ROW_FAULTS), view.now)
+
+
+def hourly(view: View, sensor: Sensor, after: int, until: int) -> Iterator[Period]:
+    """Give the complete clock hours whose end lies in `(after, until]`."""
+    until = min(until, view.now) // HOUR * HOUR
+    periods = hours_of(raw_rows(view, sensor, after // HOUR * HOUR, until))
+    for fault in view.faults:
+        if fault.name == "corrected_hour":
+            periods = corrected(periods, fault, view.now)
+    return periods
+
+
+@lru_cache(maxsize=65536)
+def _bounds(zone: str, calendar: str, quarter: int) -> tuple[int, int]:
+    """Give the calendar period around a quarter of an hour, in Unix seconds."""
+    moment = quarter * 900
+    if calendar == "hour":
+        return moment // HOUR * HOUR, moment // HOUR * HOUR + HOUR
+    day = datetime.fromtimestamp(moment, ZoneInfo(zone)).date()
+    if calendar == "day":
+        return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+    first = day.replace(day=1) if calendar == "month" else day.replace(month=1, day=1)
+    later = first + timedelta(days=31 if calendar == "month" else 366)
+    return _midnight(first, zone), _midnight(later.replace(day=1), zone)
+
+
+def _calendar(rows: Iterable[Row], sensor: Sensor, calendar: str) -> Iterator[Period]:
+    zone = sensor.timezone
+    return periods_of(rows, lambda moment: _bounds(zone, calendar, moment // 900))
+
+
+def daily(view: View, sensor: Sensor, after: int, until: int) -> Iterator[Period]:
+    """Give the complete local days inside the window."""
+    until = min(until, _bounds(sensor.timezone, "day", view.now // 900)[0])
+    hours = (as_row(period) for period in hourly(view, sensor, after, until))
+    return _calendar(hours, sensor, "day")
+
+
+def _periods(query: Query) -> Iterator[Period]:
+    """Give the summarised periods an endpoint answers."""
+    view, sensor, name, after, until, *_ = query
+    calendar = SHAPES[name].calendar
+    if name.startswith("measurements/"):
+        return _calendar(raw_rows(view, sensor, after, until), sensor, calendar)
+    if name == "days":
+        return daily(view, sensor, after, until)
+    if name.startswith("days/"):
+        days = (as_row(period) for period in daily(view, sensor, after, until))
+        return _calendar(days, sensor, calendar)
+    hours = (as_row(period) for period in hourly(view, sensor, after, until))
+    return _calendar(hours, sensor, calendar)
+
+
+def _text(period: Period, sensor: Sensor, name: str) -> str:
+    shape = SHAPES[name]
+    step = sensor.step if name.startswith("measurements") else HOUR
+    first, last = period.first, period.last
+    if name.startswith("days/"):
+        step, first = DAY, period.first - DAY
+    elif name.startswith("measurements"):
+        first -= step
+    duration = period.end - period.start
+    coverage = coverage_text(period.observed, step, duration, first, last, sensor.timezone)
+    return period_text(period, sensor, shape.label, shape.interval, coverage)
+
+
+@lru_cache(maxsize=128)  # a full page of 1000 rows takes some 700 KB
+def _page(query: Query) -> Page:
+    """Render a page; immutable pages are rendered once."""
+    view, sensor, name, _, _, offset, limit = query
+    if (sensor.id, name) in view.world.replay:
+        return _replayed(query)
+    if name.rpartition("/")[2] in FACTORS:
+        return _trend(query)
+    if name in COUNTED:
+        periods = list(_periods(query))
+        shown = periods[offset : offset + limit]
+        return Page([_text(period, sensor, name) for period in shown], len(periods) if shown else 0)
+    texts = list(islice(_texts(query), offset, offset + limit))
+    return Page(texts, found_of(len(texts), limit))
+
+
+def _texts(query: Query) -> Iterator[str]:
+    view, sensor, name, after, until, *_ = query
+    if name == "measurements":
+        for row in raw_rows(view, sensor, after, until):
+            if row.value is None and view.null_raw_breaks:
+                raise BROKEN
+            yield raw_text(row, sensor)
+    elif name == "hours":
+        for period in hourly(view, sensor, after, until):
+            yield hour_text(period, sensor)
+    else:
+        for period in _periods(query):
+            yield _text(period, sensor, name)
+
+
+def _replayed(query: Query) -> Page:
+    """Answer recorded rows byte for byte, those in the window."""
+    recorded = query.view.world.replay[query.sensor.id, query.name]
+    until = min(query.until, query.view.now)
+    texts = [body.decode() for end, body in recorded if query.after < end <= until]
+    shown = texts[query.offset : query.offset + query.limit]
+    return Page(shown, found_of(len(shown), query.limit))
+
+
+def _trend(query: Query) -> Page:
+    """Summarise by hour of day, day of week or month of year; expectation covers a year."""
+    view, sensor, name, after, until, *_ = query
+    family, _, factor = name.partition("/")
+    form, interval = FACTORS[factor]
+    step = HOUR if family == "hours" else DAY
+    source = hourly if family == "hours" else daily
+    rows = (as_row(period) for period in source(view, sensor, after, until))
+    zone = ZoneInfo(sensor.timezone)
+
+    def label(moment: int) -> str:
+        return datetime.fromtimestamp(moment, zone).strftime(form)
+
+    last = min(until, view.now)
+    expected: dict[str, int] = {}
+    for end in range((after or last - 365 * DAY) + step, last + 1, step):
+        expected[label(end - 1)] = expected.get(label(end - 1), 0) + 1
+    texts = []
+    for factor_label, period in factors_of(rows, label):
+        whole = step * max(1, expected.get(factor_label, 1))
+        period = period._replace(start=period.first - step, end=period.last)
+        coverage = coverage_text(
+            period.observed, step, whole, period.first, period.last, sensor.timezone
+        )
+        texts.append(period_text(period, sensor, factor_label, interval, coverage))
+    return Page(texts, len(texts))

@@ -1,0 +1,1 @@
+"""The Air Quality Overview: a self-contained page drawn from the serving views."""

@@ -81,16 +81,18 @@ def asset_checks() -> list[CheckType]:
     return list(BUILT_IN.values())
 
 
-def missing(check: Check, types: Mapping[str, CheckType]) -> tuple[str, str] | None:
-    """What a declared check lacks, and the remedy; None if it can be compiled."""
+def missing(check: Check, types: Mapping[str, CheckType]) -> tuple[str, str, str] | None:
+    """The field a declared check lacks, what is wrong, and the remedy; None if it can be compiled."""
     if check.check not in types:
-        return f"there is no check '{check.check}'.", nearest(check.check, types)
+        return "check", f"there is no check '{check.check}'.", nearest(check.check, types)
     kind = types[check.check]
     for field in kind.needs:
         if not getattr(check, field):
-            return f"'{check.check}' needs '{field}'.", f"Add '{field}: '."
+            return "", f"'{check.check}' needs '{field}'.", f"Add '{field}: '."
     if check.check == "in_range" and check.min is None and check.max is None:
-        return "'in_range' needs 'min' or 'max'.", "Add 'min: '."
+        return "", "'in_range' needs 'min' or 'max'.", "Add 'min: ' or 'max: '."
+    if check.min is not None and check.max is not None and check.min > check.max:
+        return "min", f"min {check.min:g} is above max {check.max:g}.", "Swap them."
     return None
 
 

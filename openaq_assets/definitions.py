@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from openaq_assets.errors import Problem
+from openaq_assets.errors import FieldError, Problem
 from openaq_assets.source import Mark
 
 if TYPE_CHECKING:
@@ -113,8 +113,12 @@ class Asset:
         return self.common.group or self.kind.name
 
     def mark(self, where: str = "") -> Mark:
-        """The place of a field (``columns[2].type``), or of the asset itself."""
-        return self.marks.get(f"assets.{self.key}.{where}" if where else "", self.at)
+        """The place of a field (``columns[2].type``), else of what it is in, else of the asset."""
+        while where:
+            if found := self.marks.get(f"assets.{self.key}.{where}"):
+                return found
+            where = where[: max(where.rfind("."), where.rfind("["), 0)]
+        return self.at
 
     def problem(self, where: str, message: str, hint: str = "") -> Problem:
         """A problem of this asset, pointing at the field."""
@@ -193,21 +197,39 @@ class TextFile:
         return cls(text)
 
 
+class Country(str):
+    """An ISO 3166-1 code of two letters."""
+
+    __slots__ = ()
+    noun = "a country code"
+    pattern = re.compile(r"[A-Z]{2}\Z", re.ASCII)
+
+    @classmethod
+    def parse(cls, text: str) -> "Country":
+        """The code; raises ValueError with the remedy."""
+        if cls.pattern.match(text):
+            return cls(text)
+        if cls.pattern.match(text.upper()):
+            raise ValueError(f"Write '{text.upper()}'.")
+        raise ValueError("Write two capital letters (ISO 3166-1), like VN.")
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """Which stations to read: a whole country by ISO code, or one OpenAQ location by id."""
 
-    country: str | None = None
+    country: Country | None = None
     id: int | None = None
     description: str = ""
 
     def __post_init__(self) -> None:
-        if (self.country is None) == (self.id is None):
-            raise ValueError("give exactly one of 'country' and 'id'.")
-        if self.country is not None and not re.fullmatch(r"[A-Z]{2}", self.country):
-            raise ValueError(f"country {self.country!r} must be two capital letters (ISO 3166-1), like VN.")
+        if self.country is None and self.id is None:
+            raise FieldError("", "it says neither 'country' nor 'id'.", "Add one, like 'country: VN'.")
+        if self.country is not None and self.id is not None:
+            raise FieldError("id", "it says both 'country' and 'id'.", "Keep one of them.")
         if self.id is not None and not 1 <= self.id <= 2**31 - 1:
-            raise ValueError(f"id {self.id} must be between 1 and 2147483647.")
+            message = f"expected an OpenAQ location id, got {self.id}."
+            raise FieldError("id", message, "Write a number from 1 to 2147483647.")
 
     @property
     def selector(self) -> str:
@@ -222,12 +244,34 @@ class Schedule(str):
 
     @classmethod
     def parse(cls, text: str) -> "Schedule":
-        fields = text.split()
-        if text != "manual" and not (
-            len(fields) == 5 and all(re.fullmatch(r"[\d*/,\-]+", one) for one in fields)
-        ):
+        """The schedule; raises ValueError with the remedy."""
+        if text == "manual":
+            return cls(text)
+        fields = text.split(" ")
+        if len(fields) != len(_CRON):
             raise ValueError("Write manual, or five cron fields like '0 0 * * *'.")
+        for one, (name, low, high) in zip(fields, _CRON.items(), strict=True):
+            if not all(_in_cron_range(part, low, high) for part in one.split(",")):
+                raise ValueError(f"The {name}, '{one}', must be *, */n or numbers from {low} to {high}.")
         return cls(text)
+
+
+_CRON: Mapping[str, tuple[int, int]] = {
+    "minute": (0, 59), "hour": (0, 23), "day of the month": (1, 31), "month": (1, 12), "weekday": (0, 7),
+}  # fmt: skip
+_CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?\Z", re.ASCII)
+
+
+def _in_cron_range(part: str, low: int, high: int) -> bool:
+    """Whether one part (``5``, ``1-5``, ``*/10``) lies in the range of its field."""
+    found = _CRON_PART.match(part)
+    if not found or found[3] in ("0", "00"):
+        return False
+    first, last = int(found[1] or low), int(found[2] or found[1] or low)
+    return low <= first <= last <= high
+
+
+MANUAL = Schedule("manual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +281,12 @@ class Job:
     select: str
     description: str = ""
     environment: str = "dev"
-    schedule: Schedule = Schedule("manual")
+    schedule: Schedule = MANUAL
     days: int = 3
     owner: str = ""
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.days <= 3660:
-            raise ValueError(f"days {self.days} must be between 1 and 3660.")
+            message = f"expected a number of days, got {self.days}."
+            raise FieldError("days", message, "Write a number from 1 to 3660.")

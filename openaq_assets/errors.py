@@ -27,7 +27,16 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}: " if self.line else f"{self.path}: "
         field = f"{self.field}: " if self.field else ""
-        return " ".join(f"{place}{field}{self.message} {self.hint}".split())
+        line = " ".join(f"{place}{field}{self.message} {self.hint}".split())
+        return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+
+
+class FieldError(ValueError):
+    """A rule that a value of a dataclass breaks: the field, what is wrong, and the remedy."""
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        self.field, self.message, self.hint = field, message, hint
+        super().__init__(" ".join((message, hint)).strip())
 
 
 class AssetsError(Exception):
@@ -60,6 +69,11 @@ class CheckFailed(AssetsError):
 
 class PromotionError(AssetsError):
     """A promotion was refused or undone; prod serves what it served before."""
+
+
+def sentence(text: str) -> str:
+    """The text with a period at its end."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

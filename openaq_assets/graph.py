@@ -1,25 +1,35 @@
 """The asset graph: references resolved, order known, cycles and unknown names told with their place."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from openaq_assets.definitions import Asset, Column, Location, Reference
 from openaq_assets.errors import Problem, SelectionError, nearest
+from openaq_assets.source import Mark
 
 if TYPE_CHECKING:
     from openaq_assets.checks import CheckType
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class AssetGraph:
-    """Assets and the edges between them, in an order that depends on nothing but their keys."""
+    """Assets and the edges between them, in an order that depends on nothing but their keys.
+
+    ``left_out`` names what is declared but wrong, or made from something that is.
+    """
 
     assets: Mapping[str, Asset]
     upstream: Mapping[str, tuple[str, ...]]
     locations: Mapping[str, Location] = field(default_factory=dict)
     checks: "Mapping[str, CheckType]" = field(default_factory=dict)
+    environments: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[Asset]:
         """The assets, each after everything it reads; equals are in order of their keys."""
@@ -27,8 +37,14 @@ class AssetGraph:
 
     def __getitem__(self, key: str) -> Asset:
         if key not in self.assets:
-            raise SelectionError(f"there is no asset '{key}'. {nearest(key, self.assets)}")
+            raise SelectionError(self.unknown(key))
         return self.assets[key]
+
+    def unknown(self, key: str) -> str:
+        """Why there is no such asset, and the remedy."""
+        if key in self.left_out:
+            return f"'{key}' is left out until its mistakes are mended. Run 'openaq-assets check'."
+        return f"there is no asset '{key}'. {nearest(key, self.assets)}"
 
     @property
     def edges(self) -> frozenset[tuple[str, str]]:
@@ -37,7 +53,15 @@ class AssetGraph:
 
     def downstream(self, key: str) -> tuple[str, ...]:
         """The assets that read this one."""
-        return tuple(one for one, ups in self.upstream.items() if key in ups)
+        return tuple(self._downstream.get(key, ()))
+
+    @cached_property
+    def _downstream(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for key, ups in self.upstream.items():
+            for up in ups:
+                found.setdefault(up, []).append(key)
+        return found
 
     def ancestors(self, keys: Iterable[str], depth: int | None = None) -> frozenset[str]:
         """Everything the keys are made from, up to ``depth`` steps away."""
@@ -49,7 +73,11 @@ class AssetGraph:
 
     def table_owner(self, table: str) -> Asset | None:
         """The asset that makes a table readable in SQL."""
-        return next((asset for asset in self if table in asset.kind.tables(asset)), None)
+        return self._owners.get(table)
+
+    @cached_property
+    def _owners(self) -> Mapping[str, Asset]:
+        return {table: asset for asset in self for table in asset.kind.tables(asset)}
 
     def columns(self, table: str) -> Sequence[Column]:
         """The promised columns of a table."""
@@ -57,98 +85,137 @@ class AssetGraph:
         return asset.kind.columns(asset) if asset else ()
 
 
-def _reach(keys: Iterable[str], step: object, depth: int | None) -> frozenset[str]:
+def _reach(
+    keys: Iterable[str], step: Callable[[str], Iterable[str]], depth: int | None
+) -> frozenset[str]:
     found: set[str] = set()
     frontier = set(keys)
     while frontier and (depth is None or depth > 0):
-        frontier = {one for key in frontier for one in step(key)} - found  # type: ignore[operator]
+        frontier = {one for key in frontier for one in step(key)} - found
         found |= frontier
         depth = None if depth is None else depth - 1
     return frozenset(found)
+
+
+@dataclass
+class _Building:
+    """A graph under construction: what is known so far, and what turned out to be wrong."""
+
+    assets: Mapping[str, Asset]
+    lost: frozenset[str]
+    problems: list[Problem] = field(default_factory=list)
+    wrong: set[str] = field(default_factory=set)
+    edges: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
+
+    def tell(self, asset: Asset, problem: Problem) -> None:
+        self.problems.append(problem)
+        self.wrong.add(asset.key)
+
+    def ask(self, asset: Asset, question: Callable[[Asset], Iterable[T]]) -> tuple[T, ...]:
+        """What a kind answers about an asset; a kind is foreign code, and may fail."""
+        try:
+            return tuple(question(asset))
+        except Exception as error:  # noqa: BLE001
+            what = (str(error).splitlines() or [""])[0]
+            message = f"its kind fails on it ({type(error).__name__}: {what})."
+            self.tell(asset, asset.problem("kind", message, "Mend the plugin of the kind."))
+            return ()
 
 
 def build_graph(
     declared: Iterable[Asset],
     locations: Mapping[str, Location] | None = None,
     checks: "Mapping[str, CheckType] | None" = None,
+    environments: Iterable[str] = (),
+    lost: Iterable[str] = (),
 ) -> tuple[AssetGraph, list[Problem]]:
-    """The graph of every asset whose inputs exist, and a problem for every one that had to be left out."""
+    """The graph of every asset that is sound down to its last input, and the problems of the others.
+
+    ``lost`` are names that something unreadable may have declared: what refers to one is left out, but
+    is no mistake itself.
+    """
     assets = {asset.key: asset for asset in sorted(declared, key=lambda one: one.key)}
-    problems: list[Problem] = []
-    edges: dict[str, tuple[str, ...]] = {}
-    owners = _table_owners(assets.values(), problems)
+    building = _Building(assets, frozenset(lost))
+    owners = _table_owners(building)
     for asset in assets.values():
-        edges[asset.key] = tuple(sorted(set(_inputs(asset, assets, owners, problems))))
-    _cut_cycles(assets, edges, problems)
-    broken = {key for key in assets if key not in edges}
-    while broken:  # what reads a broken asset cannot run either
-        assets = {key: asset for key, asset in assets.items() if key not in broken}
-        broken = {key for key in assets if any(up not in assets for up in edges[key])}
-        problems += [
-            assets[key].problem("", f"reads '{up}', which is broken.", f"Mend '{up}'.")
-            for key in sorted(broken) for up in edges[key] if up not in assets
-        ]  # fmt: skip
-    edges = {key: edges[key] for key in assets}
-    order = _ordered(edges)
-    graph = AssetGraph(
-        {key: assets[key] for key in order},
-        {key: edges[key] for key in order},
-        locations or {},
-        checks or {},
-    )
+        building.edges[asset.key] = tuple(sorted(set(_inputs(asset, owners, building))))
+    _cut_cycles(building)
+    graph = AssetGraph({}, {}, locations or {}, checks or {}, frozenset(environments))
+    graph = _sound(building, graph)
     for asset in graph:
-        problems += asset.kind.problems(asset, graph)
-    return graph, problems
+        for problem in building.ask(asset, lambda one: one.kind.problems(one, graph)):
+            building.tell(asset, problem)
+    return (_sound(building, graph) if building.wrong else graph), building.problems
 
 
-def _table_owners(assets: Iterable[Asset], problems: list[Problem]) -> Mapping[str, str]:
+def _sound(building: _Building, empty: AssetGraph) -> AssetGraph:
+    """The graph without what is wrong and whatever reads it."""
+    edges = building.edges
+    order = _ordered({key: [up for up in ups if up in edges] for key, ups in edges.items()})
+    good: dict[str, Asset] = {}
+    for key in order:
+        if key not in building.wrong and all(up in good for up in edges[key]):
+            good[key] = building.assets[key]
+    return replace(
+        empty,
+        assets=good,
+        upstream={key: edges[key] for key in good},
+        left_out=building.lost | (building.assets.keys() - good.keys()),
+    )
+
+
+def _table_owners(building: _Building) -> Mapping[str, str]:
     owners: dict[str, str] = {}
-    for asset in assets:
-        for table in asset.kind.tables(asset):
+    for asset in building.assets.values():
+        for table in building.ask(asset, asset.kind.tables):
             if table in owners:
                 message = f"table '{table}' is already made by '{owners[table]}'."
-                problems.append(asset.problem("", message, "Leave it to one of them."))
+                building.tell(asset, asset.problem("", message, "Leave it to one of them."))
             owners.setdefault(table, asset.key)
     return owners
 
 
-def _inputs(
-    asset: Asset, assets: Mapping[str, Asset], owners: Mapping[str, str], problems: list[Problem]
-) -> Iterator[str]:
+def _inputs(asset: Asset, owners: Mapping[str, str], building: _Building) -> Iterator[str]:
     declared = [
         Reference(name, where=f"inputs[{index}]") for index, name in enumerate(asset.common.inputs)
     ]
-    for one in (*declared, *asset.kind.references(asset)):
-        known = owners if one.is_table else assets
-        if one.name in known:
-            yield owners[one.name] if one.is_table else one.name
-            continue
-        what = "table" if one.is_table else "asset"
-        hint = nearest(one.name, known)
-        message = f"there is no {what} '{one.name}'."
-        problems.append(
-            one.mark.problem(f"assets.{asset.key}", message, hint)
-            if one.mark
-            else asset.problem(one.where, message, hint)
-        )
-        yield one.name  # an edge to nowhere, so that the asset is left out
+    for one in (*declared, *building.ask(asset, asset.kind.references)):
+        known = owners if one.is_table else building.assets
+        up = owners.get(one.name, one.name) if one.is_table else one.name
+        building.marks.setdefault((asset.key, up), one.mark or asset.mark(one.where))
+        yield up  # even if it leads nowhere, so that the asset is left out
+        if one.name not in known and one.name not in building.lost:
+            message = f"there is no {'table' if one.is_table else 'asset'} '{one.name}'."
+            building.tell(asset, _problem(asset, one, message, nearest(one.name, known)))
 
 
-def _cut_cycles(
-    assets: Mapping[str, Asset], edges: dict[str, tuple[str, ...]], problems: list[Problem]
-) -> None:
+def _problem(asset: Asset, one: Reference, message: str, hint: str) -> Problem:
+    if one.mark:
+        return one.mark.problem(f"assets.{asset.key}", message, hint)
+    return asset.problem(one.where, message, hint)
+
+
+def _cut_cycles(building: _Building) -> None:
+    """Take the assets of every cycle out of the edges, and tell the cycle once, edge by edge."""
     while True:
         try:
-            TopologicalSorter({key: sorted(ups) for key, ups in edges.items()}).prepare()
+            TopologicalSorter(building.edges).prepare()
             return
         except CycleError as error:
             ring = _canonical(list(reversed(error.args[1][:-1])))
-            path = " -> ".join((*ring, ring[0]))
-            where = "; ".join(f"{key} at {assets[key].at.path}:{assets[key].at.line}" for key in ring)
-            message = f"cycle: {path} ({where})."
-            problems.append(assets[ring[0]].problem("", message, "Remove one of these inputs."))
-            for key in ring:
-                del edges[key]
+        steps = list(zip(ring, (*ring[1:], ring[0]), strict=True))
+        marks = [building.marks[step] for step in steps]
+        path = ", ".join(
+            f"{key} reads {up} ({mark.path}:{mark.line})"
+            for (key, up), mark in zip(steps, marks, strict=True)
+        )
+        field_path = f"assets.{ring[0]}"
+        hint = "Remove one of these inputs."
+        building.problems.append(marks[0].problem(field_path, f"cycle: {path}.", hint))
+        for key in ring:
+            building.wrong.add(key)
+            building.edges[key] = ()
 
 
 def _canonical(ring: list[str]) -> list[str]:
@@ -156,15 +223,15 @@ def _canonical(ring: list[str]) -> list[str]:
     return ring[start:] + ring[:start]
 
 
-def _ordered(edges: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _ordered(edges: Mapping[str, Iterable[str]]) -> list[str]:
     """A topological order with ties broken by key, so that file order cannot matter."""
     sorter = TopologicalSorter(edges)
     sorter.prepare()
     order: list[str] = []
     ready: list[str] = []
     while sorter.is_active():
-        ready = sorted((*ready, *sorter.get_ready()))
-        key = ready.pop(0)
-        order.append(key)
-        sorter.done(key)
+        for key in sorter.get_ready():
+            heapq.heappush(ready, key)
+        order.append(heapq.heappop(ready))
+        sorter.done(order[-1])
     return order

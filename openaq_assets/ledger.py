@@ -1,6 +1,7 @@
 """What was made, when, from what: small JSON objects beside the data, and no database.
 
-    <root>/<environment>/ledger/<asset>/<partition or all>/<time>__<state>__<fingerprint>__<inputs>__<version>.json
+    <root>/<environment>/ledger/<asset>/<partition or all>/
+        <time>__<state>__<fingerprint>__<inputs>__<version>.json
 
 Names carry what planning asks, so a plan needs one listing per asset and no reads. Records are only
 ever added; the newest name is the state.
@@ -8,8 +9,9 @@ ever added; the newest name is the state.
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from openaq_assets.environment import Environment
@@ -19,6 +21,8 @@ from openaq_assets.platforms import Facts, ObjectStore
 Outcome = Literal["ok", "partial", "failed"]
 WHOLE = "all"
 _STAMP = "%Y%m%dT%H%M%S%fZ"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NAME = re.compile(r"(\d{8}T\d{12}Z)__(ok|partial|failed)" + r"__([\w.:-]+?)" * 3 + r"\.json", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Materialization:
     version: str
     inputs: Mapping[str, str] = field(default_factory=dict)
     scope: tuple[str, ...] = ()
-    facts: Facts = Facts()
+    facts: Facts = field(default_factory=Facts)
     seconds: float = 0.0
     dollars: float = 0.0
     environment: str = ""
@@ -92,11 +96,10 @@ class Ledger:
     def entries(self, asset: str) -> Mapping[str, Entry]:
         """The entry of every partition of an asset ('' for an asset without partitions)."""
         found: dict[str, Entry] = {}
-        for uri in self.store.list(self._uri(asset)):  # in order: later names replace earlier
-            entry = _entry(uri)
+        folder = self._uri(asset)
+        for uri in self.store.list(folder):  # in order: later names replace earlier
+            partition, entry = _entry(uri, folder)
             if entry:
-                folder = uri.rsplit("/", 2)[1]
-                partition = "" if folder == WHOLE else folder
                 before = found.get(partition)
                 if entry.state == "failed" and before and before.state != "failed":
                     entry = replace(before, failed_since=True)
@@ -104,12 +107,21 @@ class Ledger:
         return found
 
     def read(self, entry: Entry) -> Materialization:
-        """The whole record behind an entry."""
-        body: dict[str, Any] = json.loads(self.store.get(entry.uri))
-        facts = body.pop("facts")
-        facts["failures"] = tuple(facts["failures"])
-        body["scope"] = tuple(body["scope"])
-        return Materialization(**body, facts=Facts(**facts))
+        """The whole record behind an entry; only what its name says, if it cannot be read."""
+        asset, partition = entry.uri.split("/")[-3:-1]
+        known: dict[str, Any] = {
+            "asset": asset, "kind": "", "partition": "" if partition == WHOLE else partition,
+            "state": entry.state, "fingerprint": entry.fingerprint, "version": entry.version,
+            "at": entry.at.isoformat(),
+        }  # fmt: skip
+        try:
+            body: dict[str, Any] = json.loads(self.store.get(entry.uri))
+            facts = _only(Facts, body.pop("facts"))
+            facts["failures"] = tuple(facts["failures"])
+            body["scope"] = tuple(body["scope"])
+            return Materialization(**_only(Materialization, body), facts=Facts(**facts))
+        except (AttributeError, FileNotFoundError, KeyError, TypeError, ValueError):
+            return Materialization(**known)
 
     def latest(self, asset: str, partition: str = "") -> Materialization | None:
         """The newest record of a partition."""
@@ -117,13 +129,22 @@ class Ledger:
         return self.read(entry) if entry else None
 
 
-def _entry(uri: str) -> Entry | None:
-    parts = uri.rsplit("/", 1)[1].removesuffix(".json").split("__")
-    if len(parts) != 5:
-        return None
-    stamp, state, fingerprint, inputs, version = parts
+def _only(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields this version knows: a record may be of a later one."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in body.items() if name in names}
+
+
+def _entry(uri: str, folder: str) -> tuple[str, Entry | None]:
+    """The partition and entry a record's name says; None for a file that is no record."""
+    path = uri.removeprefix(f"{folder}/").split("/")
+    found = _NAME.fullmatch(path[-1])
+    if len(path) != 2 or not found or not (path[0] == WHOLE or _DAY.fullmatch(path[0])):
+        return "", None
+    stamp, state, fingerprint, inputs, version = found.groups()
     try:
         at = dt.datetime.strptime(stamp, _STAMP).replace(tzinfo=dt.UTC)
     except ValueError:
-        return None
-    return Entry(at, state, fingerprint, inputs, version, uri)
+        return "", None
+    partition = "" if path[0] == WHOLE else path[0]
+    return partition, Entry(at, state, fingerprint, inputs, version, uri)

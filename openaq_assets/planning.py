@@ -7,9 +7,11 @@ from functools import cached_property
 from typing import Literal
 
 from openaq_assets.definitions import Asset
+from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.ledger import Entry, Ledger, inputs_digest
 from openaq_assets.operations import digest, fingerprint
+from openaq_assets.partitions import days as every_day
 from openaq_assets.partitions import summary, window
 
 Action = Literal["create", "rebuild", "refresh", "retry", "validate", "follow", "skip"]
@@ -44,6 +46,34 @@ class Request:
     force: bool = False
 
 
+def make_request(
+    graph: AssetGraph,
+    *,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    days: int = 3,
+    locations: Sequence[str] = (),
+    force: bool = False,
+    today: dt.date | None = None,
+) -> Request:
+    """A request from what people say: a first and last day, or so many days up to the last (today, UTC).
+
+    ``locations`` are names of conf/locations.yaml. Raises SelectionError for what makes no sense.
+    """
+    now = today or dt.datetime.now(dt.UTC).date()
+    end = last or (now if first is None or first <= now else first)
+    start = first or end - dt.timedelta(days=days - 1)
+    if start > end:
+        raise SelectionError(f"--from {start} is after --to {end}. Swap them.")
+    if end > now:
+        raise SelectionError(f"{end} has not begun (UTC). Choose {now} or before.")
+    for name in locations:
+        if name not in graph.locations:
+            raise SelectionError(f"there is no location '{name}'. {nearest(name, graph.locations)}")
+    selectors = tuple(sorted({graph.locations[name].selector for name in locations}))
+    return Request(every_day(start, end), now, selectors, force)
+
+
 @dataclass
 class Situation:
     """The graph as it stands in an environment's ledger: versions, and what is stale."""
@@ -52,6 +82,7 @@ class Situation:
     ledger: Ledger
     request: Request
     _entries: dict[str, Mapping[str, Entry]] = field(default_factory=dict)
+    _versions: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:
@@ -70,6 +101,7 @@ class Situation:
     def forget(self, key: str) -> None:
         """Read the asset's entries again next time: it has been materialized."""
         self._entries.pop(key, None)
+        self._versions.clear()
 
     def partitions(self, asset: Asset) -> tuple[str, ...]:
         """The partitions of an asset that the request means."""
@@ -79,14 +111,30 @@ class Situation:
 
     def version(self, key: str) -> str:
         """The version of the whole asset as it stands; '' if it was never made."""
-        asset = self.graph[key]
-        if asset.kind.virtual:  # a view's data are its inputs'
-            versions = {up: self.version(up) for up in self.graph.upstream[key]}
-            return digest([self.fingerprints[key], versions])
-        good = {name: one.version for name, one in self.entries(key).items() if one.state != "failed"}
-        if asset.partitions == "snapshot":
-            return good[max(good)] if good else ""
-        return digest(good) if good else ""
+        for asset in self._virtual_behind(key):  # upstream first: a chain of views may be long
+            versions = {up: self._version(up) for up in self.graph.upstream[asset.key]}
+            self._versions[asset.key] = digest([self.fingerprints[asset.key], versions])
+        return self._version(key)
+
+    def _version(self, key: str) -> str:
+        if key not in self._versions:
+            entries = self.entries(key).items()
+            good = {name: one.version for name, one in entries if one.state != "failed"}
+            snapshot = self.graph[key].partitions == "snapshot"
+            newest = good[max(good)] if snapshot and good else digest(good)
+            self._versions[key] = newest if good else ""
+        return self._versions[key]
+
+    def _virtual_behind(self, key: str) -> list[Asset]:
+        """The views an asset's version is made of and that are not known yet, in graph order."""
+        found: set[str] = set()
+        ahead = [key]
+        while ahead:
+            one = ahead.pop()
+            if self.graph[one].kind.virtual and one not in found and one not in self._versions:
+                found.add(one)
+                ahead += self.graph.upstream[one]
+        return [asset for asset in self.graph if asset.key in found] if found else []
 
     def inputs(self, asset: Asset, partition: str) -> Mapping[str, str]:
         """The version of everything a partition is made from."""
@@ -135,7 +183,7 @@ class Situation:
             return "rebuild", "its definition changed", scope
         if self.request.force:
             return "refresh", "forced", scope
-        if _open(asset, partition, entry):
+        if is_open(asset, partition, entry):
             return "refresh", f"taken within the lookback of {_days(asset)}", scope
         return self._compare(asset, partition, entry, scope, pending)
 
@@ -157,7 +205,7 @@ class Situation:
         return "skip", "up to date", ()
 
 
-def _open(asset: Asset, partition: str, entry: Entry) -> bool:
+def is_open(asset: Asset, partition: str, entry: Entry) -> bool:
     """Whether rows may have arrived after the partition was taken."""
     lookback = asset.kind.lookback(asset)
     return bool(lookback and partition and entry.at < window(partition)[1] + lookback)

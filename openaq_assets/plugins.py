@@ -8,22 +8,27 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from openaq_assets import hooks
-from openaq_assets.definitions import Kind
-from openaq_assets.errors import Problem
+from openaq_assets.definitions import Kind, Name
+from openaq_assets.errors import Problem, nearest
+from openaq_assets.values import declared
 
 if TYPE_CHECKING:
     from openaq_assets.checks import CheckType
+    from openaq_assets.graph import AssetGraph
     from openaq_assets.platforms import PlatformType
 
 BUILT_IN = ("openaq_assets.kinds", "openaq_assets.checks", "openaq_assets.platforms")
@@ -49,9 +54,24 @@ class Plugins:
     platforms: "Mapping[str, PlatformType]"
     provided: tuple[Provided, ...]
 
+    def lint(self, graph: "AssetGraph") -> list[Problem]:
+        """What the rules of plugins find; a rule that fails is a problem itself."""
+        found: list[Problem] = []
+        for implementation in self.manager.hook.lint_rules.get_hookimpls():
+            try:
+                found += implementation.function(*([graph] if implementation.argnames else []))
+            except Exception as error:  # noqa: BLE001  a plugin is foreign code
+                found.append(_failure(implementation.plugin_name, error, "'lint_rules' fails"))
+        return found
 
-def load_plugins(root: Path | None = None) -> tuple[Plugins, list[Problem]]:
-    """The plugins of this installation and project; a plugin that cannot be loaded is a problem."""
+
+def load_plugins(
+    root: Path | None = None, lost: set[str] | None = None
+) -> tuple[Plugins, list[Problem]]:
+    """The plugins of this installation and project; a plugin that cannot be loaded is a problem.
+
+    ``lost`` receives the words of the files that cannot: the kinds they would have defined are there.
+    """
     manager = pluggy.PluginManager(hooks.NAMESPACE)
     manager.add_hookspecs(hooks)
     problems: list[Problem] = []
@@ -60,8 +80,10 @@ def load_plugins(root: Path | None = None) -> tuple[Plugins, list[Problem]]:
     wanted = os.environ.get("OPENAQ_ASSETS_PLUGINS")
     allowed = None if wanted is None else {one.strip() for one in wanted.split(",")}
     for name, load in (*_entry_points(), *_files(root)):
-        if allowed is None or name in allowed or Path(name).stem in allowed:
-            _register(manager, name, load, problems)
+        if allowed is not None and name not in allowed and Path(name).stem not in allowed:
+            continue
+        if not _register(manager, name, load, problems) and lost is not None and root:
+            lost |= _words(root / name)
     provided: list[Provided] = []
     return Plugins(
         manager,
@@ -72,6 +94,11 @@ def load_plugins(root: Path | None = None) -> tuple[Plugins, list[Problem]]:
     ), problems
 
 
+def _words(path: Path) -> set[str]:
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return set(re.findall(r"[a-z][a-z0-9_]*", text))
+
+
 def _entry_points() -> Sequence[tuple[str, Callable[[], Any]]]:
     found = sorted(entry_points(group=hooks.NAMESPACE), key=lambda one: (one.name, one.value))
     return [(f"{one.name} ({one.value})", one.load) for one in found]
@@ -79,7 +106,7 @@ def _entry_points() -> Sequence[tuple[str, Callable[[], Any]]]:
 
 def _files(root: Path | None) -> Sequence[tuple[str, Callable[[], Any]]]:
     files = sorted((root / FOLDER).glob("[!_]*.py")) if root else []
-    return [(f"{FOLDER}/{path.name}", lambda path=path: _load_file(path)) for path in files]
+    return [(f"{FOLDER}/{path.name}", partial(_load_file, path)) for path in files]
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -97,17 +124,43 @@ def _load_file(path: Path) -> ModuleType:
 
 def _register(
     manager: pluggy.PluginManager, name: str, load: Callable[[], Any], problems: list[Problem]
-) -> None:
+) -> bool:
+    """Whether the plugin is loaded; if not, why is among the problems."""
+    path = name if name.startswith(FOLDER) else f"entry point {name}"
     try:
         plugin = load()
+        if typos := list(_unknown_hooks(plugin, path)):
+            problems += typos
+            return False
         manager.register(plugin, name)
-        manager.check_pending()
-    except Exception as error:  # a plugin is foreign code: whatever it raises is its problem
+        return True
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a plugin is foreign code
         manager.unregister(name=name)
-        path = name if name.startswith(FOLDER) else f"entry point {name}"
-        line = error.lineno or 0 if isinstance(error, SyntaxError) else 0
-        what = f"cannot be loaded ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})."
-        problems.append(Problem(path, line, 1 if line else 0, "", what, "Mend or remove the plugin."))
+        problems.append(_failure(path, error, "cannot be loaded"))
+        return False
+
+
+def _failure(path: str, error: BaseException, what: str) -> Problem:
+    """What a plugin raised, at the line of its file where it did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [one.lineno or 1 for one in frames if one.filename.endswith(path)]
+    line, column = (lines[-1], 1) if lines else (1, 1)
+    reason = (str(error).splitlines() or [""])[0]
+    if isinstance(error, SyntaxError):
+        line, column, reason = error.lineno or 1, error.offset or 1, error.msg
+    message = f"{what} ({type(error).__name__}: {reason})."
+    return Problem(path, line, max(column, 1), "", message, "Mend or remove the plugin.")
+
+
+def _unknown_hooks(plugin: Any, path: str) -> Iterator[Problem]:
+    """The functions marked as hooks that no hook is called."""
+    known = [name for name in vars(hooks) if hasattr(getattr(hooks, name), f"{hooks.NAMESPACE}_spec")]
+    for name in dir(plugin):
+        function = getattr(plugin, name, None)
+        options = getattr(function, f"{hooks.NAMESPACE}_impl", None)
+        if isinstance(options, dict) and (options.get("specname") or name) not in known:
+            line = function.__code__.co_firstlineno if isinstance(function, FunctionType) else 1
+            yield Problem(path, line, 1, name, f"there is no hook '{name}'.", nearest(name, known))
 
 
 def _collect(
@@ -120,15 +173,31 @@ def _collect(
     found: dict[str, Any] = {}
     owner: dict[str, str] = {}
     for implementation in getattr(manager.hook, hook).get_hookimpls():
-        for one in implementation.function():
-            plugin = implementation.plugin_name
+        plugin = implementation.plugin_name
+        for one in _answers(implementation, plugin, problems):
             if one.name in found:
                 message = f"{what} '{one.name}' is already defined by {owner[one.name]}."
-                problems.append(Problem(plugin, 0, 0, one.name, message, "Rename one of them."))
+                line = implementation.function.__code__.co_firstlineno
+                problems.append(Problem(plugin, line, 1, one.name, message, "Rename one of them."))
                 continue
             found[one.name], owner[one.name] = one, plugin
             provided.append(Provided(what, one.name, plugin))
     return found
+
+
+def _answers(implementation: Any, plugin: str, problems: list[Problem]) -> Sequence[Any]:
+    """What a hook returns, if it is a list of named things."""
+    try:
+        answers = list(implementation.function())
+        for one in answers:
+            Name.parse(one.name)
+            if fields := getattr(one, "fields", None):
+                declared(fields)
+        return answers
+    except Exception as error:  # noqa: BLE001  a plugin is foreign code
+        hook = implementation.function.__name__
+        problems.append(_failure(plugin, error, f"'{hook}' fails"))
+        return ()
 
 
 def _listeners(manager: pluggy.PluginManager) -> tuple[Provided, ...]:

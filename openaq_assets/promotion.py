@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from openaq_assets.contracts import Difference, compare, pairs
 from openaq_assets.environment import bind
-from openaq_assets.errors import PromotionError
+from openaq_assets.errors import PromotionError, SelectionError, nearest
 from openaq_assets.kinds.view import create_view
-from openaq_assets.operations import CreateView, Operation, Query
+from openaq_assets.operations import CreateView, Operation
 from openaq_assets.platforms import Ticket
-from openaq_assets.runner import Run
+from openaq_assets.runner import Run, materialize
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,18 @@ class Promotion:
 def promote(run: Run, target: str, allow: Collection[str] = ()) -> Promotion:
     """Serve the views of the run's environment from ``target``.
 
-    Raises PromotionError, with ``target`` as it was, if a contract would break (and is not in
-    ``allow`` by view name) or a check fails before or after.
+    Raises PromotionError, with ``target`` as it was, if a view cannot be made, a contract would break
+    (and is not in ``allow`` by view name) or a check fails before or after.
     """
-    wanted = [
-        _bound(run, create_view(asset, run.project.graph, target))
-        for asset in run.project.graph
-        if asset.kind.name == "view"
-    ]
+    views = [asset for asset in run.project.graph if asset.kind.name == "view"]
+    names = [asset.key for asset in views]
+    for name in allow:
+        if name not in names:
+            raise SelectionError(f"there is no view '{name}' to allow. {nearest(name, names)}")
+    wanted = [_bound(run, create_view(asset, run.project.graph, target)) for asset in views]
     before = {view.into.table: run.platform.view(view.into) for view in wanted}
     _refuse_breaking(wanted, before, allow)
+    _make_candidates(run, names)
     _refuse_failing(run, target, run.environment.name, "nothing was promoted")
     done: list[CreateView] = []
     try:
@@ -45,14 +47,32 @@ def promote(run: Run, target: str, allow: Collection[str] = ()) -> Promotion:
             if not _same(view, before[view.into.table]):
                 done.append(view)
                 _submit(run, view)
-        _refuse_failing(run, target, target, "the views were put back")
-    except PromotionError:
-        for view in reversed(done):
-            previous = before[view.into.table]
-            if previous:
-                run.platform.submit(previous)
+        _refuse_failing(run, target, target, "nothing was promoted")
+    except BaseException as reason:  # also an interruption: prod must not stay half new
+        stuck = _put_back(run, done, before)
+        if stuck:
+            raise PromotionError(f"{reason} NOT put back: {'; '.join(stuck)}") from reason
         raise
     return _recorded(run, target, wanted, done, before)
+
+
+def _make_candidates(run: Run, names: Sequence[str]) -> None:
+    """What is promoted is what the run's environment has: views that were edited are made there first."""
+    for name in names:
+        result = materialize(run, name)
+        if result.state == "failed":
+            raise PromotionError(f"{result.message} Nothing was promoted.")
+
+
+def _put_back(
+    run: Run, done: Sequence[CreateView], before: dict[str, CreateView | None]
+) -> list[str]:
+    """Undo in the order of making, so that each view finds what it reads; what could not be undone."""
+    tickets = [run.platform.submit(old) for view in done if (old := before[view.into.table])]
+    for view in reversed(done):
+        if before[view.into.table] is None:
+            run.platform.drop_view(view.into)
+    return [ticket.message for ticket in tickets if ticket.state == "failed"]
 
 
 def _bound(run: Run, operation: Operation) -> CreateView:
@@ -102,7 +122,7 @@ def _refuse_failing(run: Run, target: str, where: str, consequence: str) -> None
 def _submit(run: Run, view: CreateView) -> Ticket:
     ticket = run.platform.submit(view)
     if ticket.state == "failed":
-        raise PromotionError(f"{ticket.message} The views were put back.")
+        raise PromotionError(f"{ticket.message} Nothing was promoted.")
     return ticket
 
 
@@ -121,6 +141,8 @@ def _recorded(
         unchanged=tuple(view.into.asset for view in wanted if view.into.asset not in changed),
         at=dt.datetime.now(dt.UTC).isoformat(),
     )
+    if not done:
+        return promotion
     stamp = dt.datetime.fromisoformat(promotion.at).strftime("%Y%m%dT%H%M%S%fZ")
     uri = run.environment.sibling(target).uri("promotions", f"{stamp}.json")
     body = {
@@ -131,6 +153,3 @@ def _recorded(
     }
     run.platform.objects.put_new(uri, json.dumps(body, ensure_ascii=False, indent=1).encode())
     return promotion
-
-
-__all__ = ["Promotion", "Query", "promote"]

@@ -1,25 +1,30 @@
-"""Carries out a plan. ``materialize`` is the one way an asset is made: the command line and Airflow call it."""
+"""Carries out a plan.
+
+``materialize`` is the one way an asset is made: the command line and Airflow both call it.
+"""
 
 import dataclasses
 import datetime as dt
 import itertools
 import json
+import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from openaq_assets.definitions import Asset
 from openaq_assets.environment import Environment, bind
 from openaq_assets.errors import SelectionError
-from openaq_assets.ledger import Ledger, Materialization
+from openaq_assets.ledger import Entry, Ledger, Materialization
 from openaq_assets.operations import Operation, Query, digest, to_json
 from openaq_assets.partitions import chunks
-from openaq_assets.planning import Request, Situation, Step
+from openaq_assets.planning import Request, Situation, Step, is_open
 from openaq_assets.platforms import Facts, Platform, Progress, Ticket, silent
 from openaq_assets.project import Project
 
 CHUNK_DAYS = 31
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -115,7 +120,8 @@ def materialize(run: Run, key: str) -> Result:
 
 def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
     """Steps of equal scope together, a month at a time."""
-    by_scope = itertools.groupby(sorted(steps, key=lambda one: (one.scope, one.partition)), lambda one: one.scope)
+    ordered = sorted(steps, key=lambda one: (one.scope, one.partition))
+    by_scope = itertools.groupby(ordered, lambda one: one.scope)
     for _, group in by_scope:
         same = {step.partition: step for step in group}
         for keys in chunks(tuple(same), CHUNK_DAYS):
@@ -125,17 +131,28 @@ def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
 def _carry_out(run: Run, asset: Asset, batch: tuple[Step, ...]) -> list[Materialization]:
     """Submit the operations of a batch and record every partition of it."""
     partitions = tuple(step.partition for step in batch if step.partition)
+    # Before anything is read: what another run adds meanwhile must look new to the next plan.
+    read = {step.partition: run.situation.inputs(asset, step.partition) for step in batch}
     started = time.monotonic()
     operations = asset.kind.operations(asset, run.project.graph, partitions, batch[0].scope)
     tickets = _submit_all(run, operations)
     seconds = (time.monotonic() - started) / len(batch)
     records = []
     for step in batch:
-        record = _record(run, asset, step, tickets, seconds)
+        record = _record(run, asset, step, tickets, read[step.partition], seconds)
         run.ledger.append(record)
-        run.project.plugins.manager.hook.materialized(record=record)
+        _tell(run, record)
         records.append(record)
     return records
+
+
+def _tell(run: Run, record: Materialization) -> None:
+    """Tell every plugin that listens; one that fails keeps neither the others nor the run."""
+    for listener in run.project.plugins.manager.hook.materialized.get_hookimpls():
+        try:
+            listener.function(**dict.fromkeys(listener.argnames, record))
+        except Exception:
+            log.exception("%s: the plugin %s failed", record.asset, listener.plugin_name)
 
 
 def _submit_all(run: Run, operations: Sequence[Operation]) -> list[Ticket]:
@@ -176,12 +193,16 @@ def _ticket_from(text: str) -> Ticket:
 
 
 def _record(
-    run: Run, asset: Asset, step: Step, tickets: Sequence[Ticket], seconds: float
+    run: Run,
+    asset: Asset,
+    step: Step,
+    tickets: Sequence[Ticket],
+    inputs: Mapping[str, str],
+    seconds: float,
 ) -> Materialization:
     facts = sum((_facts_of(ticket, step.partition) for ticket in tickets), Facts())
     failed = [ticket.message for ticket in tickets if ticket.state == "failed"]
     state = "failed" if failed else "partial" if facts.failures and not asset.kind.always else "ok"
-    inputs = run.situation.inputs(asset, step.partition)
     print_of = run.situation.fingerprints[asset.key]
     return Materialization(
         asset=asset.key,
@@ -208,14 +229,21 @@ def _facts_of(ticket: Ticket, partition: str) -> Facts:
 
 
 def _covered(run: Run, asset: Asset, step: Step) -> tuple[str, ...]:
-    """The scope of a partition after this step: what it covered before, if still declared, and now."""
-    if not step.scope:
-        return ()
+    """The scope of a partition after this step: what it asked for, and what was covered and settled.
+
+    What was covered but failed, or may still get late rows, is left out: the next plan asks for it.
+    """
     entry = run.situation.entries(asset.key).get(step.partition)
-    unchanged = entry and entry.fingerprint == run.situation.fingerprints[asset.key]
-    before = run.ledger.read(entry).scope if entry and unchanged else ()
+    if not step.scope or entry is None or not _settled(run, asset, step, entry):
+        return step.scope
     declared = asset.kind.scope(asset, run.project.graph)
-    return tuple(sorted(set(step.scope) | (set(before) & set(declared))))
+    return tuple(sorted(set(step.scope) | (set(run.ledger.read(entry).scope) & set(declared))))
+
+
+def _settled(run: Run, asset: Asset, step: Step, entry: Entry) -> bool:
+    same = entry.fingerprint == run.situation.fingerprints[asset.key]
+    good = entry.state == "ok" and not entry.failed_since
+    return same and good and not is_open(asset, step.partition, entry)
 
 
 def _result(key: str, records: Sequence[Materialization]) -> Result:

@@ -15,9 +15,12 @@ from fnmatch import fnmatchcase
 from openaq_assets.definitions import Asset
 from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.graph import AssetGraph
+from openaq_assets.source import shortened
 
 _TOKEN = re.compile(r"\s*(\(|\)|(?:\d*\+)?[\w.*?:\[\]-]+(?:\+\d*)?)")
 _TERM = re.compile(r"(?:(\d*)(\+))?(?:(kind|tag|group|owner):)?([\w.*?\[\]-]+?)(?:(\+)(\d*))?\Z")
+
+MAX_NESTING = 100
 
 _FIELDS: dict[str, Callable[[Asset], tuple[str, ...]]] = {
     "": lambda asset: (asset.key,),
@@ -31,9 +34,11 @@ _FIELDS: dict[str, Callable[[Asset], tuple[str, ...]]] = {
 def select(graph: AssetGraph, text: str) -> tuple[str, ...]:
     """The keys a selection means, in graph order; raises SelectionError for what is not there."""
     tokens = _tokens(text)
+    if tokens.count("(") + tokens.count("not") > MAX_NESTING:
+        raise SelectionError(f"the selection has more than {MAX_NESTING} '(' and 'not'. Shorten it.")
     chosen, rest = _union(graph, tokens, text)
     if rest:
-        raise SelectionError(f"selection {text!r}: '{rest[0]}' is one too many. Remove it.")
+        raise SelectionError(f"selection {shortened(text)}: '{rest[0]}' is one too many. Remove it.")
     return tuple(asset.key for asset in graph if asset.key in chosen)
 
 
@@ -42,7 +47,7 @@ def _tokens(text: str) -> list[str]:
     while text[position:].strip():
         found = _TOKEN.match(text, position)
         if not found:
-            raise SelectionError(f"selection {text!r}: cannot read {text[position:].strip()!r}.")
+            raise SelectionError(f"selection {shortened(text)}: cannot read {text[position:].strip()!r}.")
         tokens.append(found[1])
         position = found.end()
     if not tokens:
@@ -68,14 +73,14 @@ def _intersection(graph: AssetGraph, tokens: list[str], text: str) -> tuple[froz
 
 def _factor(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[str], list[str]]:
     if not tokens or tokens[0] in ("and", "or", ")"):
-        raise SelectionError(f"selection {text!r}: a name is missing at the end of a part.")
+        raise SelectionError(f"selection {shortened(text)}: a name is missing at the end of a part.")
     if tokens[0] == "not":
         chosen, rest = _factor(graph, tokens[1:], text)
         return frozenset(graph.assets) - chosen, rest
     if tokens[0] == "(":
         chosen, rest = _union(graph, tokens[1:], text)
         if not rest:
-            raise SelectionError(f"selection {text!r}: a ')' is missing.")
+            raise SelectionError(f"selection {shortened(text)}: a ')' is missing.")
         return chosen, rest[1:]
     return _term(graph, tokens[0], text), tokens[1:]
 
@@ -83,7 +88,7 @@ def _factor(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[
 def _term(graph: AssetGraph, token: str, text: str) -> frozenset[str]:
     found = _TERM.match(token)
     if not found:
-        raise SelectionError(f"selection {text!r}: cannot read {token!r}. Write key, +key or key+.")
+        raise SelectionError(f"selection {shortened(text)}: cannot read {token!r}. Write key, +key or key+.")
     up, plus_before, name, pattern, plus_after, down = found.groups()
     values = _FIELDS[name or ""]
     matches = frozenset(
@@ -92,7 +97,9 @@ def _term(graph: AssetGraph, token: str, text: str) -> frozenset[str]:
     if not matches and not re.search(r"[*?\[]", pattern):
         there = {one for asset in graph for one in values(asset) if one}
         what = name or "asset"
-        raise SelectionError(f"selection {text!r}: no {what} '{pattern}'. {nearest(pattern, there)}")
+        if what == "asset" and pattern in graph.left_out:
+            raise SelectionError(f"selection {shortened(text)}: {graph.unknown(pattern)}")
+        raise SelectionError(f"selection {shortened(text)}: no {what} '{pattern}'. {nearest(pattern, there)}")
     chosen = matches
     if plus_before:
         chosen |= graph.ancestors(matches, int(up) if up else None)

@@ -3,7 +3,7 @@ WITH hourly AS (
     -- Two sensors of one kind at a station are one hour, not two.
     SELECT location_id, local_day, parameter, period_from, avg(value) AS value
     FROM view_valid_hours
-    WHERE parameter IN ('pm25', 'pm10')
+    WHERE parameter IN ('pm25', 'pm10') AND local_day IS NOT NULL
     GROUP BY location_id, local_day, parameter, period_from
 ),
 daily AS (

@@ -6,7 +6,8 @@ WITH recent AS (
     FROM view_valid_hours
     WHERE parameter = 'pm25'
         -- Bounds the files that are read; a station silent for longer has no latest value.
-        AND day_key >= CAST(date_add('day', -30, current_date) AS varchar)
+        AND day_key >= CAST(CAST(date_add('day', -30, current_date) AS date) AS varchar)
+        AND period_to <= CAST(now() AS timestamp) -- an hour that has not ended is not measured yet
 ),
 aged AS (
     SELECT

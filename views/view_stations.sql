@@ -18,7 +18,8 @@ distances AS (
 placed AS (
     SELECT
         location_id, city,
-        row_number() OVER (PARTITION BY location_id ORDER BY km, city) AS nearest_first
+        -- Nearest by the size of the city: Thu Duc is in HCMC, though Bien Hoa's centre is closer.
+        row_number() OVER (PARTITION BY location_id ORDER BY km / radius_km, city) AS nearest_first
     FROM distances
     WHERE km <= radius_km
 )

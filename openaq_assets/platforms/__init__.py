@@ -126,6 +126,10 @@ class Platform(Protocol):
         """What a view is now, as the bound operation that would make it again; None if it is not there."""
         ...
 
+    def drop_view(self, at: Ref) -> None:
+        """Forget a view; nothing happens if it is not there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PlatformType:
@@ -146,6 +150,6 @@ class PlatformType:
 def platforms() -> Sequence[PlatformType]:
     """The built-in platforms."""
     return [
-        PlatformType("local", "files, Polars and DuckDB", "openaq_assets.platforms.local:open_local"),
-        PlatformType("memory", "everything in this process, for tests", "openaq_assets.platforms.memory:open_memory"),
+        PlatformType("local", "files, Polars and DuckDB", f"{__name__}.local:open_local"),
+        PlatformType("memory", "everything in this process, for tests", f"{__name__}.memory:open_memory"),
     ]

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 
 from openaq_assets.environment import Api, Environment
 from openaq_assets.errors import PlatformError
@@ -44,11 +45,16 @@ def simulated(api: Api, now: dt.datetime) -> Iterator[Api]:
     """The bundled simulator on a free port of loopback, its clock standing at ``now``."""
     from openaq_assets.openaq.simulator import Simulator
 
-    log.warning("No OPENAQ_API_KEY: the bundled simulator answers. The data are SYNTHETIC.")
+    _warn_once()
     with Simulator(now=now, per_minute=None) as server:
         yield replace(
             api, url=server.url, key=_SIMULATED_KEY, requests_per_minute=0, requests_per_hour=0
         )
+
+
+@cache
+def _warn_once() -> None:
+    log.warning("No OPENAQ_API_KEY: the bundled simulator answers. The data are SYNTHETIC.")
 
 
 def is_synthetic(environment: Environment, store: ObjectStore) -> bool:

@@ -52,18 +52,29 @@ class Catalog:
 
     def put(self, entry: Entry) -> None:
         """Define or redefine a table or view; the same definition is not written again."""
-        if self.get(entry.name) != entry:
-            self.store.put(self.uri(entry.name), json.dumps(asdict(entry), indent=1).encode())
+        body = json.dumps(asdict(entry), indent=1).encode()
+        if self._body(entry.name) != body:
+            self.store.put(self.uri(entry.name), body)
 
     def get(self, name: str) -> Entry | None:
-        """The definition, or None."""
+        """The definition, or None; raises PlatformError for a file that is no definition."""
+        text = self._body(name)
+        if text is None:
+            return None
         try:
-            body: dict[str, Any] = json.loads(self.store.get(self.uri(name)))
+            body: dict[str, Any] = json.loads(text)
+            body["columns"] = tuple((a, b) for a, b in body["columns"])
+            body["inputs"] = tuple((a, b) for a, b in body["inputs"])
+            return Entry(**body)
+        except (KeyError, TypeError, ValueError):
+            hint = f"Run '{name.rpartition('.')[2]}' again with --force."
+            raise PlatformError(f"{self.uri(name)} is not a definition. {hint}") from None
+
+    def _body(self, name: str) -> bytes | None:
+        try:
+            return self.store.get(self.uri(name))
         except FileNotFoundError:
             return None
-        body["columns"] = tuple((a, b) for a, b in body["columns"])
-        body["inputs"] = tuple((a, b) for a, b in body["inputs"])
-        return Entry(**body)
 
     def delete(self, name: str) -> None:
         """Forget a table or view; its files stay."""
@@ -79,26 +90,35 @@ class Catalog:
         """A DuckDB session in which the named tables and views (and what they read) exist."""
         with duckdb.connect(":memory:", config={"threads": 2}) as session:
             session.execute("SET TimeZone='UTC'")
-            done: set[str] = set()
-            for name in names:
-                self._define(session, name, done, ())
+            for entry in self._needed(names):
+                schema, view = (quoted(part) for part in entry.name.split("."))
+                body = self._view(entry) if entry.sql else self._table(session, entry)
+                session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+                session.execute(f"CREATE VIEW {schema}.{view} AS {body}")
             yield session
 
-    def _define(
-        self, session: duckdb.DuckDBPyConnection, name: str, done: set[str], path: tuple[str, ...]
-    ) -> None:
-        if name in done:
-            return
-        entry = self.get(name)
-        if entry is None or name in path:
-            reader = f" that {path[-1]} reads" if path else ""
-            raise PlatformError(f"there is no table or view '{name}'{reader}. Run the assets that make it.")
-        for _, needed in entry.inputs:
-            self._define(session, needed, done, (*path, name))
-        body = self._view(entry) if entry.sql else self._table(session, entry)
-        session.execute(f"CREATE SCHEMA IF NOT EXISTS {name.split('.')[0]}")
-        session.execute(f"CREATE VIEW {name} AS {body}")
-        done.add(name)
+    def _needed(self, names: Iterable[str]) -> Iterable[Entry]:
+        """The named tables and views and all they read, each after what it reads."""
+        ordered: dict[str, Entry] = {}
+        entered: set[str] = set()
+        ahead = [(name, "") for name in names]
+        while ahead:
+            name, reader = ahead[-1]
+            if name in ordered:
+                ahead.pop()
+                continue
+            entry = self.get(name)
+            if entry is None:
+                who = f" that {reader} reads" if reader else ""
+                raise PlatformError(f"there is no table or view '{name}'{who}. Run the assets that make it.")
+            before = [(one, name) for _, one in entry.inputs if one not in ordered]
+            if before and name in entered:
+                raise PlatformError(f"'{name}' reads itself, by way of {reader}. Change its SQL.")
+            if not before:
+                ordered[name] = entry
+            entered.add(name)
+            ahead += before
+        return ordered.values()
 
     def _view(self, entry: Entry) -> str:
         return athena.place(entry.sql, dict(entry.inputs), "duckdb")
@@ -106,15 +126,22 @@ class Catalog:
     def _table(self, session: duckdb.DuckDBPyConnection, entry: Entry) -> str:
         types: Mapping[str, str] = {name: DUCKDB[kind] for name, kind in entry.columns}  # type: ignore[index]
         source = self.files.scan(session, entry.uri, entry.partitioned)
+        empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+        empty = f"SELECT {empty} WHERE false"
         if source is None:  # no file yet: an empty table, not an error
-            empty = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in types.items())
-            return f"SELECT {empty} WHERE false"
+            return empty
         # Partition keys are text from the path: left bare, so that filters on them prune files.
         kept = [
-            name if name in COLUMNS else f"CAST({name} AS {kind}) AS {name}"
+            quoted(name) if name in COLUMNS else f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}"
             for name, kind in types.items()
         ]
-        return f"SELECT {', '.join(kept)} FROM {source}"
+        # Files may be older than the promise: columns they lack are NULL.
+        return f"SELECT {', '.join(kept)} FROM (SELECT * FROM {source} UNION ALL BY NAME {empty})"
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever it is."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def describe(session: duckdb.DuckDBPyConnection, query: str) -> tuple[tuple[str, str], ...]:

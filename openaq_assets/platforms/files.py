@@ -1,53 +1,108 @@
 """Objects as files: what ``s3://`` is to AWS, a folder is to a laptop."""
 
+import fcntl
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from openaq_assets.errors import PlatformError
 
 
 class FileStore:
-    """Objects in the file system; a URI is an absolute path."""
+    """Objects in the file system; a URI is an absolute path.
+
+    Raises PlatformError, with the path and the system's reason, for what cannot be read or written.
+    """
 
     def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
         """Write if there is nothing yet. The sidecar comes first: an object always has its facts."""
         path = Path(uri)
-        if path.exists():
-            return False
-        if metadata:
-            self.put(str(path.with_name(f".{path.name}.meta")), json.dumps(dict(metadata)).encode())
-        temporary = self._aside(path, body)
-        try:
-            os.link(temporary, path)  # fails if another writer was first; never replaces
-        except FileExistsError:
-            return False
-        finally:
-            os.unlink(temporary)
-        return True
+        with _told("write", uri):
+            if path.exists():
+                return False
+            if metadata:
+                facts = json.dumps(dict(metadata)).encode()
+                _link(path.with_name(f".{path.name}.meta"), facts)
+            return _link(path, body)
 
     def put(self, uri: str, body: bytes) -> None:
         """Write aside, then rename: a reader sees the old bytes or the new."""
-        os.replace(self._aside(Path(uri), body), uri)
-
-    def _aside(self, path: Path, body: bytes) -> str:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        return temporary
+        with _told("write", uri), _aside(Path(uri), body) as temporary:
+            os.replace(temporary, uri)
 
     def get(self, uri: str) -> bytes:
         """The bytes; raises FileNotFoundError."""
-        return Path(uri).read_bytes()
+        with _told("read", uri):
+            return Path(uri).read_bytes()
 
     def list(self, prefix: str) -> Iterator[str]:
         """Every object below a folder, in order of names; half-written and sidecar files are not objects."""
         found = []
-        for folder, _, names in os.walk(prefix):
-            found += [f"{folder}/{name}" for name in names if not name.startswith(".")]
+        with _told("list", prefix):
+            for folder, _, names in os.walk(prefix, onerror=_unlisted):
+                found += [f"{folder}/{name}" for name in names if not name.startswith(".")]
         yield from sorted(found)
 
     def delete(self, uri: str) -> None:
         """Remove it; nothing happens if it is not there."""
-        Path(uri).unlink(missing_ok=True)
+        with _told("delete", uri):
+            Path(uri).unlink(missing_ok=True)
+
+    @contextmanager
+    def alone(self, uri: str) -> Iterator[None]:
+        """Hold a folder for this writer; others wait. The system lets go even if the process is killed."""
+        with _told("write", uri):
+            Path(uri).mkdir(parents=True, exist_ok=True)
+            handle = os.open(f"{uri}/.lock", os.O_WRONLY | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _link(path: Path, body: bytes) -> bool:
+    """Write aside, then link: it fails if another writer was first, and never replaces."""
+    with _aside(path, body) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextmanager
+def _aside(path: Path, body: bytes) -> Iterator[str]:
+    """The body in a hidden file of the same folder, gone afterwards unless it was renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = f"{path.parent}/.{uuid.uuid4().hex}.tmp"
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        yield temporary
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+@contextmanager
+def _told(what: str, uri: str) -> Iterator[None]:
+    """What the system refuses, as one line; a file that is not there stays FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        hint = "Check the folder, its permissions and free space."
+        raise PlatformError(f"cannot {what} {uri}: {reason}. {hint}", retryable=True) from error
+
+
+def _unlisted(error: OSError) -> None:
+    """A folder that is not there holds nothing; one that cannot be read must not look empty."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error

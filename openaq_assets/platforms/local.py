@@ -5,9 +5,12 @@ import dataclasses
 import datetime as dt
 import hashlib
 import io
+import logging
+import re
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 import duckdb
 from polars.exceptions import PolarsError
@@ -18,7 +21,14 @@ from openaq_assets.definitions import Column, Name
 from openaq_assets.environment import Environment
 from openaq_assets.errors import AssetsError, PlatformError
 from openaq_assets.operations import (
-    CreateView, Fetch, Load, Operation, Query, Ref, Register, Transform,
+    CreateView,
+    Fetch,
+    Load,
+    Operation,
+    Query,
+    Ref,
+    Register,
+    Transform,
 )  # fmt: skip
 from openaq_assets.partitions import segment
 from openaq_assets.platforms import Facts, ObjectStore, Progress, Rows, Ticket, silent
@@ -27,6 +37,7 @@ from openaq_assets.platforms.files import FileStore
 from openaq_assets.rawkey import parse_raw_key
 
 KEPT_FAILURES = 100
+log = logging.getLogger(__name__)
 
 
 class ParquetFiles:
@@ -34,12 +45,19 @@ class ParquetFiles:
 
     def scan(self, session: duckdb.DuckDBPyConnection, uri: str, partitioned: bool) -> str | None:
         """A scan that prunes by partition, or None if there is no file."""
-        pattern = f"{uri}/year=*/month=*/day=*/*.parquet" if partitioned else f"{uri}/*.parquet"
-        quoted = pattern.replace("'", "''")
+        # A root may hold any character: those of patterns and quotes stand for themselves.
+        folder = re.sub(r"([*?\[])", r"[\1]", uri).replace("'", "''")
+        quoted = f"{folder}/year=*/month=*/day=*/*.parquet" if partitioned else f"{folder}/*.parquet"
         if not session.execute(f"SELECT 1 FROM glob('{quoted}') LIMIT 1").fetchone():
             return None
         hive = "true, hive_types_autocast=false" if partitioned else "false"
         return f"read_parquet('{quoted}', hive_partitioning={hive}, union_by_name=true)"
+
+
+class LocalStore(ObjectStore, Protocol):
+    """Objects on this machine, where one writer can keep others waiting."""
+
+    def alone(self, uri: str) -> AbstractContextManager[None]: ...
 
 
 class LocalPlatform:
@@ -48,10 +66,10 @@ class LocalPlatform:
     name = "local"
 
     def __init__(
-        self, environment: Environment, store: ObjectStore, catalog: Catalog, progress: Progress
+        self, environment: Environment, store: LocalStore, catalog: Catalog, progress: Progress
     ) -> None:
         self.environment = environment
-        self.objects = store
+        self.objects: LocalStore = store
         self.catalog = catalog
         self.progress = progress
 
@@ -63,10 +81,10 @@ class LocalPlatform:
         }  # fmt: skip
         try:
             return carry[type(operation)](operation)
-        except (AssetsError, OSError, duckdb.Error, PolarsError, ValueError) as error:
+        except Exception as error:  # whatever it is, the run goes on and says so in one line
+            log.debug("%s failed", type(operation).__name__, exc_info=True)
             retryable = getattr(error, "retryable", isinstance(error, OSError))
-            text = " ".join(str(error).split()) or type(error).__name__
-            return _ticket("failed", message=text, retryable=retryable)
+            return _ticket("failed", message=told(error), retryable=retryable)
 
     def poll(self, ticket: Ticket) -> Ticket:
         """The same ticket: nothing is left running here."""
@@ -93,6 +111,11 @@ class LocalPlatform:
         return _ticket("succeeded", facts)
 
     def _transform_day(self, operation: Transform, day: str) -> Facts:
+        # Alone, or the files of two runs at once could end older than the newest raw object.
+        with self.objects.alone(f"{operation.into.uri}/{segment(day)}"):
+            return self._rebuilt(operation, day)
+
+    def _rebuilt(self, operation: Transform, day: str) -> Facts:
         from openaq_assets.platforms import recipe_polars
 
         prefix = f"{operation.source.uri}/{segment(day)}"
@@ -129,7 +152,10 @@ class LocalPlatform:
     def _load(self, operation: Load) -> Ticket:
         from openaq_assets.platforms import recipe_polars
 
-        table = recipe_polars.read_csv(operation.csv, operation.columns)
+        try:
+            table = recipe_polars.read_csv(operation.csv, operation.columns)
+        except ValueError as error:
+            raise PlatformError(f"the CSV of {operation.into.asset}, {error}") from None
         body = recipe_polars.parquet(table)
         self.objects.put(f"{operation.into.uri}/part-0.parquet", body)
         self.catalog.put(Entry(operation.into.table, pairs(operation.columns), operation.into.uri))
@@ -171,18 +197,25 @@ class LocalPlatform:
         return _verdict(operation, tuple(f"{operation.name}: {one}" for one in differences))
 
     def read(self, query: Query) -> Rows:
-        """The rows of a bound query."""
-        with self._session(query) as (session, text):
-            return rows_of(session, text)
+        """The rows of a bound query; raises PlatformError with the engine's own words."""
+        try:
+            with self._session(query) as (session, text):
+                return rows_of(session, text)
+        except (duckdb.Error, ValueError) as error:
+            raise PlatformError(told(error)) from None
 
     def view(self, at: Ref) -> CreateView | None:
         """What a view is now; None if it is not there."""
         entry = self.catalog.get(at.table)
-        if entry is None:
+        if entry is None or not entry.sql:
             return None
         columns = tuple(Column(Name(name), kind) for name, kind in entry.columns)  # type: ignore[arg-type]
         inputs = tuple(Ref(name, "view", table=table) for name, table in entry.inputs)
         return CreateView(at, entry.sql, columns, inputs)
+
+    def drop_view(self, at: Ref) -> None:
+        """Forget a view; nothing happens if it is not there."""
+        self.catalog.delete(at.table)
 
     def _session(self, query: Query) -> "_Session":
         return _Session(self.catalog, query.sql, query.inputs)
@@ -204,6 +237,15 @@ class _Session:
 
     def __exit__(self, *error: Any) -> None:
         self._context.__exit__(*error)
+
+
+def told(error: Exception) -> str:
+    """An error as one line: ours as it is, an engine's without its picture of the SQL, a bug by its type."""
+    text = " ".join(str(error).split())
+    if isinstance(error, duckdb.Error):
+        text = text.split(" LINE 1: ")[0].rstrip()
+    known = isinstance(error, AssetsError | OSError | duckdb.Error | PolarsError | ValueError)
+    return text if text and known else f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def _ticket(
@@ -240,7 +282,7 @@ def _csv(rows: Rows) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.isoformat()
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
         return "'" + value
     return value
 

@@ -1,8 +1,10 @@
 """A whole lake in a dictionary: the local platform with no file system, for tests and trials."""
 
+import hashlib
 import io
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -22,6 +24,7 @@ class MemoryStore:
         self.bodies: dict[str, bytes] = {}
         self.metadata: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
 
     def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
         """Write if there is nothing yet; False if there is."""
@@ -54,6 +57,14 @@ class MemoryStore:
         with self._lock:
             self.bodies.pop(uri, None)
 
+    @contextmanager
+    def alone(self, uri: str) -> Iterator[None]:
+        """Hold a folder for this thread; others wait."""
+        with self._lock:
+            turn = self._turns.setdefault(uri, threading.Lock())
+        with turn:
+            yield
+
 
 class ArrowStream:
     """A Polars table as the Arrow stream DuckDB reads without pyarrow."""
@@ -75,6 +86,8 @@ class ParquetInMemory:
         """A registered table with its partition columns, or None if there is no object."""
         tables = []
         for one in self.store.list(uri):
+            if not one.endswith(".parquet"):
+                continue
             table = pl.read_parquet(io.BytesIO(self.store.get(one)))
             if partitioned and (day := key_of(one)):
                 keys = dict(part.split("=") for part in segment(day).split("/"))
@@ -82,9 +95,9 @@ class ParquetInMemory:
             tables.append(table)
         if not tables:
             return None
-        name = "scan_" + uri.replace("/", "_").replace(":", "_").replace("-", "_")
-        session.register(name, ArrowStream(pl.concat(tables, how="diagonal")))
-        return f'"{name}"'
+        name = f"scan_{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
+        session.register(name, ArrowStream(pl.concat(tables, how="diagonal_relaxed")))
+        return name
 
 
 STORES: dict[str, MemoryStore] = {}

@@ -3,10 +3,13 @@
 What does not fit is kept with its reason, key and position; nothing is silently NULL.
 """
 
+import csv
 import datetime as dt
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,19 +53,22 @@ def decode(recipe: Recipe, day: str, objects: Iterable[tuple[str, bytes]]) -> De
             rows = found.get(recipe.rows) if isinstance(found, dict) else None
             if not isinstance(rows, list):
                 raise ValueError(f"'{recipe.rows}' is not a list")
-        except ValueError as error:
+            from_key = {one.name: _from_key(one, key, name) for one in recipe.columns if one.key}
+        except (ValueError, RecursionError) as error:
             decoded.bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
             continue
-        _decode_rows(recipe, day, key, name, rows, decoded)
+        _decode_rows(recipe, day, name, rows, from_key, decoded)
     return decoded
 
 
 def _decode_rows(
-    recipe: Recipe, day: str, key: RawKey, name: str, rows: list[Any], decoded: Decoded
+    recipe: Recipe,
+    day: str,
+    name: str,
+    rows: list[Any],
+    from_key: Mapping[str, Any],
+    decoded: Decoded,
 ) -> None:
-    from_key = {
-        column.name: _from_key(column, key, name) for column in recipe.columns if column.key
-    }
     for position, row in enumerate(rows):
         try:
             values = tuple(
@@ -82,7 +88,7 @@ def _check_day(recipe: Recipe, day: str, values: tuple[Any, ...]) -> None:
         return
     index = [column.name for column in recipe.columns].index(recipe.partition_by)
     stamp = values[index]
-    if stamp is None or stamp.date().isoformat() != day:
+    if stamp is None or stamp.isoformat()[:10] != day:
         raise BadRow(f"{recipe.partition_by}: {stamp} is not of the day {day}")
 
 
@@ -102,17 +108,31 @@ def _down(value: Any, step: str) -> Any:
     """One step of a path: a field of an object, or a position in a list."""
     if isinstance(value, dict):
         return value.get(step, _MISSING)
-    if isinstance(value, list) and step.isdigit():
+    if isinstance(value, list) and step.isdecimal():
         return value[int(step)] if int(step) < len(value) else _MISSING
     return _MISSING
 
 
 def _from_key(column: RecipeColumn, key: RawKey, name: str) -> Any:
-    known = {"retrieved": key.retrieved.replace(tzinfo=None), "object": name, "digest": key.digest}
+    known = {"retrieved": key.retrieved.isoformat(), "object": name, "digest": key.digest}
     text = known.get(column.key, key.values.get(column.key))
-    if isinstance(text, str) and column.type in ("bigint", "integer"):
+    if text is None:
+        if not column.nullable:
+            raise BadRow(f"{column.name}: no '{column.key}' in the name")
+        return None
+    return _typed(column, _parsed(column.type, text))
+
+
+def _parsed(kind: ColumnType, text: str) -> Any:
+    """Text as the JSON value it stands for, if it stands for one of that type."""
+    if kind in ("bigint", "integer") and re.fullmatch(r"[+-]?\d{1,40}", text, re.ASCII):
         return int(text)
-    return text
+    with suppress(ValueError):
+        if kind == "double" and "_" not in text:
+            return float(text)
+        if kind == "timestamp" and dt.datetime.fromisoformat(text).tzinfo is None:
+            return dt.datetime.fromisoformat(text).isoformat() + "+00:00"
+    return {"true": True, "false": False}.get(text.lower(), text) if kind == "boolean" else text
 
 
 def _typed(column: RecipeColumn, found: Any) -> Any:
@@ -125,6 +145,7 @@ def _typed(column: RecipeColumn, found: Any) -> Any:
 def _text(found: Any) -> str:
     if not isinstance(found, str):
         raise TypeError("not text")
+    found.encode()  # half of a surrogate pair is no character
     return found
 
 
@@ -186,22 +207,46 @@ def parquet(table: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def read_csv(text: str, columns: tuple[Column, ...]) -> pl.DataFrame:
-    """A reviewed CSV as a typed table, columns in the declared order; empty cells are NULL."""
-    schema = {str(column.name): pl.String for column in columns}
-    table = pl.read_csv(io.StringIO(text), infer_schema=False, missing_utf8_is_empty_string=False)
-    wanted = [
-        pl.col(name).str.strip_chars().cast(POLARS[column.type], strict=True)
-        for name, column in zip(schema, columns)
-        if column.type not in ("boolean", "timestamp")
-    ]
-    return table.select(list(schema)).with_columns(wanted).select(list(schema))
+def read_csv(text: str, columns: Sequence[Column]) -> pl.DataFrame:
+    """A reviewed CSV as a typed table, columns in the declared order; empty cells are NULL.
+
+    Raises ValueError with the line and column of the first cell that is not of its type.
+    """
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    schema = {str(column.name): POLARS[column.type] for column in columns}
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        for name in schema:
+            if name not in header:
+                raise ValueError(f"line 1: there is no column '{name}'.")
+        rows = [_row(columns, header, cells, reader.line_num) for cells in reader if cells]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: not CSV ({error}).") from None
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _row(
+    columns: Sequence[Column], header: list[str], cells: list[str], line: int
+) -> tuple[Any, ...]:
+    if len(cells) != len(header):
+        raise ValueError(f"line {line}: {len(cells)} cells under {len(header)} columns.")
+    named = dict(zip(header, cells))
+    return tuple(_cell(column, named[str(column.name)].strip(), line) for column in columns)
+
+
+def _cell(column: Column, text: str, line: int) -> Any:
+    where = f"line {line}, column '{column.name}'"
+    if not text:
+        if not column.nullable:
+            raise ValueError(f"{where}: empty, and not nullable.")
+        return None
+    try:
+        return _typed(RecipeColumn(str(column.name), column.type), _parsed(column.type, text))
+    except BadRow:
+        raise ValueError(f"{where}: {text!r:.80} is not {column.type}.") from None
 
 
 def quarantine(decoded: Decoded) -> bytes:
-    """What did not fit, one JSON object per line."""
-    return "".join(_lines(decoded.bad)).encode()
-
-
-def _lines(bad: list[dict[str, Any]]) -> Iterator[str]:
-    return (json.dumps(one, ensure_ascii=False, default=str) + "\n" for one in bad)
+    """What did not fit, one JSON object per line; half surrogates as the escapes they came as."""
+    lines = (json.dumps(one, ensure_ascii=False, default=str) + "\n" for one in decoded.bad)
+    return "".join(lines).encode(errors="backslashreplace")

@@ -1,0 +1,62 @@
+# One command per intent. Everything is installed into .venv from the lock files; nothing else is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint airflow lock schema clean pictures test-long
+
+help:
+	@echo "make demo      install, then run the whole way once: API to dashboard (lake/)"
+	@echo "make test      install what tests need, then lint, types and every test"
+	@echo "make airflow   Airflow 3.3 on 127.0.0.1:8080 with the generated DAGs (.airflow/)"
+	@echo "make test-long the property tests with many more examples"
+	@echo "make schema    write the JSON Schema of conf/ again"
+	@echo "make pictures  make the pictures of docs/ again (needs chromium)"
+	@echo "make lock      pin every dependency again (needs uv)"
+	@echo "make clean     remove .venv, lake, .airflow and caches"
+
+# A lock with hashes is installed first; the project itself then adds nothing.
+.venv/installed: requirements.txt setup.cfg
+	$(PYTHON) -m venv .venv
+	@echo "installing $$(grep -c '^[a-z]' requirements.txt) pinned packages into .venv (a minute or two) ..."
+	$(PIP) --require-hashes -r requirements.txt
+	$(PIP) --no-build-isolation --no-deps -e .
+	@touch $@
+
+.venv/installed-test: requirements-test.txt .venv/installed
+	@echo "installing what the tests need ..."
+	$(PIP) --require-hashes -r requirements-test.txt
+	@sh infra/install_chromium.sh
+	@touch $@
+
+demo: .venv/installed
+	@$(BIN)/openaq-assets demo
+
+test: .venv/installed-test lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-long: .venv/installed-test
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties tests/airflow/test_factory.py
+
+airflow: .venv/installed
+	@$(BIN)/python -m openaq_assets.orchestration.serve --home .airflow --port 8080
+
+schema: .venv/installed
+	@$(BIN)/openaq-assets schema --write conf/schema
+
+pictures: .venv/installed
+	@sh infra/pictures.sh
+
+lock:
+	uv pip compile setup.cfg --extra test --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -q -o requirements-test.txt
+	uv pip compile setup.cfg -c requirements-test.txt --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -q -o requirements.txt
+
+clean:
+	rm -rf .venv lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,64 @@
+"""The whole way, once: what ``make demo`` runs after installing."""
+
+import click
+
+from openaq_assets.errors import PromotionError
+from openaq_assets.partitions import summary
+from openaq_assets.planning import make_request
+from openaq_assets.progress import bars
+from openaq_assets.project import Project
+from openaq_assets.promotion import promote
+from openaq_assets.reporting import print_rows, result_line, summary_line
+from openaq_assets.runner import open_run, run_all
+from openaq_assets.serving import ask, open_platform, write_dashboard
+
+JOB = "openaq_ingestion"
+LATEST = """
+SELECT location, city, as_of, concentration AS pm25, aqi, category, reason
+FROM view_latest_aqi ORDER BY aqi DESC NULLS LAST, location
+"""
+
+
+def run_demo(project: Project, profile: str | None, days: int | None) -> int:
+    """The exit code of a run of the main job, a promotion and the dashboard, told as it goes."""
+    place, _ = open_platform(project, "dev", profile)
+    real = bool(place.profile.api.key)
+    if real:
+        click.echo(f"Using the OpenAQ API at {place.profile.api.url} (about 60 requests a minute).")
+    else:
+        click.secho(
+            "No OPENAQ_API_KEY: the bundled simulator answers. THE DATA ARE SYNTHETIC.",
+            fg="yellow", bold=True,
+        )  # fmt: skip
+    request = make_request(project.graph, days=days or (2 if real else 30))
+    click.echo(f"\n{JOB}: {summary(request.days)} into {place.root}\n")
+    progress = bars()
+    run = open_run(project, request, "dev", profile, progress)
+    with progress:
+        results = run_all(run, project.keys(JOB), told=lambda one: progress.say(result_line(one)))
+    click.echo(summary_line(results))
+    if any(one.state in ("failed", "blocked") for one in results):
+        return 3
+    try:
+        done = promote(run, "prod")
+    except PromotionError as error:
+        click.echo(f"not promoted: {error}", err=True)
+        return 1
+    click.echo(
+        f"prod: {len(done.created)} views created, {len(done.replaced)} replaced, "
+        f"{len(done.unchanged)} unchanged.\n"
+    )
+    print_rows(ask(project, LATEST, "prod", profile), "table")
+    _say_where(project, profile, place.root)
+    return 3 if any(one.state == "partial" for one in results) else 0
+
+
+def _say_where(project: Project, profile: str | None, root: str) -> None:
+    page = write_dashboard(project, profile)
+    click.echo("\nWhere everything lies:")
+    for what, where in (
+        ("raw answers", f"{root}/dev/raw/"), ("tables", f"{root}/dev/processed/"),
+        ("views", f"{root}/catalog/openaq_prod/"), ("records", f"{root}/dev/ledger/"),
+        ("CSV", f"{root}/dev/export/latest_aqi_csv/latest_aqi_csv.csv"), ("dashboard", page),
+    ):  # fmt: skip
+        click.echo(f"  {what:12} {where}")

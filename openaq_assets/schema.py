@@ -1,0 +1,88 @@
+"""JSON Schema of the YAML files, from the same dataclasses that read them."""
+
+import dataclasses
+import datetime as dt
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from openaq_assets.definitions import Common, Job, Location
+from openaq_assets.plugins import Plugins
+from openaq_assets.configuration import Places, Settings
+from openaq_assets.values import declared
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schemas(plugins: Plugins) -> Mapping[str, str]:
+    """The schema of every kind of file in conf/, by file name."""
+    kinds = [_asset(kind.name, kind.fields) for _, kind in sorted(plugins.kinds.items())]
+    settings = _object((Settings,))
+    settings["properties"]["jobs"] = {"type": "object", "additionalProperties": _type(Job)}
+    settings["properties"]["defaults"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: {"type": "object"} for name in sorted(plugins.kinds)},
+    }
+    files = {
+        "assets.schema.json": _file("assets", {"oneOf": kinds}),
+        "environments.schema.json": _object((Places,)),
+        "locations.schema.json": _file("locations", _type(Location)),
+        "openaq.schema.json": settings,
+    }
+    return {
+        name: json.dumps({"$schema": _DRAFT, **body}, indent=1, ensure_ascii=False)
+        for name, body in files.items()
+    }
+
+
+def _file(section: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {section: {"type": "object", "additionalProperties": entry}},
+    }
+
+
+def _asset(kind: str, fields: type) -> dict[str, Any]:
+    built = _object((Common, fields))
+    built["properties"]["kind"] = {"const": kind}
+    built["description"] = (fields.__doc__ or "").strip()
+    return built
+
+
+def _object(kinds: tuple[type, ...]) -> dict[str, Any]:
+    fields = {name: one for kind in kinds for name, one in declared(kind).items()}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _type(one.type) for name, one in fields.items()},
+        "required": sorted(name for name, one in fields.items() if one.required),
+    }
+
+
+_SCALARS: Mapping[Any, Mapping[str, Any]] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    dt.date: {"type": "string", "format": "date"},
+}
+
+
+def _type(kind: Any) -> dict[str, Any]:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        inner = next(one for one in arguments if one is not type(None))
+        return {"anyOf": [_type(inner), {"type": "null"}]}
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is tuple:
+        return {"type": "array", "items": _type(arguments[0])}
+    if arguments and issubclass(origin, Mapping):
+        return {"type": "object", "additionalProperties": _type(arguments[1])}
+    if dataclasses.is_dataclass(kind) and not hasattr(kind, "parse"):
+        return _object((typing.cast(type, kind),))
+    # Text fields are read as written, so NO or 0123 without quotes is fine here and for editors alike.
+    return dict(_SCALARS.get(kind, {"type": ["string", "number", "boolean"]}))

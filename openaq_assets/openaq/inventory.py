@@ -1,0 +1,137 @@
+"""Which sensors there are, read from the newest stored answers of ``/locations``."""
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from openaq_assets import partitions
+from openaq_assets.errors import PlatformError
+from openaq_assets.openaq.questions import key_parts, utc
+from openaq_assets.operations import Fetch, Ref
+from openaq_assets.platforms import ObjectStore
+from openaq_assets.rawkey import RawKey, parse_raw_key
+
+#: An inventory is normally of the day itself; older ones are found by listing everything once.
+_RECENT_DAYS = 7
+_log = logging.getLogger("openaq_assets.openaq")
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A sensor, where it is, what it measures, and when its location had data."""
+
+    id: int
+    location: int
+    parameter: str
+    first: dt.datetime | None
+    last: dt.datetime | None
+
+    def __str__(self) -> str:
+        return f"sensor {self.id} (location {self.location}, {self.parameter})"
+
+    def may_have(self, day: str, active_within_days: int) -> bool:
+        """Whether its location was alive shortly before, on or after the day."""
+        start, end = partitions.window(day)
+        if self.last is None or self.last < start - dt.timedelta(days=active_within_days):
+            return False
+        return self.first is None or self.first < end
+
+
+def sensors_to_ask(operation: Fetch, store: ObjectStore, today: dt.date) -> tuple[Sensor, ...]:
+    """The sensors of the asked locations that measure what is asked for, each once, by id.
+
+    Raises PlatformError if no inventory of any of the locations was ever stored.
+    """
+    if operation.inventory is None:
+        raise PlatformError(f"{operation.into.asset}: no inventory says which sensors there are.")
+    found = {
+        sensor.id: sensor
+        for uri in _newest(store, operation.inventory, operation.locations, today)
+        for sensor in _sensors(uri, store.get(uri))
+    }
+    wanted = (one for one in found.values() if _is_asked_for(one, operation.parameters))
+    return tuple(sorted(wanted, key=lambda sensor: sensor.id))
+
+
+def _is_asked_for(sensor: Sensor, parameters: tuple[str, ...]) -> bool:
+    return not parameters or sensor.parameter in parameters
+
+
+def _newest(
+    store: ObjectStore, inventory: Ref, selectors: tuple[str, ...], today: dt.date
+) -> list[str]:
+    """The newest answer to each request about the selectors, the latest retrieved at the end."""
+    missing = set(selectors)
+    chosen: dict[str, RawKey] = {}
+    for listing in _days(store, inventory, today):
+        keys = dict(_keys(listing, inventory.asset))
+        for selector in sorted(missing):
+            parts = key_parts(selector).items()
+            about = {uri: key for uri, key in keys.items() if parts <= key.values.items()}
+            chosen.update(_latest(about))
+            missing -= {selector} if about else set()
+        if not missing:
+            break
+    if missing and not chosen:
+        raise PlatformError(
+            f"{inventory.asset} holds no answer about {', '.join(selectors)}. "
+            f"Run {inventory.asset} first."
+        )
+    for selector in sorted(missing):
+        _log.warning("%s holds no answer about %s", inventory.asset, selector)
+    return sorted(chosen, key=lambda uri: (chosen[uri].retrieved, uri))
+
+
+def _days(store: ObjectStore, inventory: Ref, today: dt.date) -> Iterator[list[str]]:
+    """Listings of one day each, the newest first; the far past only if the first had nothing."""
+    anything = False
+    for back in range(-1, _RECENT_DAYS):
+        day = partitions.segment((today - dt.timedelta(days=back)).isoformat())
+        listing = list(store.list(f"{inventory.uri}/{day}"))
+        anything = anything or any(True for _ in _keys(listing, inventory.asset))
+        yield listing
+    if anything:
+        return
+    by_day: dict[str, list[str]] = {}
+    for uri in store.list(inventory.uri):
+        by_day.setdefault(partitions.key_of(uri) or "", []).append(uri)
+    yield from (by_day[day] for day in sorted(by_day, reverse=True))
+
+
+def _keys(uris: Iterable[str], asset: str) -> Iterator[tuple[str, RawKey]]:
+    for uri in uris:
+        key = parse_raw_key(uri)
+        if key and key.asset == asset:
+            yield uri, key
+
+
+def _latest(keys: Mapping[str, RawKey]) -> dict[str, RawKey]:
+    latest: dict[str, str] = {}
+    for uri in sorted(keys, key=lambda uri: (keys[uri].retrieved, uri)):
+        latest[keys[uri].request] = uri
+    return {uri: keys[uri] for uri in latest.values()}
+
+
+def _sensors(uri: str, body: bytes) -> list[Sensor]:
+    try:
+        return [
+            Sensor(
+                int(sensor["id"]),
+                int(place["id"]),
+                str(sensor["parameter"]["name"]),
+                _time(place.get("datetimeFirst")),
+                _time(place.get("datetimeLast")),
+            )
+            for place in json.loads(body)["results"]
+            for sensor in place.get("sensors") or ()
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as reason:
+        what = f"{type(reason).__name__}: {reason}"
+        raise PlatformError(f"{uri} cannot be read as an inventory ({what}).") from None
+
+
+def _time(stamp: Any) -> dt.datetime | None:
+    return utc(stamp) if stamp else None

@@ -1,0 +1,168 @@
+"""What may be asked of the API, checked before it is sent, and what a true answer to it looks like.
+
+The API ignores parameters it does not know and answers 500 to some it cannot use, so both ends are
+checked here: arguments before they are sent, rows before they are stored.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from openaq_assets.errors import PlatformError, nearest
+
+Endpoint = Literal["hours", "measurements", "days"]
+#: ``(from, to]`` on the end of a period, in UTC.
+Window = tuple[dt.datetime, dt.datetime]
+LIMIT = 1000
+_BOUNDS = {
+    "hours": ("datetime_from", "datetime_to"),
+    "measurements": ("datetime_from", "datetime_to"),
+    "days": ("date_from", "date_to"),
+}
+_MAX_ID = 2**31 - 1
+_NUMBER = r"-?\d{1,3}(?:\.\d+)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request, before paging; ``window`` and ``about`` are what its rows must agree with."""
+
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    paged: bool = True
+    endpoint: str = "locations"
+    window: Window | None = None
+    about: tuple[str, str] = ("", "")
+
+    def page(self, number: int) -> Mapping[str, str]:
+        """The parameters that ask for a page."""
+        paging = {"limit": str(LIMIT), "page": str(number)} if self.paged else {}
+        return {**dict(self.params), **paging}
+
+
+def about_locations(selector: str) -> Question:
+    """Ask for an inventory: country=VN, id=2178, bbox=W,S,E,N or near=LAT,LON,METRES."""
+    name, _, value = selector.partition("=")
+    if name == "country" and re.fullmatch(r"[A-Z]{2}", value):
+        return Question("/locations", (("iso", value),), about=("country", value))
+    if name == "id" and value.isascii() and value.isdigit():
+        place = str(_identity(int(value)))
+        return Question(f"/locations/{place}", paged=False, about=("id", place))
+    numbers = _numbers(value) if name in ("bbox", "near") else []
+    if name == "bbox" and len(numbers) == 4 and _is_box(*numbers):
+        return Question("/locations", (("bbox", value),))
+    if name == "near" and len(numbers) == 3 and _is_circle(*numbers):
+        latitude, longitude, radius = value.split(",")
+        near = (("coordinates", f"{latitude},{longitude}"), ("radius", radius))
+        return Question("/locations", near)
+    raise PlatformError(
+        f"the API cannot be asked for locations {selector!r}. "
+        "Write country=VN, id=2178, bbox=WEST,SOUTH,EAST,NORTH or near=LATITUDE,LONGITUDE,METRES."
+    )
+
+
+def about_sensor(endpoint: Endpoint, sensor: int, window: Window) -> Question:
+    """Ask for the rows of a sensor whose period ends in the window (for days: local dates, both
+    ends included)."""
+    if endpoint not in _BOUNDS:
+        raise PlatformError(f"there is no endpoint '{endpoint}'. {nearest(endpoint, _BOUNDS)}")
+    first, last = window
+    if any(one.utcoffset() is None or one.microsecond for one in window) or not first < last:
+        raise PlatformError(f"{first}..{last} is no window: give two UTC times, the earlier first.")
+    form = "%Y-%m-%d" if endpoint == "days" else "%Y-%m-%dT%H:%M:%SZ"
+    texts = [one.astimezone(dt.UTC).strftime(form) for one in window]
+    if texts[0] == texts[1]:
+        raise PlatformError(f"{first}..{last} lies in one date: the API refuses it. Ask D..D+1.")
+    params = tuple(zip(_BOUNDS[endpoint], texts))
+    return Question(
+        f"/sensors/{_identity(sensor)}/{endpoint}", params, endpoint=endpoint, window=window
+    )
+
+
+def about_latest(location: int) -> Question:
+    """Ask for the newest row of each sensor of a location."""
+    place = str(_identity(location))
+    return Question(f"/locations/{place}/latest", endpoint="latest", about=("locationsId", place))
+
+
+def halves(window: Window, endpoint: Endpoint) -> tuple[Window, ...]:
+    """The window as two that neither overlap nor miss, cut at a full hour (for days: a date); none
+    if it is already as short as that."""
+    first, last = window
+    unit = dt.timedelta(days=1) if endpoint == "days" else dt.timedelta(hours=1)
+    if last - first <= unit:
+        return ()
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    middle = epoch + (first + (last - first) / 2 - epoch) // unit * unit
+    middle = middle if first < middle else middle + unit
+    return ((first, middle), (middle, last))
+
+
+def key_parts(selector: str) -> Mapping[str, str]:
+    """What names the answers to ``about_locations`` in the raw layer."""
+    name, _, value = selector.partition("=")
+    return {"location" if name == "id" else name: value}
+
+
+def disagreement(question: Question, rows: Sequence[Any], before: Sequence[Any]) -> str:
+    """Why the rows cannot be the answer to the question, or ''; ``before`` is the page before."""
+    if question.paged and len(rows) > LIMIT:
+        return f"{len(rows)} rows where at most {LIMIT} were asked for"
+    if rows and rows == before:
+        return "the same page again"
+    if not all(isinstance(row, dict) for row in rows):
+        return "a row that is no JSON object"
+    try:
+        return _foreign_row(question, rows)
+    except (KeyError, TypeError, ValueError, AttributeError) as reason:
+        return f"a row of another shape ({type(reason).__name__}: {reason})"
+
+
+def utc(stamp: Mapping[str, str]) -> dt.datetime:
+    """The time of a ``{"utc": ..., "local": ...}``; with Z or, as in old answers, +00:00."""
+    moment = dt.datetime.fromisoformat(stamp["utc"])
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _foreign_row(question: Question, rows: Sequence[Any]) -> str:
+    name, value = question.about
+    for row in rows:
+        found = row["country"]["code"] if name == "country" else row[name] if name else value
+        if str(found) != value:
+            return f"a row of {name} {found} where {value} was asked for"
+        if question.window and not _is_inside(row["period"], question.endpoint, question.window):
+            return f"a row of {row['period']['datetimeTo']['utc']}, outside the asked window"
+    if question.window and len(parameters := {row["parameter"]["id"] for row in rows}) > 1:
+        return f"rows of parameters {sorted(parameters)} where a sensor has one"
+    return ""
+
+
+def _is_inside(period: Mapping[str, Any], endpoint: str, window: Window) -> bool:
+    first, last = window
+    if endpoint == "days":  # whole local dates, named by their start
+        day = dt.date.fromisoformat(period["datetimeFrom"]["local"][:10])
+        return first.astimezone(dt.UTC).date() <= day <= last.astimezone(dt.UTC).date()
+    return first < utc(period["datetimeTo"]) <= last
+
+
+def _identity(number: int) -> int:
+    if isinstance(number, bool) or not 1 <= number <= _MAX_ID:
+        raise PlatformError(f"{number} is no OpenAQ id: ids are 1 to {_MAX_ID}.")
+    return number
+
+
+def _numbers(text: str) -> list[float]:
+    parts = text.split(",")
+    plain = all(re.fullmatch(rf"{_NUMBER}|\d{{1,5}}", part, re.ASCII) for part in parts)
+    return [float(part) for part in parts] if plain else []
+
+
+def _is_box(west: float, south: float, east: float, north: float) -> bool:
+    return -180 <= west < east <= 180 and -90 <= south < north <= 90
+
+
+def _is_circle(latitude: float, longitude: float, radius: float) -> bool:
+    inside = abs(latitude) <= 90 and abs(longitude) <= 180
+    return inside and 1 <= radius <= 25000 and radius.is_integer()

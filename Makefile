@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint airflow lock schema clean pictures test-long
+.PHONY: help demo test lint airflow lock schema clean pictures test-long bench
 
 help:
 	@echo "make demo      install, then run the whole way once: API to dashboard (lake/)"
 	@echo "make test      install what tests need, then lint, types and every test"
 	@echo "make airflow   Airflow 3.3 on 127.0.0.1:8080 with the generated DAGs (.airflow/)"
 	@echo "make test-long the property tests with many more examples"
+	@echo "make bench     ours beside the peers in one run; writes docs/benchmarks.md"
 	@echo "make schema    write the JSON Schema of conf/ again"
 	@echo "make pictures  make the pictures of docs/ again (needs chromium)"
 	@echo "make lock      pin every dependency again (needs uv)"
@@ -60,3 +61,6 @@ lock:
 
 clean:
 	rm -rf .venv lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+bench: .venv/installed-test
+	cd tests && ../$(BIN)/python -m benchmarks

@@ -1,30 +1,42 @@
-"""The command line: parse arguments, call one function, print. Exit codes: 0 ok, 1 problems, 2 usage, 3 platform."""
+"""The command line: parse arguments, call one function, print.
+
+Exit codes: 0 ok, 1 problems, 2 usage, 3 platform.
+"""
 
 import datetime as dt
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from openaq_assets.errors import AssetsError, ConfigError, PlatformError, PromotionError
+from openaq_assets.errors import ConfigError
+from openaq_assets.history import backfill
+from openaq_assets.usage import (
+    Commands,
+    env_option,
+    load_project,
+    prepare,
+    profile_name,
+    selecting,
+    told,
+)
 
 if TYPE_CHECKING:
-    from openaq_assets.planning import Request
     from openaq_assets.project import Project
-    from openaq_assets.runner import Run
-
-P = ParamSpec("P")
-SHOWN_PROBLEMS = 20
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_Form = click.Choice(["table", "csv", "json"])
+_Folder = click.Path(path_type=Path)
+
+
+@click.group(cls=Commands, context_settings=_CONTEXT)
 @click.version_option(package_name="openaq-assets")
-@click.option("--project", type=click.Path(path_type=Path), help="The folder with conf/ (default: here or above).")
-@click.option("--profile", help="Which profile of conf/environments.yaml (default: $OPENAQ_PROFILE or local).")
+@click.option("--project", type=_Folder, help="The folder with conf/ (default: here or above).")
+@click.option("--profile", help="A profile of conf/environments.yaml (default: $OPENAQ_PROFILE or local).")
 @click.pass_context
 def cli(context: click.Context, project: Path | None, profile: str | None) -> None:
     """Air quality from OpenAQ as a graph of assets: declared in conf/, run here or by Airflow.
@@ -39,100 +51,6 @@ def cli(context: click.Context, project: Path | None, profile: str | None) -> No
     context.obj = {"project": project, "profile": profile}
 
 
-def told(function: Callable[P, None]) -> Callable[P, None]:
-    """Errors of this package as one line each and an exit code, never a stack trace."""
-
-    @wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            function(*args, **kwargs)
-        except ConfigError as error:
-            _print_problems(error.problems)
-            sys.exit(1)
-        except PlatformError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(3)
-        except PromotionError as error:
-            click.echo(f"not promoted: {error}", err=True)
-            sys.exit(1)
-        except (AssetsError, BrokenPipeError) as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
-
-    return wrapped
-
-
-def _print_problems(problems: Sequence[object]) -> None:
-    for problem in problems[:SHOWN_PROBLEMS]:
-        click.echo(str(problem), err=True)
-    if len(problems) > SHOWN_PROBLEMS:
-        click.echo(f"and {len(problems) - SHOWN_PROBLEMS} more.", err=True)
-
-
-def _project(*, strict: bool = True) -> "Project":
-    from openaq_assets.project import load
-
-    return load(click.get_current_context().obj["project"], strict=strict)
-
-
-def _profile() -> str | None:
-    found: str | None = click.get_current_context().obj["profile"]
-    return found
-
-
-# --- options that several commands share ---------------------------------------------------------
-
-Day = click.DateTime(formats=["%Y-%m-%d"])
-env_option = click.option("--env", default="dev", show_default=True, help="The environment.")
-
-
-def selecting(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what to run and for which days."""
-    for option in (
-        click.argument("selection", nargs=-1),
-        click.option("--job", help="The assets of a job (default: openaq_ingestion's, or every asset)."),
-        click.option("--from", "first", type=Day, help="First day (UTC)."),
-        click.option("--to", "last", type=Day, help="Last day (UTC; default: today)."),
-        click.option("--days", type=click.IntRange(1, 3660), help="This many days up to --to."),
-        click.option("--locations", multiple=True, help="Only these entries of conf/locations.yaml."),
-        click.option("--force", is_flag=True, help="Make again what is up to date."),
-        env_option,
-    ):
-        function = option(function)
-    return function
-
-
-def _request(project: "Project", options: dict[str, Any], days: int) -> "Request":
-    from openaq_assets.planning import make_request
-
-    first, last = options["first"], options["last"]
-    return make_request(
-        project.graph,
-        first=first.date() if first else None,
-        last=last.date() if last else None,
-        days=options["days"] or days,
-        locations=options["locations"],
-        force=options["force"],
-    )
-
-
-def _prepare(options: dict[str, Any]) -> "tuple[Run, tuple[str, ...], Any]":
-    from openaq_assets.progress import bars
-    from openaq_assets.runner import open_run
-    from openaq_assets.selection import select
-
-    project = _project()
-    job = project.job(options["job"]) if options["job"] else None
-    text = " ".join(options["selection"])
-    if text:
-        keys = select(project.graph, text)
-    else:
-        keys = project.keys(options["job"]) if job else select(project.graph, "*")
-    progress = bars()
-    request = _request(project, options, job.days if job else 3)
-    return open_run(project, request, options["env"], _profile(), progress), keys, progress
-
-
 # --- looking -------------------------------------------------------------------------------------
 
 
@@ -144,7 +62,7 @@ def check() -> None:
     \b
     Example: openaq-assets check && git push
     """
-    project = _project()
+    project = load_project()
     click.echo(f"{len(project.graph.assets)} assets, {len(project.jobs)} jobs: no problems.")
 
 
@@ -161,7 +79,7 @@ def list_(selection: tuple[str, ...]) -> None:
     from openaq_assets.reporting import listing
     from openaq_assets.selection import select
 
-    project = _project(strict=False)
+    project = load_project(strict=False)
     keys = select(project.graph, " ".join(selection)) if selection else tuple(project.graph.assets)
     listing(project, keys, everything=not selection)
     _end_with_problems(project)
@@ -186,7 +104,7 @@ def show(asset: str, operations: bool, env: str) -> None:
     """
     from openaq_assets.reporting import details
 
-    details(_project(strict=False), asset, env, _profile(), operations)
+    details(load_project(strict=False), asset, env, profile_name(), operations)
 
 
 @cli.command()
@@ -201,20 +119,24 @@ def graph(selection: tuple[str, ...]) -> None:
     from openaq_assets.reporting import mermaid
     from openaq_assets.selection import select
 
-    project = _project()
+    project = load_project()
     click.echo(mermaid(project.graph, select(project.graph, " ".join(selection) or "*")))
 
 
 @cli.command()
 @told
 def plugins() -> None:
-    """List what every plugin provides, and which plugin it is."""
-    for one in _project(strict=False).plugins.provided:
+    """List what every plugin provides, and which plugin it is.
+
+    \b
+    Example: openaq-assets plugins
+    """
+    for one in load_project(strict=False).plugins.provided:
         click.echo(f"{one.what:9} {one.name:16} {one.plugin}")
 
 
 @cli.command()
-@click.option("--write", type=click.Path(path_type=Path, file_okay=False), help="Write the files to this folder.")
+@click.option("--write", type=_Folder, help="Write the files to this folder.")
 @told
 def schema(write: Path | None) -> None:
     """Print the JSON Schema of the YAML files, for completion in editors.
@@ -224,7 +146,7 @@ def schema(write: Path | None) -> None:
     """
     from openaq_assets.schema import schemas
 
-    for name, text in schemas(_project(strict=False).plugins).items():
+    for name, text in schemas(load_project(strict=False).plugins).items():
         if write is None:
             click.echo(f"// {name}\n{text}")
             continue
@@ -248,7 +170,7 @@ def plan(**options: Any) -> None:
     """
     from openaq_assets.planning import plan as planned
 
-    run, keys, _ = _prepare(options)
+    run, keys, _ = prepare(options)
     steps = planned(run.situation, keys)
     for step in steps:
         click.echo(str(step))
@@ -270,7 +192,7 @@ def run(**options: Any) -> None:
     from openaq_assets.reporting import result_line, summary_line
     from openaq_assets.runner import run_all
 
-    prepared, keys, progress = _prepare(options)
+    prepared, keys, progress = prepare(options)
     with progress:
         results = run_all(prepared, keys, told=lambda one: progress.say(result_line(one)))
     click.echo(summary_line(results))
@@ -278,9 +200,12 @@ def run(**options: Any) -> None:
         sys.exit(3)
 
 
+cli.add_command(backfill)
+
+
 @cli.command()
 @click.argument("sql")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--format", "form", type=_Form, default="table", show_default=True)
 @env_option
 @told
 def query(sql: str, form: str, env: str) -> None:
@@ -292,11 +217,11 @@ def query(sql: str, form: str, env: str) -> None:
     from openaq_assets.reporting import print_rows
     from openaq_assets.serving import ask
 
-    print_rows(ask(_project(), sql, env, _profile()), form)
+    print_rows(ask(load_project(), sql, env, profile_name()), form)
 
 
 @cli.command()
-@click.option("--from", "source", default="dev", show_default=True, help="The environment with the candidates.")
+@click.option("--from", "source", default="dev", show_default=True, help="Where the candidates are.")
 @click.option("--to", "target", default="prod", show_default=True, help="The environment that serves.")
 @click.option("--allow", multiple=True, help="Views whose contract may break.")
 @told
@@ -306,15 +231,15 @@ def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
     \b
     Example: openaq-assets promote --allow view_daily_average
     """
-    from openaq_assets.promotion import promote as promoted
     from openaq_assets.planning import make_request
+    from openaq_assets.promotion import promote as promoted
     from openaq_assets.runner import open_run
 
-    project = _project()
-    run = open_run(project, make_request(project.graph), source, _profile())
+    project = load_project()
+    run = open_run(project, make_request(project.graph), source, profile_name())
     done = promoted(run, target, allow)
-    for word, names in (("created", done.created), ("replaced", done.replaced), ("unchanged", done.unchanged)):
-        if names:
+    for word in ("created", "replaced", "unchanged"):
+        if names := getattr(done, word):
             click.echo(f"{word:9} {', '.join(names)}")
 
 
@@ -330,7 +255,7 @@ def dashboard(out: Path | None, open_it: bool) -> None:
     """
     from openaq_assets.serving import write_dashboard
 
-    path = write_dashboard(_project(), _profile(), out)
+    path = write_dashboard(load_project(), profile_name(), out)
     click.echo(f"wrote {path}")
     if open_it:
         click.launch(str(path))
@@ -366,7 +291,7 @@ def demo(days: int | None) -> None:
     """
     from openaq_assets.demo import run_demo
 
-    sys.exit(run_demo(_project(), _profile(), days))
+    sys.exit(run_demo(load_project(), profile_name(), days))
 
 
 def main(arguments: Iterable[str] | None = None) -> None:

@@ -1,7 +1,9 @@
 """The files of conf/ -> typed values, each mistake told once and kept to the entry it is in."""
 
 import dataclasses
+import difflib
 import os
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +67,9 @@ def read_places(home: Path, plugins: Plugins, reading: Reading) -> Places:
     profiles = _each(_entries(node, "profiles", inside), Profile, "profiles", inside)
     named = _entries(node, "environments", inside)
     environments = _each(named, LogicalEnvironment, "environments", inside)
+    platforms = {*plugins.platforms, *plugins.lost}
     for name, profile in profiles.items():
-        _check_name(f"profiles.{name}.platform", "platform", profile.platform, plugins.platforms, inside)
+        _check_name(f"profiles.{name}.platform", "platform", profile.platform, platforms, inside)
     for name, one in environments.items():
         if one.tables_from:
             path = f"environments.{name}.tables_from"
@@ -75,7 +78,7 @@ def read_places(home: Path, plugins: Plugins, reading: Reading) -> Places:
 
 
 def _check_name(path: str, what: str, name: str, known: Any, reading: Reading) -> None:
-    if name not in known and name not in reading.lost:
+    if name not in known:
         message = f"there is no {what} '{name}'."
         reading.problems.append(reading.marks[path].problem(path, message, nearest(name, known)))
 
@@ -96,26 +99,28 @@ def read_assets(
     home: Path, defaults: Mapping[str, Node], plugins: Plugins, reading: Reading
 ) -> list[Asset]:
     """The assets that can be read; the words of the others are among ``reading.lost``."""
-    checked = {kind: one for kind, one in _defaults(defaults, plugins, reading)}
+    checked = dict(_defaults(defaults, plugins, reading))
     first: dict[str, Node] = {}
-    assets: list[Asset] = []
+    assets: dict[str, Asset] = {}
     entries = list(_asset_entries(home, reading))
     for key, entry in entries:
         if key in first:
             at = first[key].at
             message = f"'{key}' is already declared at {at.path}:{at.line}."
             reading.problems.append(entry.at.problem(f"assets.{key}", message, "Rename one of them."))
+            assets.pop(key, None)  # nobody can say which of them is meant
+            reading.lost.update((key, *entry.words(), *first[key].words()))
             continue
         first[key] = entry
         asset = _asset(home, key, entry, checked, plugins, reading)
         if asset:
-            assets.append(asset)
+            assets[key] = asset
         else:
             reading.lost.update((key, *entry.words()))
     if not entries and not reading.problems:
         hint = f"Add a file like {ASSETS}/raw.yaml that begins with 'assets:'."
         reading.problems.append(Problem(ASSETS, 0, 0, "", "no asset is declared.", hint))
-    return assets
+    return list(assets.values())
 
 
 def _asset_entries(home: Path, reading: Reading) -> Iterator[tuple[str, Node]]:
@@ -131,7 +136,7 @@ def _defaults(
     for name, node in defaults.items():
         where = f"defaults.{name}"
         if name not in plugins.kinds:
-            if name not in reading.lost:
+            if name not in plugins.lost:
                 hint = nearest(name, plugins.kinds)
                 reading.problems.append(node.at.problem(where, f"unknown kind '{name}'.", hint))
         elif not isinstance(node.value, Mapping):
@@ -168,7 +173,7 @@ def _asset(
     before = len(reading.problems)
     _is_name(key, entry, where, reading)
     kind = _kind(entry, where, plugins, reading)
-    if kind is None or not isinstance(entry.value, Mapping):
+    if kind is None or not isinstance(entry.value, Mapping) or _is_blamed(where, reading):
         return None
     merged = Node(entry.mark, {**defaults.get(kind.name, {}), **entry.value}, key=entry.key)
     built = build_fields(merged, (Common, kind.fields), where, inside)
@@ -191,7 +196,7 @@ def _kind(entry: Node, where: str, plugins: Plugins, reading: Reading) -> Any:
         hint = f"Add 'kind: ' and one of {', '.join(sorted(plugins.kinds))}."
         reading.problems.append(at.problem(where, "'kind' is missing.", hint))
         return None
-    if node.value not in plugins.kinds and node.value not in reading.lost:
+    if node.value not in plugins.kinds and node.value not in plugins.lost:
         message = f"unknown kind {shortened(node.value)}."
         reading.fail(node, f"{where}.kind", message, nearest(node.value, plugins.kinds))
     return plugins.kinds.get(node.value)
@@ -216,11 +221,19 @@ def _text_of(home: Path, name: str, mark: Mark, where: str, reading: Reading) ->
         message = f"file {shortened(name)} does not exist."
     except (OSError, ValueError):  # too long, or with characters no file can have
         message = f"{shortened(name)} cannot be the name of a file."
-    suffix = Path(name).suffix
-    beside = sorted((home / name).parent.glob(f"*{suffix}")) if message.startswith("file") else []
-    there = [path.relative_to(home).as_posix() for path in beside]
-    reading.problems.append(mark.problem(where, message, nearest(name, there) if there else "Create it."))
+    reading.problems.append(mark.problem(where, message, _file_meant(home, name)))
     return None
+
+
+def _file_meant(home: Path, name: str) -> str:
+    """The remedy for a file that is not there: one beside it with almost the same name."""
+    folder, wanted = posixpath.split(name)
+    try:
+        there = {path.stem: path.name for path in (home / folder).iterdir()}
+    except (OSError, ValueError):
+        there = {}
+    close = difflib.get_close_matches(Path(wanted).stem, there, n=1, cutoff=0.7)
+    return f"Did you mean '{posixpath.join(folder, there[close[0]])}'?" if close else "Create it."
 
 
 def _content(home: Path, name: str, reading: Reading) -> Node | None:
@@ -266,12 +279,17 @@ def _each(entries: Mapping[str, Node], kind: type[T], where: str, reading: Readi
     for name, node in entries.items():
         path = f"{where}.{name}"
         named = _is_name(name, node, path, reading)
-        value = build(node, kind, path, reading)
+        value = ABSENT if _is_blamed(path, reading) else build(node, kind, path, reading)
         if named and isinstance(value, kind):
             good[name] = value
         else:
             reading.lost.add(name)
     return good
+
+
+def _is_blamed(where: str, reading: Reading) -> bool:
+    """Whether the text of an entry was wrong already: a key given twice, an alias."""
+    return any(f"{one.field}.".startswith(f"{where}.") for one in reading.problems)
 
 
 def _is_name(name: str, node: Node, where: str, reading: Reading) -> bool:

@@ -21,7 +21,6 @@ ColumnType = Literal["varchar", "bigint", "integer", "double", "boolean", "times
 PartitionScheme = Literal["daily", "snapshot"]
 Severity = Literal["warn", "error"]
 
-_DURATION = re.compile(r"(\d{1,6})\s*(minutes?|m|hours?|h|days?|d)\Z", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -29,10 +28,11 @@ class Duration(dt.timedelta):
     """A length of time written as people say it: ``3 days``, ``90 minutes``."""
 
     noun = "a duration like '3 days'"
+    pattern = re.compile(r"([0-9]{1,6})\s*(minutes?|m|hours?|h|days?|d)\Z", re.ASCII)
 
     @classmethod
     def parse(cls, text: str) -> "Duration":
-        found = _DURATION.match(text.strip())
+        found = cls.pattern.match(text.strip())
         if not found:
             raise ValueError("Write a number and a unit: minutes, hours or days.")
         return cls(**{_UNITS[found[2][0]]: int(found[1])})
@@ -181,6 +181,10 @@ class Kind(Protocol):
         """How old a partition may be and still be made again on every run."""
         return dt.timedelta(0)
 
+    def spread(self, asset: Asset) -> int:
+        """How many days before and after a partition it also reads of what it is made from."""
+        return 0
+
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
@@ -250,7 +254,7 @@ class Schedule(str):
         fields = text.split(" ")
         if len(fields) != len(_CRON):
             raise ValueError("Write manual, or five cron fields like '0 0 * * *'.")
-        for one, (name, low, high) in zip(fields, _CRON.items(), strict=True):
+        for one, (name, (low, high)) in zip(fields, _CRON.items(), strict=True):
             if not all(_in_cron_range(part, low, high) for part in one.split(",")):
                 raise ValueError(f"The {name}, '{one}', must be *, */n or numbers from {low} to {high}.")
         return cls(text)

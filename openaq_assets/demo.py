@@ -9,8 +9,8 @@ from openaq_assets.progress import bars
 from openaq_assets.project import Project
 from openaq_assets.promotion import promote
 from openaq_assets.reporting import print_rows, result_line, summary_line
-from openaq_assets.runner import open_run, run_all
-from openaq_assets.serving import ask, open_platform, write_dashboard
+from openaq_assets.runner import open_platform, open_run, run_all
+from openaq_assets.serving import ask, write_dashboard
 
 JOB = "openaq_ingestion"
 LATEST = """

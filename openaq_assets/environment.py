@@ -8,8 +8,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
+from openaq_assets.definitions import Name
 from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.operations import Operation, Ref, map_refs
 
@@ -21,14 +22,22 @@ class Api:
     """The OpenAQ API as this deployment uses it. ``key`` comes from the environment, never from YAML.
 
     ``without_key: simulate`` answers from the bundled simulator (synthetic data) when there is no key.
+    ``archive_*`` say where the open-data bucket is; an empty ``archive_endpoint`` is AWS itself.
     """
 
     url: str = "https://api.openaq.org/v3"
     key: str = field(default="", repr=False)
-    without_key: str = "fail"
-    requests_per_minute: int = 55
-    requests_per_hour: int = 1900
+    without_key: Literal["fail", "simulate"] = "fail"
+    requests_per_minute: int = 60
+    requests_per_hour: int = 2000
     concurrency: int = 8
+    archive_bucket: str = "openaq-data-archive"
+    archive_endpoint: str = ""
+    archive_region: str = "us-east-1"
+
+    def __post_init__(self) -> None:
+        if min(self.requests_per_minute, self.requests_per_hour) < 0 or self.concurrency < 1:
+            raise ValueError("requests_per_* must be 0 (no limit) or more, concurrency 1 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +48,16 @@ class Profile:
     root: str
     api: Api = Api()
 
+    def __post_init__(self) -> None:
+        if not self.root.strip():
+            raise ValueError("root is empty. Name a folder or s3://bucket, or set its variable.")
+
 
 @dataclass(frozen=True, slots=True)
 class LogicalEnvironment:
     """One environment of ``environments.yaml``: its database, and whose tables it reads."""
 
-    database: str
+    database: Name
     tables_from: str = ""
     description: str = ""
 

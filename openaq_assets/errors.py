@@ -15,7 +15,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake with its place and remedy; the fields of Airflow's ``DagImportError``."""
+    """One mistake with its place and remedy; the fields of Airflow's ``DagImportError``.
+
+    A ``consequence`` goes away with the mistakes it comes from: who mends those need not read it.
+    """
 
     path: str
     line: int
@@ -23,6 +26,7 @@ class Problem:
     field: str
     message: str
     hint: str = ""
+    consequence: bool = False
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}: " if self.line else f"{self.path}: "
@@ -47,12 +51,17 @@ class ConfigError(AssetsError):
     """The project cannot be read as meant; ``problems`` holds every reason, in file order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
+        told = sorted(set(problems))
+        self.problems = tuple(one for one in told if not one.consequence) or tuple(told)
         super().__init__("\n".join(map(str, self.problems)))
 
 
 class SelectionError(AssetsError):
     """A selection or argument names something that does not exist."""
+
+
+class LeftOut(SelectionError):
+    """What is selected is declared, and left out because of a mistake that is told elsewhere."""
 
 
 class PlatformError(AssetsError):

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, TypeVar
 
 from openaq_assets.definitions import Asset, Column, Location, Reference
-from openaq_assets.errors import Problem, SelectionError, nearest
+from openaq_assets.errors import LeftOut, Problem, SelectionError, nearest
 from openaq_assets.source import Mark
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ class AssetGraph:
 
     def __getitem__(self, key: str) -> Asset:
         if key not in self.assets:
-            raise SelectionError(self.unknown(key))
+            raise self.unknown(key)
         return self.assets[key]
 
-    def unknown(self, key: str) -> str:
+    def unknown(self, key: str) -> SelectionError:
         """Why there is no such asset, and the remedy."""
         if key in self.left_out:
-            return f"'{key}' is left out until its mistakes are mended. Run 'openaq-assets check'."
-        return f"there is no asset '{key}'. {nearest(key, self.assets)}"
+            return LeftOut(f"'{key}' is left out until mistakes are mended. Run 'openaq-assets check'.")
+        return SelectionError(f"there is no asset '{key}'. {nearest(key, self.assets)}")
 
     @property
     def edges(self) -> frozenset[tuple[str, str]]:
@@ -116,7 +116,7 @@ class _Building:
         """What a kind answers about an asset; a kind is foreign code, and may fail."""
         try:
             return tuple(question(asset))
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             what = (str(error).splitlines() or [""])[0]
             message = f"its kind fails on it ({type(error).__name__}: {what})."
             self.tell(asset, asset.problem("kind", message, "Mend the plugin of the kind."))
@@ -141,27 +141,35 @@ def build_graph(
     for asset in assets.values():
         building.edges[asset.key] = tuple(sorted(set(_inputs(asset, owners, building))))
     _cut_cycles(building)
-    graph = AssetGraph({}, {}, locations or {}, checks or {}, frozenset(environments))
-    graph = _sound(building, graph)
-    for asset in graph:
-        for problem in building.ask(asset, lambda one: one.kind.problems(one, graph)):
-            building.tell(asset, problem)
-    return (_sound(building, graph) if building.wrong else graph), building.problems
+    known = {key: tuple(up for up in ups if up in assets) for key, ups in building.edges.items()}
+    order = _ordered(known)
+    graph = AssetGraph(
+        {key: assets[key] for key in order},
+        known,
+        locations or {},
+        checks or {},
+        frozenset(environments),
+        left_out=building.lost,
+    )
+    for asset in graph:  # also what is made from something wrong may have mistakes of its own
+        if asset.key not in building.wrong and known[asset.key] == building.edges[asset.key]:
+            for problem in building.ask(asset, lambda one: one.kind.problems(one, graph)):
+                building.tell(asset, problem)
+    return _sound(building, graph), building.problems
 
 
-def _sound(building: _Building, empty: AssetGraph) -> AssetGraph:
+def _sound(building: _Building, whole: AssetGraph) -> AssetGraph:
     """The graph without what is wrong and whatever reads it."""
     edges = building.edges
-    order = _ordered({key: [up for up in ups if up in edges] for key, ups in edges.items()})
     good: dict[str, Asset] = {}
-    for key in order:
+    for key in whole.assets:
         if key not in building.wrong and all(up in good for up in edges[key]):
             good[key] = building.assets[key]
     return replace(
-        empty,
+        whole,
         assets=good,
         upstream={key: edges[key] for key in good},
-        left_out=building.lost | (building.assets.keys() - good.keys()),
+        left_out=(building.lost | building.assets.keys()) - good.keys(),
     )
 
 
@@ -170,8 +178,10 @@ def _table_owners(building: _Building) -> Mapping[str, str]:
     for asset in building.assets.values():
         for table in building.ask(asset, asset.kind.tables):
             if table in owners:
+                named = [one.where for one in asset.kind.references(asset) if one.name == table]
                 message = f"table '{table}' is already made by '{owners[table]}'."
-                building.tell(asset, asset.problem("", message, "Leave it to one of them."))
+                problem = asset.problem(named[0] if named else "", message, "Leave it to one of them.")
+                building.tell(asset, problem)
             owners.setdefault(table, asset.key)
     return owners
 
@@ -185,15 +195,26 @@ def _inputs(asset: Asset, owners: Mapping[str, str], building: _Building) -> Ite
         up = owners.get(one.name, one.name) if one.is_table else one.name
         building.marks.setdefault((asset.key, up), one.mark or asset.mark(one.where))
         yield up  # even if it leads nowhere, so that the asset is left out
-        if one.name not in known and one.name not in building.lost:
-            message = f"there is no {'table' if one.is_table else 'asset'} '{one.name}'."
-            building.tell(asset, _problem(asset, one, message, nearest(one.name, known)))
+        if one.name not in known and not _may_be_lost(one, building):
+            message, hint = _unknown(one, known, building)
+            building.tell(
+                asset,
+                one.mark.problem(f"assets.{asset.key}", message, hint)
+                if one.mark
+                else asset.problem(one.where, message, hint),
+            )
 
 
-def _problem(asset: Asset, one: Reference, message: str, hint: str) -> Problem:
-    if one.mark:
-        return one.mark.problem(f"assets.{asset.key}", message, hint)
-    return asset.problem(one.where, message, hint)
+def _may_be_lost(one: Reference, building: _Building) -> bool:
+    """Whether something unreadable may have declared it, or made the asset a table."""
+    return one.name in building.lost or bool(one.is_table and building.lost and one.name in building.assets)
+
+
+def _unknown(one: Reference, known: Iterable[str], building: _Building) -> tuple[str, str]:
+    if one.is_table and one.name in building.assets:
+        return f"asset '{one.name}' is no table.", "Add it to the tables of a catalog asset."
+    message = f"there is no {'table' if one.is_table else 'asset'} '{one.name}'."
+    return message, nearest(one.name, known)
 
 
 def _cut_cycles(building: _Building) -> None:

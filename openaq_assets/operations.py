@@ -7,8 +7,11 @@ A kind returns *unbound* operations; ``environment.bind`` fills in the URI and t
 import dataclasses
 import hashlib
 import json
+import types
+import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union
+from functools import cache
+from typing import Any, Literal
 
 from openaq_assets.definitions import Column, ColumnType, Severity
 
@@ -36,21 +39,27 @@ class Ref:
 class Fetch:
     """Answers of the OpenAQ API, stored byte for byte, one object per page.
 
-    ``endpoint`` is ``locations`` (the inventory) or a data endpoint asked per sensor of the inventory
-    for each UTC day. ``locations`` are selectors like ``country=VN`` and ``id=2178``.
+    ``endpoint`` is ``locations`` (the inventory), a data endpoint asked per sensor of the inventory
+    for each UTC day, or ``archive``: the open-data bucket's files, one per location of the inventory
+    and local day. ``locations`` are selectors like ``country=VN`` and ``id=2178``. A stored answer
+    taken later than ``settled_after_hours`` past the end of its day is final and not asked for
+    ``again``.
     """
 
-    endpoint: Literal["locations", "hours", "measurements"]
+    endpoint: Literal["locations", "hours", "measurements", "archive"]
     locations: tuple[str, ...]
     into: Ref
     inventory: Ref | None = None
     parameters: tuple[str, ...] = ()
     active_within_days: int = 14
+    settled_after_hours: int = 72
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeColumn:
-    """Where one column comes from: JSON paths tried in order, or a part of the object's key."""
+    """Where one column comes from: JSON paths (for CSV, columns of the header) tried in order, or a
+    part of the object's key."""
 
     name: str
     type: ColumnType
@@ -61,7 +70,13 @@ class RecipeColumn:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How JSON becomes columns: data that every engine interprets alike, never code."""
+    """How raw objects become columns: data that every engine interprets alike, never code.
+
+    ``format`` is ``json`` (``rows`` names the list) or ``csv`` (gzipped, with a header). A row belongs
+    to the UTC day of the column ``partition_by``, or, where only the end of its period is known, to
+    that of one second before ``partition_by_end``. With ``spread`` n, a day's rows also lie in the raw
+    objects of n days before and after, and what lies there of other days is theirs.
+    """
 
     rows: str
     columns: tuple[RecipeColumn, ...]
@@ -69,6 +84,9 @@ class Recipe:
     sort: tuple[str, ...] = ()
     partition_by: str = ""
     on_bad_row: Literal["quarantine", "fail"] = "quarantine"
+    format: Literal["json", "csv"] = "json"
+    partition_by_end: str = ""
+    spread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +153,7 @@ class Query:
     into: Ref | None = None
 
 
-Operation = Union[Fetch, Transform, Register, Load, CreateView, Query]
+Operation = Fetch | Transform | Register | Load | CreateView | Query
 TYPES: dict[str, type] = {
     kind.__name__: kind for kind in (Fetch, Transform, Register, Load, CreateView, Query)
 }
@@ -149,12 +167,37 @@ def to_json(operation: Operation) -> str:
 
 def from_json(text: str) -> Operation:
     """The operation a line of JSON says; raises ValueError if it says none."""
-    from pydantic import TypeAdapter  # heavy, and only needed on the far side of a process border
-
     body = json.loads(text)
-    kind = TYPES[body.pop("operation")]
-    operation: Operation = TypeAdapter(kind).validate_python(body, strict=False)
+    kind = TYPES.get(body.pop("operation", "")) if isinstance(body, dict) else None
+    if kind is None:
+        raise ValueError(f"not an operation: {text[:60]!r}")
+    operation: Operation = _decoded(body, kind)
     return operation
+
+
+def _decoded(value: Any, kind: Any) -> Any:
+    """A JSON value as a value of a type of this module; raises ValueError if it is none."""
+    arguments = typing.get_args(kind)
+    if types.NoneType in arguments:
+        return None if value is None else _decoded(value, arguments[0])
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        hints = _hints(typing.cast(Any, kind))
+        if value.keys() != hints.keys():
+            raise ValueError(f"{kind} has other fields than {sorted(value)}")
+        fields = {name: _decoded(one, hints[name]) for name, one in value.items()}
+        return typing.cast(Any, kind)(**fields)
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_decoded(one, arguments[0]) for one in value)
+    if value in arguments and typing.get_origin(kind) is Literal:
+        return value
+    if isinstance(kind, type) and type(value) in kind.__mro__:
+        return kind(value)
+    raise ValueError(f"expected {kind}, got {value!r}")
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def fingerprint(operations: "tuple[Operation, ...] | list[Operation]") -> str:
@@ -169,7 +212,10 @@ def digest(values: Any) -> str:
 
 
 def _template(operation: Operation) -> Operation:
-    return map_refs(operation, lambda ref: dataclasses.replace(ref, partitions=(), uri="", table=""))
+    template: Operation = map_refs(
+        operation, lambda ref: dataclasses.replace(ref, partitions=(), uri="", table="")
+    )
+    return template
 
 
 def map_refs(value: Any, change: Any) -> Any:

@@ -44,6 +44,12 @@ def window(key: str) -> tuple[dt.datetime, dt.datetime]:
     return start, start + dt.timedelta(days=1)
 
 
+def around(key: str, days_away: int) -> tuple[str, ...]:
+    """The day and as many before and after it, in order."""
+    away = dt.timedelta(days=days_away)
+    return days(parse_day(key) - away, parse_day(key) + away)
+
+
 def chunks(keys: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
     """The keys in order, at most ``size`` at a time."""
     return (keys[start : start + size] for start in range(0, len(keys), size))

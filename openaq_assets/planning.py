@@ -11,8 +11,8 @@ from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.ledger import Entry, Ledger, inputs_digest
 from openaq_assets.operations import digest, fingerprint
+from openaq_assets.partitions import around, summary, window
 from openaq_assets.partitions import days as every_day
-from openaq_assets.partitions import summary, window
 
 Action = Literal["create", "rebuild", "refresh", "retry", "validate", "follow", "skip"]
 
@@ -104,10 +104,16 @@ class Situation:
         self._versions.clear()
 
     def partitions(self, asset: Asset) -> tuple[str, ...]:
-        """The partitions of an asset that the request means."""
+        """The partitions of an asset that the request means: its days, and their neighbours where the
+        asset is read with a spread."""
         if asset.partitions is None:
             return ("",)
-        return self.request.days if asset.partitions == "daily" else (self.request.today.isoformat(),)
+        if asset.partitions == "snapshot":
+            return (self.request.today.isoformat(),)
+        readers = [self.graph[key] for key in self.graph.downstream(asset.key)]
+        spread = max((one.kind.spread(one) for one in readers), default=0)
+        found = {near for day in self.request.days for near in around(day, spread)}
+        return tuple(sorted(day for day in found if day <= self.request.today.isoformat()))
 
     def version(self, key: str) -> str:
         """The version of the whole asset as it stands; '' if it was never made."""
@@ -144,13 +150,22 @@ class Situation:
             if asset.kind.virtual:
                 found[key] = self.fingerprints[key]  # a view depends on what its tables are, not hold
             elif asset.partitions and up.partitions == asset.partitions:
-                entry = self.entries(key).get(partition)
-                found[key] = entry.version if entry and entry.state != "failed" else ""
+                found[key] = self._version_around(key, partition, asset.kind.spread(asset))
             elif asset.partitions == "daily" and up.partitions == "snapshot":
                 continue  # an inventory orders the work; a new one does not make old days stale
             else:
                 found[key] = self.version(key)
         return found
+
+    def _version_around(self, key: str, partition: str, spread: int) -> str:
+        """The version of a partition, or of it and its neighbours; '' if there is none."""
+        entries = self.entries(key)
+        good = {
+            day: entry.version
+            for day in (around(partition, spread) if spread else (partition,))
+            if (entry := entries.get(day)) and entry.state != "failed"
+        }
+        return digest(good) if good and spread else good.get(partition, "")
 
     def scope(self, asset: Asset) -> tuple[str, ...]:
         """The selectors the request asks of an asset."""

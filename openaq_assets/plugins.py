@@ -24,6 +24,7 @@ import pluggy
 from openaq_assets import hooks
 from openaq_assets.definitions import Kind, Name
 from openaq_assets.errors import Problem, nearest
+from openaq_assets.source import Mark
 from openaq_assets.values import declared
 
 if TYPE_CHECKING:
@@ -46,35 +47,36 @@ class Provided:
 
 @dataclass(frozen=True)
 class Plugins:
-    """Everything the loaded plugins provide, by name."""
+    """Everything the loaded plugins provide, by name.
+
+    ``lost`` are the words of the files that cannot be loaded: what they would have defined is among them.
+    """
 
     manager: pluggy.PluginManager
     kinds: Mapping[str, Kind]
     checks: "Mapping[str, CheckType]"
     platforms: "Mapping[str, PlatformType]"
     provided: tuple[Provided, ...]
+    lost: frozenset[str] = frozenset()
 
     def lint(self, graph: "AssetGraph") -> list[Problem]:
         """What the rules of plugins find; a rule that fails is a problem itself."""
         found: list[Problem] = []
         for implementation in self.manager.hook.lint_rules.get_hookimpls():
             try:
-                found += implementation.function(*([graph] if implementation.argnames else []))
-            except Exception as error:  # noqa: BLE001  a plugin is foreign code
+                answer: Any = implementation.function(*([graph] if implementation.argnames else []))
+                found += list(answer or ())
+            except Exception as error:  # a plugin is foreign code
                 found.append(_failure(implementation.plugin_name, error, "'lint_rules' fails"))
         return found
 
 
-def load_plugins(
-    root: Path | None = None, lost: set[str] | None = None
-) -> tuple[Plugins, list[Problem]]:
-    """The plugins of this installation and project; a plugin that cannot be loaded is a problem.
-
-    ``lost`` receives the words of the files that cannot: the kinds they would have defined are there.
-    """
+def load_plugins(root: Path | None = None) -> tuple[Plugins, list[Problem]]:
+    """The plugins of this installation and project; a plugin that cannot be loaded is a problem."""
     manager = pluggy.PluginManager(hooks.NAMESPACE)
     manager.add_hookspecs(hooks)
     problems: list[Problem] = []
+    lost: set[str] = set()
     for name in BUILT_IN:
         manager.register(importlib.import_module(name), name)
     wanted = os.environ.get("OPENAQ_ASSETS_PLUGINS")
@@ -82,7 +84,7 @@ def load_plugins(
     for name, load in (*_entry_points(), *_files(root)):
         if allowed is not None and name not in allowed and Path(name).stem not in allowed:
             continue
-        if not _register(manager, name, load, problems) and lost is not None and root:
+        if not _register(manager, name, load, problems) and root:
             lost |= _words(root / name)
     provided: list[Provided] = []
     return Plugins(
@@ -91,6 +93,7 @@ def load_plugins(
         _collect(manager, "asset_checks", "check", provided, problems),
         _collect(manager, "platforms", "platform", provided, problems),
         tuple(provided) + _listeners(manager),
+        frozenset(lost),
     ), problems
 
 
@@ -129,22 +132,22 @@ def _register(
     path = name if name.startswith(FOLDER) else f"entry point {name}"
     try:
         plugin = load()
-        if typos := list(_unknown_hooks(plugin, path)):
-            problems += typos
+        if wrong := list(_wrong_hooks(plugin, path)):
+            problems += wrong
             return False
         manager.register(plugin, name)
         return True
-    except (Exception, SystemExit) as error:  # noqa: BLE001  a plugin is foreign code
+    except (Exception, SystemExit) as error:  # a plugin is foreign code
         manager.unregister(name=name)
         problems.append(_failure(path, error, "cannot be loaded"))
         return False
 
 
-def _failure(path: str, error: BaseException, what: str) -> Problem:
+def _failure(path: str, error: BaseException, what: str, line: int = 1) -> Problem:
     """What a plugin raised, at the line of its file where it did."""
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [one.lineno or 1 for one in frames if one.filename.endswith(path)]
-    line, column = (lines[-1], 1) if lines else (1, 1)
+    lines = [one.lineno or line for one in frames if one.filename.endswith(path)]
+    line, column = (lines[-1], 1) if lines else (line, 1)
     reason = (str(error).splitlines() or [""])[0]
     if isinstance(error, SyntaxError):
         line, column, reason = error.lineno or 1, error.offset or 1, error.msg
@@ -152,15 +155,30 @@ def _failure(path: str, error: BaseException, what: str) -> Problem:
     return Problem(path, line, max(column, 1), "", message, "Mend or remove the plugin.")
 
 
-def _unknown_hooks(plugin: Any, path: str) -> Iterator[Problem]:
-    """The functions marked as hooks that no hook is called."""
-    known = [name for name in vars(hooks) if hasattr(getattr(hooks, name), f"{hooks.NAMESPACE}_spec")]
+def _wrong_hooks(plugin: Any, path: str) -> Iterator[Problem]:
+    """The functions marked as hooks that have another name, or other arguments, than any hook."""
+    known = {name: one for name, one in vars(hooks).items() if hasattr(one, f"{hooks.NAMESPACE}_spec")}
     for name in dir(plugin):
         function = getattr(plugin, name, None)
         options = getattr(function, f"{hooks.NAMESPACE}_impl", None)
-        if isinstance(options, dict) and (options.get("specname") or name) not in known:
-            line = function.__code__.co_firstlineno if isinstance(function, FunctionType) else 1
-            yield Problem(path, line, 1, name, f"there is no hook '{name}'.", nearest(name, known))
+        if not isinstance(options, dict) or not isinstance(function, FunctionType):
+            continue
+        mark, hook = Mark(path, _line(function), 1), options.get("specname") or name
+        if hook not in known:
+            yield mark.problem(name, f"there is no hook '{hook}'.", nearest(hook, known))
+            continue
+        there = _arguments(known[hook])
+        for one in _arguments(function):
+            if one not in there:
+                yield mark.problem(name, f"hook '{hook}' has no argument '{one}'.", nearest(one, there))
+
+
+def _arguments(function: FunctionType) -> Sequence[str]:
+    return function.__code__.co_varnames[: function.__code__.co_argcount]
+
+
+def _line(function: Any) -> int:
+    return int(function.__code__.co_firstlineno)
 
 
 def _collect(
@@ -177,7 +195,7 @@ def _collect(
         for one in _answers(implementation, plugin, problems):
             if one.name in found:
                 message = f"{what} '{one.name}' is already defined by {owner[one.name]}."
-                line = implementation.function.__code__.co_firstlineno
+                line = _line(implementation.function)
                 problems.append(Problem(plugin, line, 1, one.name, message, "Rename one of them."))
                 continue
             found[one.name], owner[one.name] = one, plugin
@@ -194,9 +212,9 @@ def _answers(implementation: Any, plugin: str, problems: list[Problem]) -> Seque
             if fields := getattr(one, "fields", None):
                 declared(fields)
         return answers
-    except Exception as error:  # noqa: BLE001  a plugin is foreign code
-        hook = implementation.function.__name__
-        problems.append(_failure(plugin, error, f"'{hook}' fails"))
+    except Exception as error:  # a plugin is foreign code
+        function = implementation.function
+        problems.append(_failure(plugin, error, f"'{function.__name__}' fails", _line(function)))
         return ()
 
 

@@ -5,8 +5,18 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+#: Time left is told from so much of the past: a step of a long run may take many minutes.
+_REMEMBERED_SECONDS = 3600.0
 
 
 class Bars:
@@ -18,12 +28,17 @@ class Bars:
             TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(),
             TimeElapsedColumn(), TimeRemainingColumn(),
             console=self.console, disable=not self.console.is_terminal,
+            speed_estimate_period=_REMEMBERED_SECONDS,
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
+        self._done: dict[str, int] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total)
+        if done < self._done.get(what, 0):  # the same step again, of the next days
+            self._progress.reset(self._tasks[what], total=total)
+        self._done[what] = done
         self._progress.update(self._tasks[what], completed=done, total=total)
 
     def say(self, line: str) -> None:

@@ -16,7 +16,7 @@ from openaq_assets.configuration import (
 )
 from openaq_assets.definitions import Job
 from openaq_assets.environment import Environment, open_environment
-from openaq_assets.errors import ConfigError, Problem, SelectionError, nearest, sentence
+from openaq_assets.errors import ConfigError, LeftOut, Problem, SelectionError, nearest, sentence
 from openaq_assets.graph import AssetGraph, build_graph
 from openaq_assets.plugins import Plugins, load_plugins
 from openaq_assets.selection import select
@@ -71,7 +71,7 @@ def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
     """The project; raises ConfigError with every problem, or (``strict=False``) keeps what is good."""
     home = find_root(Path(root)) if root else find_root()
     reading = Reading()
-    plugins, found = load_plugins(home, reading.lost)
+    plugins, found = load_plugins(home)
     reading.problems += found
     settings, defaults, declared_jobs = read_settings(home, reading)
     places = read_places(home, plugins, reading)
@@ -92,11 +92,11 @@ def _sound_jobs(
     declared: Mapping[str, Job], graph: AssetGraph, places: Places, reading: Reading
 ) -> Iterator[tuple[str, Job]]:
     for name, job in declared.items():
-        where, message, hint = "select", "", ""
+        where, message, hint, consequence = "select", "", "", False
         try:
             select(graph, job.select)
         except SelectionError as error:
-            message = sentence(str(error))
+            message, consequence = sentence(str(error)), isinstance(error, LeftOut)
         known = {*places.environments, *reading.lost}
         if not message and places.environments and job.environment not in known:
             where, message = "environment", f"there is no environment '{job.environment}'."
@@ -106,4 +106,5 @@ def _sound_jobs(
             continue
         path = f"jobs.{name}.{where}"
         mark = reading.marks.get(path) or reading.marks[f"jobs.{name}"]
-        reading.problems.append(mark.problem(path, message, hint))
+        problem = mark.problem(path, message, hint)
+        reading.problems.append(dataclasses.replace(problem, consequence=consequence))

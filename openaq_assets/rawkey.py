@@ -15,7 +15,7 @@ from dataclasses import dataclass
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
     r"(?P<asset>[a-z][a-z0-9_]*?)__(?P<parts>(?:[a-z]+=[A-Za-z0-9.,:-]+__)*)"
-    r"(?P<retrieved>\d{8}T\d{6}Z)__(?P<digest>[0-9a-f]{12})\.json\Z",
+    r"(?P<retrieved>\d{8}T\d{6}Z)__(?P<digest>[0-9a-f]{12})\.(?P<extension>json|csv\.gz)\Z",
     re.ASCII,
 )
 
@@ -28,6 +28,7 @@ class RawKey:
     parts: tuple[tuple[str, str], ...]
     retrieved: dt.datetime
     digest: str
+    extension: str = "json"
 
     @property
     def request(self) -> str:
@@ -40,15 +41,20 @@ class RawKey:
         return dict(self.parts)
 
     def __str__(self) -> str:
-        return f"{self.request}{self.retrieved.strftime(_STAMP)}__{self.digest}.json"
+        return f"{self.request}{self.retrieved.strftime(_STAMP)}__{self.digest}.{self.extension}"
 
 
 def raw_key(
-    asset: str, parts: Mapping[str, str], retrieved: dt.datetime, body: bytes
+    asset: str,
+    parts: Mapping[str, str],
+    retrieved: dt.datetime,
+    body: bytes,
+    extension: str = "json",
 ) -> RawKey:
     """The name under which an answer is stored."""
     stamp = retrieved.astimezone(dt.UTC).replace(microsecond=0)
-    return RawKey(asset, tuple(parts.items()), stamp, hashlib.sha256(body).hexdigest()[:12])
+    content = hashlib.sha256(body).hexdigest()[:12]
+    return RawKey(asset, tuple(parts.items()), stamp, content, extension)
 
 
 def parse_raw_key(name: str) -> RawKey | None:
@@ -62,4 +68,4 @@ def parse_raw_key(name: str) -> RawKey | None:
         retrieved = dt.datetime.strptime(found["retrieved"], _STAMP).replace(tzinfo=dt.UTC)
     except ValueError:
         return None
-    return RawKey(found["asset"], parts, retrieved, found["digest"])
+    return RawKey(found["asset"], parts, retrieved, found["digest"], found["extension"])

@@ -14,7 +14,7 @@ from openaq_assets.operations import fingerprint, to_json
 from openaq_assets.partitions import summary
 from openaq_assets.platforms import Facts, Rows
 from openaq_assets.project import Project
-from openaq_assets.runner import Result
+from openaq_assets.runner import Result, open_platform
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -24,8 +24,11 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         max(len(header), *(len(row[index]) for row in cells)) if cells else len(header)
         for index, header in enumerate(headers)
     ]
-    right = [bool(rows) and all(isinstance(row[n], int | float | None) for row in rows) for n in range(len(headers))]
-    lines = [[header for header in headers], *cells]
+    right = [
+        bool(rows) and all(isinstance(row[n], int | float | None) for row in rows)
+        for n in range(len(headers))
+    ]
+    lines = [list(headers), *cells]
     return "\n".join(
         "  ".join(
             text.rjust(width) if align and number else text.ljust(width)
@@ -47,8 +50,8 @@ def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
     """Print assets, and with ``everything`` also locations and jobs."""
     graph = project.graph
     rows = [
-        (key, graph[key].kind.name, graph[key].partitions or "", ", ".join(graph.upstream[key]), _first(graph[key]))
-        for key in keys
+        (one.key, one.kind.name, one.partitions or "", ", ".join(graph.upstream[one.key]), _first(one))
+        for one in map(graph.__getitem__, keys)
     ]
     click.echo(table(("asset", "kind", "partitions", "reads", "description"), rows))
     if not everything:
@@ -75,8 +78,7 @@ def details(project: Project, key: str, env: str, profile: str | None, operation
         for one in unbound:
             click.echo(to_json(one))
         return
-    place = project.environment(env, profile)
-    platform = project.plugins.platforms[place.profile.platform].open(place)
+    place, platform = open_platform(project, env, profile)
     facts = [
         ("asset", key), ("kind", asset.kind.name), ("description", asset.common.description),
         ("declared at", f"{asset.at.path}:{asset.at.line}"), ("partitions", asset.partitions or "none"),
@@ -105,7 +107,9 @@ def mermaid(graph: AssetGraph, keys: Sequence[str]) -> str:
     return "\n".join(("flowchart LR", *nodes, *edges))
 
 
-_MARKS = {"ok": "made", "partial": "PARTIAL", "failed": "FAILED", "skipped": "up to date", "blocked": "BLOCKED"}
+_MARKS = {
+    "ok": "made", "partial": "PARTIAL", "failed": "FAILED", "skipped": "up to date", "blocked": "BLOCKED",
+}  # fmt: skip
 
 
 def result_line(result: Result) -> str:

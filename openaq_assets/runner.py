@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from openaq_assets.definitions import Asset
 from openaq_assets.environment import Environment, bind
-from openaq_assets.errors import SelectionError
+from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.ledger import Entry, Ledger, Materialization
 from openaq_assets.operations import Operation, Query, digest, to_json
 from openaq_assets.partitions import chunks
@@ -44,6 +44,18 @@ class Run:
         self.situation = Situation(self.project.graph, self.ledger, self.request)
 
 
+def open_platform(
+    project: Project, environment: str, profile: str | None = None, progress: Progress = silent
+) -> tuple[Environment, Platform]:
+    """An environment and the platform that carries it; raises SelectionError if there is none."""
+    place = project.environment(environment, profile)
+    kind = project.plugins.platforms.get(place.profile.platform)
+    if kind is None:
+        hint = nearest(place.profile.platform, project.plugins.platforms)
+        raise SelectionError(f"there is no platform '{place.profile.platform}'. {hint}")
+    return place, kind.open(place, progress)
+
+
 def open_run(
     project: Project,
     request: Request,
@@ -52,12 +64,7 @@ def open_run(
     progress: Progress = silent,
 ) -> Run:
     """A run of a project in an environment; raises SelectionError if there is no such platform."""
-    place = project.environment(environment, profile)
-    kind = project.plugins.platforms.get(place.profile.platform)
-    if kind is None:
-        known = ", ".join(sorted(project.plugins.platforms))
-        raise SelectionError(f"there is no platform '{place.profile.platform}'. Known: {known}.")
-    return Run(project, place, kind.open(place, progress), request)
+    return Run(project, *open_platform(project, environment, profile, progress), request)
 
 
 @dataclass(frozen=True, slots=True)

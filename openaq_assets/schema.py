@@ -8,11 +8,12 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from openaq_assets.definitions import Common, Job, Location
-from openaq_assets.plugins import Plugins
 from openaq_assets.configuration import Places, Settings
+from openaq_assets.definitions import Common, Job, Location, Name
+from openaq_assets.plugins import Plugins
 from openaq_assets.values import declared
 
+_END = r"\Z"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -20,7 +21,7 @@ def schemas(plugins: Plugins) -> Mapping[str, str]:
     """The schema of every kind of file in conf/, by file name."""
     kinds = [_asset(kind.name, kind.fields) for _, kind in sorted(plugins.kinds.items())]
     settings = _object((Settings,))
-    settings["properties"]["jobs"] = {"type": "object", "additionalProperties": _type(Job)}
+    settings["properties"]["jobs"] = _named(_type(Job))
     settings["properties"]["defaults"] = {
         "type": "object",
         "additionalProperties": False,
@@ -42,7 +43,7 @@ def _file(section: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {section: {"type": "object", "additionalProperties": entry}},
+        "properties": {section: _named(entry)},
     }
 
 
@@ -63,12 +64,18 @@ def _object(kinds: tuple[type, ...]) -> dict[str, Any]:
     }
 
 
+# A scalar is read by its declared type: quoted or not, and in environments.yaml perhaps from a variable.
 _SCALARS: Mapping[Any, Mapping[str, Any]] = {
-    bool: {"type": "boolean"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
+    bool: {"enum": [True, False, "true", "false"]},
+    int: {"type": ["integer", "string"], "pattern": r"^[+-]?[0-9]+$|\\$\\{env:"},
+    float: {"type": ["number", "string"], "pattern": r"^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$|\\$\\{env:"},
     dt.date: {"type": "string", "format": "date"},
 }
+
+
+def _named(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries by name."""
+    return {"type": "object", "propertyNames": _type(Name), "additionalProperties": entry}
 
 
 def _type(kind: Any) -> dict[str, Any]:
@@ -85,4 +92,7 @@ def _type(kind: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(kind) and not hasattr(kind, "parse"):
         return _object((typing.cast(type, kind),))
     # Text fields are read as written, so NO or 0123 without quotes is fine here and for editors alike.
-    return dict(_SCALARS.get(kind, {"type": ["string", "number", "boolean"]}))
+    text: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+    if pattern := getattr(kind, "pattern", None):
+        text["pattern"] = f"^{pattern.pattern.removesuffix(_END)}$"
+    return dict(_SCALARS.get(kind, text))

@@ -21,6 +21,7 @@ _TOKEN = re.compile(r"\s*(\(|\)|(?:\d*\+)?[\w.*?:\[\]-]+(?:\+\d*)?)")
 _TERM = re.compile(r"(?:(\d*)(\+))?(?:(kind|tag|group|owner):)?([\w.*?\[\]-]+?)(?:(\+)(\d*))?\Z")
 
 MAX_NESTING = 100
+_FORMS = "Write key, +key, key+, kind:name, tag:name, group:name or owner:name."
 
 _FIELDS: dict[str, Callable[[Asset], tuple[str, ...]]] = {
     "": lambda asset: (asset.key,),
@@ -47,7 +48,8 @@ def _tokens(text: str) -> list[str]:
     while text[position:].strip():
         found = _TOKEN.match(text, position)
         if not found:
-            raise SelectionError(f"selection {shortened(text)}: cannot read {text[position:].strip()!r}.")
+            what = shortened(text[position:].strip())
+            raise SelectionError(f"selection {shortened(text)}: cannot read {what}. {_FORMS}")
         tokens.append(found[1])
         position = found.end()
     if not tokens:
@@ -73,14 +75,14 @@ def _intersection(graph: AssetGraph, tokens: list[str], text: str) -> tuple[froz
 
 def _factor(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[str], list[str]]:
     if not tokens or tokens[0] in ("and", "or", ")"):
-        raise SelectionError(f"selection {shortened(text)}: a name is missing at the end of a part.")
+        raise SelectionError(f"selection {shortened(text)}: a name is missing. Write one on both sides.")
     if tokens[0] == "not":
         chosen, rest = _factor(graph, tokens[1:], text)
         return frozenset(graph.assets) - chosen, rest
     if tokens[0] == "(":
         chosen, rest = _union(graph, tokens[1:], text)
         if not rest:
-            raise SelectionError(f"selection {shortened(text)}: a ')' is missing.")
+            raise SelectionError(f"selection {shortened(text)}: a ')' is missing. Add it.")
         return chosen, rest[1:]
     return _term(graph, tokens[0], text), tokens[1:]
 
@@ -88,7 +90,7 @@ def _factor(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[
 def _term(graph: AssetGraph, token: str, text: str) -> frozenset[str]:
     found = _TERM.match(token)
     if not found:
-        raise SelectionError(f"selection {shortened(text)}: cannot read {token!r}. Write key, +key or key+.")
+        raise SelectionError(f"selection {shortened(text)}: cannot read {shortened(token)}. {_FORMS}")
     up, plus_before, name, pattern, plus_after, down = found.groups()
     values = _FIELDS[name or ""]
     matches = frozenset(
@@ -98,7 +100,7 @@ def _term(graph: AssetGraph, token: str, text: str) -> frozenset[str]:
         there = {one for asset in graph for one in values(asset) if one}
         what = name or "asset"
         if what == "asset" and pattern in graph.left_out:
-            raise SelectionError(f"selection {shortened(text)}: {graph.unknown(pattern)}")
+            raise graph.unknown(pattern)
         raise SelectionError(f"selection {shortened(text)}: no {what} '{pattern}'. {nearest(pattern, there)}")
     chosen = matches
     if plus_before:

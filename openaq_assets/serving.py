@@ -14,14 +14,9 @@ from openaq_assets.operations import Query, Ref
 from openaq_assets.platforms import Platform, Rows
 from openaq_assets.platforms.api import is_synthetic
 from openaq_assets.project import Project
+from openaq_assets.runner import open_platform
 
 DASHBOARD = "dashboard/air_quality_overview.html"
-
-
-def open_platform(project: Project, env: str, profile: str | None) -> tuple[Environment, Platform]:
-    """An environment and the platform that carries it."""
-    place = project.environment(env, profile)
-    return place, project.plugins.platforms[place.profile.platform].open(place)
 
 
 def ask(project: Project, sql: str, env: str, profile: str | None = None) -> Rows:

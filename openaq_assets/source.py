@@ -50,7 +50,7 @@ class Node:
     """A YAML value with its place: text, a list of nodes, or pairs of nodes."""
 
     mark: Mark
-    value: "str | None | tuple[Node, ...] | Mapping[str, Node]"
+    value: "str | tuple[Node, ...] | Mapping[str, Node] | None"
     key: Mark | None = None
 
     @property
@@ -149,6 +149,8 @@ def _unreadable(error: yaml.MarkedYAMLError, name: str, text: str) -> Problem:
     what = error.problem or error.context or "unreadable"
     if lines[line - 1][column - 1 : column] == "\t":
         return Problem(name, line, column, "", "not YAML: a tab.", "Indent with spaces.")
+    if error.context_mark and (error.context or "").startswith("while parsing a flow"):
+        what += f" for the bracket on line {error.context_mark.line + 1}"
     return Problem(name, line, column, "", f"not YAML: {what}.", "Check the indentation and quotes.")
 
 
@@ -190,21 +192,10 @@ def _node(event: Any, events: Iterator[Any], where: str, context: _Context, dept
     if isinstance(event, yaml.ScalarEvent):
         return Node(mark, _scalar(event))
     if depth == MAX_DEPTH:
-        tell(mark.problem(where, f"nested more than {MAX_DEPTH} deep.", "Write it flatter."))
-        _skip(events)
-        return Node(mark, None)
+        raise yaml.MarkedYAMLError(None, None, f"nested more than {MAX_DEPTH} deep", event.start_mark)
     if isinstance(event, yaml.SequenceStartEvent):
         return Node(mark, tuple(_items(events, where, context, depth + 1)))
     return Node(mark, _pairs(events, where, context, depth + 1))
-
-
-def _skip(events: Iterator[Any]) -> None:
-    """Go past the end of the collection that has just begun."""
-    depth = 1
-    while depth:
-        event = next(events)
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
 
 
 def _items(events: Iterator[Any], where: str, context: _Context, depth: int) -> Iterator[Node]:
@@ -218,18 +209,15 @@ def _pairs(events: Iterator[Any], where: str, context: _Context, depth: int) -> 
     pairs: dict[str, Node] = {}
     tell = context.reading.problems.append
     while not isinstance(event := next(events), yaml.MappingEndEvent):
-        mark = context.mark(event)
-        key = event.value if isinstance(event, yaml.ScalarEvent) else None
-        if key is None:
-            tell(mark.problem(where, "a key must be text.", "Write 'name: value'."))
-            if isinstance(event, yaml.CollectionStartEvent):
-                _skip(events)
-        path = (f"{where}.{key}" if where else key) if key is not None else where
+        if not isinstance(event, yaml.ScalarEvent):
+            raise yaml.MarkedYAMLError(None, None, "a key must be text", event.start_mark)
+        mark, key = context.mark(event), str(event.value)
+        path = f"{where}.{key}" if where else key
         value = _node(next(events), events, path, context, depth)
         if key in pairs:
             first = pairs[key].at.line
             tell(mark.problem(path, f"key given twice; first on line {first}.", "Keep one of them."))
-        elif key is not None:
+        else:
             pairs[key] = Node(value.mark, value.value, key=mark)
     return pairs
 

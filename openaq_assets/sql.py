@@ -4,12 +4,14 @@ One SQL text serves two engines. ``BANNED`` are the constructs that run in both 
 things; they are refused when the project is checked, before anyone trusts a number.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, TokenError
 
 DIALECT = "athena"
@@ -35,51 +37,122 @@ class TableUse:
 
 
 @lru_cache(maxsize=256)
-def parse(sql: str) -> exp.Expression | SqlProblem:
+def parse(sql: str) -> exp.Query | SqlProblem:
     """The syntax tree of one SELECT, or why there is none."""
     try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect=DIALECT) if tree is not None]
+        tokens = sqlglot.tokenize(sql, dialect=DIALECT)
+        wrong = _not_one_query(sql, tokens)
+        return wrong or _parsed(sql)
     except ParseError as error:
-        first = error.errors[0] if error.errors else {}
-        line, column = int(first.get("line") or 1), int(first.get("col") or 1)
-        what = str(first.get("description") or "unreadable").rstrip(".")
-        near = f" near {first['highlight']!r}" if first.get("highlight") else ""
-        return SqlProblem(line, column, f"not SQL{near}: {what}.", "Check it in the Athena editor.")
-    except (TokenError, RecursionError, ValueError) as error:
-        what = (str(error).splitlines() or ["unreadable"])[0].rstrip(".")
-        return SqlProblem(1, 1, f"not SQL: {what}.", "Check quotes and comments.")
-    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
-        return SqlProblem(1, 1, "expected exactly one SELECT.", "Keep one query and no CREATE or ';'.")
-    return trees[0]
+        return _misread(sql, error.errors[0] if error.errors else {})
+    except TokenError as error:
+        found = re.search(r"Missing (.+) from \d+:(\d+)", str(error.__cause__))  # an offset, not a column
+        start, what = (int(found[2]), found[1]) if found else (sql.rfind("/*"), "*/")
+        message = "text that begins here is not closed."
+        return SqlProblem(*_at(sql, max(start, 0)), message, f"Add {what} at its end.")
+    except RecursionError:
+        return SqlProblem(1, 1, "the query is nested too deeply.", "Write it in steps, using WITH.")
+
+
+def _parsed(sql: str) -> exp.Query | SqlProblem:
+    tree = sqlglot.parse_one(sql, dialect=DIALECT)
+    if isinstance(tree, exp.Query):
+        return tree
+    return SqlProblem(1, 1, "expected one SELECT.", _ONE_QUERY)
+
+
+_ONE_QUERY = "Keep one query; the view is created from it."
+_FIRST = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.VALUES)
+
+
+def _not_one_query(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
+    """What is seen of a mistake before parsing: no query, or more than one."""
+    first = tokens[0] if tokens else None
+    if first is None:
+        return SqlProblem(1, 1, "there is no SQL.", "Write one SELECT.")
+    if first.token_type not in _FIRST:
+        what = sql[first.start : first.end + 1]
+        return SqlProblem(*_at(sql, first.start), f"expected SELECT, got {what!r}.", _ONE_QUERY)
+    end = next((n for n, one in enumerate(tokens) if one.token_type == TokenType.SEMICOLON), None)
+    after = tokens[end + 1 :] if end is not None else ()
+    if after:
+        return SqlProblem(*_at(sql, after[0].start), "a second statement begins here.", _ONE_QUERY)
+    return None
+
+
+def _misread(sql: str, told: Mapping[str, Any]) -> SqlProblem:
+    """A parser's complaint at the beginning of the word it is about."""
+    start = len(str(told.get("start_context") or ""))
+    if start >= 100:  # the parser's context is cut there: count from the end of the word instead
+        lines = sql.splitlines(keepends=True)[: int(told.get("line") or 1) - 1]
+        start = sum(map(len, lines)) + int(told.get("col") or 1) - len(str(told.get("highlight") or ""))
+    if re.search(r"\bqualify\s*\Z", sql[:start], re.IGNORECASE):
+        start = sql[:start].lower().rindex("qualify")
+        return SqlProblem(*_at(sql, start), BANNED[exp.Qualify][0], BANNED[exp.Qualify][1])
+    what = str(told.get("description") or "unreadable").split(" but got <")[0].rstrip(".")
+    what = what.replace("Invalid expression / Unexpected token", "unexpected here")
+    what = what.replace("Expect", "expect")
+    near = f" near {told['highlight']!r}" if told.get("highlight") else ""
+    return SqlProblem(*_at(sql, start), f"not SQL{near}: {what}.", "Check it in the Athena editor.")
+
+
+def _at(sql: str, offset: int) -> tuple[int, int]:
+    before = sql[:offset]
+    return before.count("\n") + 1, offset - before.rfind("\n")
+
+
+def _place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
+    """Where a piece of the syntax tree begins, by the first part that says so."""
+    starts = [int(one.meta["start"]) for one in node.walk() if "start" in one.meta]
+    return _at(sql, min(starts)) if starts else (1, 1)
 
 
 def tables(sql: str) -> tuple[TableUse, ...]:
-    """The tables a query reads, in order of first use; common table expressions are not tables."""
+    """The tables a query reads, in order of first use; common table expressions are not tables.
+
+    A table with a database is no table of this project: ``problems`` says so.
+    """
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
         return ()
-    named = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     found: dict[str, TableUse] = {}
     for table in tree.find_all(exp.Table, bfs=False):
-        if table.name and not (table.name in named and not table.db):
-            line, column = _position(sql, table)
-            name = ".".join(part.name for part in table.parts)
-            found.setdefault(name, TableUse(name, line, column))
+        if table.name and not table.db and not _is_cte(table):
+            found.setdefault(table.name, TableUse(table.name, *_place_of(sql, table.this)))
     return tuple(found.values())
 
 
-def _position(sql: str, table: exp.Table) -> tuple[int, int]:
-    start = int(table.this.meta.get("start", 0)) if isinstance(table.this, exp.Identifier) else 0
-    before = sql[:start]
-    return before.count("\n") + 1, start - before.rfind("\n")
+def _is_cte(table: exp.Table) -> bool:
+    """Whether a WITH that the table stands in, or one around it, gives it its name."""
+    name = table.name.lower()
+    below: exp.Expr = table
+    node: exp.Expr | None = table.parent
+    while node is not None:
+        if name in _names_given(node, below):
+            return True
+        below, node = node, node.parent
+    return False
 
 
-BANNED: Mapping[type[exp.Expression], str] = {
-    exp.Qualify: "Athena has no QUALIFY; use row_number() in a subquery.",
-    exp.Greatest: "it ignores NULL in DuckDB and not in Athena; use CASE.",
-    exp.Least: "it ignores NULL in DuckDB and not in Athena; use CASE.",
-    exp.Try: "a division by zero is NULL in Athena and infinite in DuckDB; use nullif.",
-    exp.JSONValue: "paths differ between the engines; use json_extract_scalar.",
+def _names_given(node: exp.Expr, below: exp.Expr) -> Sequence[str]:
+    """The names a WITH gives to a part of its query; to one of its own parts, only the earlier names."""
+    ctes = node if isinstance(node, exp.With) else node.args.get("with_")
+    if ctes is None or ctes is below:
+        return ()
+    names = [cte.alias_or_name.lower() for cte in ctes.expressions]
+    if ctes is not node:
+        return names
+    earlier = [cte is below for cte in ctes.expressions].index(True)
+    return names[: earlier + bool(ctes.args.get("recursive"))]
+
+
+_NULLS = "NULL in one argument is NULL in Athena and ignored in DuckDB."
+BANNED: Mapping[type[exp.Expr], tuple[str, str]] = {
+    exp.Qualify: ("Athena has no QUALIFY.", "Use row_number() in a subquery."),
+    exp.Greatest: (f"greatest: {_NULLS}", "Use CASE."),
+    exp.Least: (f"least: {_NULLS}", "Use CASE."),
+    exp.Try: ("try: a division by zero is NULL in Athena and infinite in DuckDB.", "Use nullif."),
+    exp.JSONValue: ("json_value: paths differ between the engines.", "Use json_extract_scalar."),
 }
 
 
@@ -88,22 +161,26 @@ def problems(sql: str) -> tuple[SqlProblem, ...]:
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
         return (tree,)
-    found = []
+    return tuple(sorted(_banned(sql, tree), key=lambda one: (one.line, one.column)))
+
+
+def _banned(sql: str, tree: exp.Query) -> Iterator[SqlProblem]:
     for node in tree.walk():
         if type(node) in BANNED:
-            name = node.sql(dialect=DIALECT).split("(")[0][:20]
-            found.append(SqlProblem(1, 1, f"{name}: {BANNED[type(node)]}"))
+            yield SqlProblem(*_place_of(sql, node), *BANNED[type(node)])
         if isinstance(node, exp.Star) and isinstance(node.parent, exp.Select):
-            found.append(SqlProblem(1, 1, "SELECT * hides the columns.", "Name every column."))
-    return tuple(found)
+            yield SqlProblem(*_place_of(sql, node), "SELECT * hides the columns.", "Name every column.")
+        if isinstance(node, exp.Table) and node.db:
+            message = f"'{exp.table_name(node)}' names a database; each environment has its own."
+            yield SqlProblem(*_place_of(sql, node), message, f"Write '{node.name}'.")
 
 
 def place(sql: str, names: Mapping[str, str], dialect: str = DIALECT) -> str:
     """The query in a dialect, with every table named in full (``measurements`` -> ``db.measurements``)."""
-    tree = _tree(sql).copy()
-    ctes = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
-    for table in list(tree.find_all(exp.Table)):
-        if table.name in names and not table.db and table.name not in ctes:
+    tree: exp.Expr = _tree(sql).copy()
+    read = [one for one in tree.find_all(exp.Table) if not one.db and not _is_cte(one)]
+    for table in read:
+        if table.name in names:
             full = exp.to_table(names[table.name], dialect=DIALECT)
             alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name))
             full.set("alias", alias)
@@ -114,14 +191,14 @@ def place(sql: str, names: Mapping[str, str], dialect: str = DIALECT) -> str:
     return tree.sql(dialect=dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
-def _tree(sql: str) -> exp.Expression:
+def _tree(sql: str) -> exp.Query:
     tree = parse(sql)
-    if isinstance(tree, SqlProblem):
-        raise ValueError(f"line {tree.line}: {tree.message}")
-    return tree
+    if isinstance(tree, exp.Query):
+        return tree
+    raise ValueError(f"line {tree.line}: {tree.message}")
 
 
-def _for_duckdb(node: exp.Expression) -> exp.Expression:
+def _for_duckdb(node: exp.Expr) -> exp.Expr:
     """The constructs sqlglot would carry over with another meaning."""
     if isinstance(node, exp.DateDiff):  # Trino counts whole units, DuckDB's date_diff boundaries
         unit = exp.Literal.string(node.text("unit").lower() or "day")
@@ -129,7 +206,23 @@ def _for_duckdb(node: exp.Expression) -> exp.Expression:
     return node
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A column a query answers with ('' if it has no name, '*' if it is not one column), and its place."""
+
+    name: str
+    line: int
+    column: int
+
+
+def outputs(sql: str) -> tuple[Output, ...]:
+    """The columns a query answers with, in order."""
+    tree = parse(sql)
+    if isinstance(tree, SqlProblem):
+        return ()
+    return tuple(Output(one.output_name, *_place_of(sql, one)) for one in tree.selects)
+
+
 def output_columns(sql: str) -> tuple[str, ...]:
     """The names of the columns a query answers with, in order."""
-    tree = parse(sql)
-    return () if isinstance(tree, SqlProblem) else tuple(tree.named_selects)
+    return tuple(one.name for one in outputs(sql))

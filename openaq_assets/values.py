@@ -34,7 +34,7 @@ def build(node: Node, kind: Any, where: str, reading: Reading) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _optional(node, kind, where, reading)
     if origin is Literal:
-        return _choice(node, typing.get_args(kind), where, reading)
+        return _choice(node, kind, where, reading)
     if origin is tuple:
         return _list(node, typing.get_args(kind)[0], where, reading)
     if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, str]):
@@ -66,29 +66,35 @@ def build_fields(
     before = len(reading.problems)
     known = [declared(kind) for kind in kinds]
     names = {name for fields in known for name in fields} | skip
+    misspelt: set[str] = set()
     for key, value in node.value.items():
         if key not in names:
+            hint = nearest(key, names)
+            misspelt |= {name for name in names if f"'{name}'" in hint}
             path = _join(where, key)
-            reading.problems.append(
-                value.at.problem(path, f"unknown field '{key}'.", nearest(key, names))
-            )
-    built = tuple(_present(node, node.value, fields, where, reading) for fields in known)
+            reading.problems.append(value.at.problem(path, f"unknown field '{key}'.", hint))
+    given = {**dict.fromkeys(misspelt), **node.value}
+    built = tuple(_present(node, given, fields, where, reading) for fields in known)
     return built if len(reading.problems) == before else None
 
 
 def _present(
-    node: Node, pairs: Mapping[str, Node], fields: Mapping[str, "Declared"], where: str, reading: Reading
+    node: Node,
+    given: Mapping[str, Node | None],
+    fields: Mapping[str, "Declared"],
+    where: str,
+    reading: Reading,
 ) -> dict[str, Any]:
+    """The values of the fields that are given; a field that is only misspelt has None, and no value."""
     values: dict[str, Any] = {}
     for name, one in fields.items():
-        if name not in pairs:
-            if one.required:
-                hint = f"Add '{name}: <{one.noun}>'."
-                reading.problems.append(node.at.problem(where, f"'{name}' is missing.", hint))
-            continue
-        value = build(pairs[name], one.type, _join(where, name), reading)
-        if value is not ABSENT:
-            values[one.attribute] = value
+        if name not in given and one.required:
+            hint = f"Add '{name}: <{one.noun}>'."
+            reading.problems.append(node.at.problem(where, f"'{name}' is missing.", hint))
+        if found := given.get(name):
+            value = build(found, one.type, _join(where, name), reading)
+            if value is not ABSENT:
+                values[one.attribute] = value
     return values
 
 
@@ -130,8 +136,8 @@ def _optional(node: Node, kind: Any, where: str, reading: Reading) -> Any:
     return build(node, inner[0], where, reading)
 
 
-def _choice(node: Node, choices: tuple[str, ...], where: str, reading: Reading) -> Any:
-    text = _text(node, where, reading, "one of " + ", ".join(choices))
+def _choice(node: Node, kind: Any, where: str, reading: Reading) -> Any:
+    text, choices = _text(node, kind, where, reading), typing.get_args(kind)
     if text is None:
         return ABSENT
     if text not in choices:
@@ -156,9 +162,9 @@ def _mapping(node: Node, item: Any, where: str, reading: Reading) -> Any:
     return ABSENT if any(one is ABSENT for one in built.values()) else built
 
 
-def _text(node: Node, where: str, reading: Reading, expected: str) -> str | None:
+def _text(node: Node, kind: Any, where: str, reading: Reading) -> str | None:
     if not isinstance(node.value, str):
-        reading.fail(node, where, f"expected {expected}, got {node.kind}.", "Write a single value.")
+        reading.fail(node, where, f"expected {noun(kind)}, got {node.kind}.", "Write a single value.")
         return None
     if "${env:" not in node.value:
         return node.value
@@ -175,20 +181,22 @@ def _text(node: Node, where: str, reading: Reading, expected: str) -> str | None
 
 
 def _typed_scalar(node: Node, kind: Any, where: str, reading: Reading) -> Any:
-    expected = noun(kind)
-    text = _text(node, where, reading, expected)
+    text = _text(node, kind, where, reading)
     if text is None:
         return ABSENT
     try:
         return scalar(text, kind)
     except ValueError as error:
-        reading.fail(node, where, f"expected {expected}, got {shortened(text)}.", str(error))
+        reading.fail(node, where, f"expected {noun(kind)}, got {shortened(text)}.", str(error))
         return ABSENT
 
 
 _PLAIN_INT = re.compile(r"[+-]?(0|[1-9]\d{0,17})\Z", re.ASCII)
 _PLAIN_DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z", re.ASCII)
 _PLAIN_FLOAT = re.compile(r"[+-]?(\d{1,300}(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)
+
+
+_BOOLEANS = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
 
 
 def scalar(text: str, kind: Any) -> Any:
@@ -199,7 +207,7 @@ def scalar(text: str, kind: Any) -> Any:
         return text
     if kind is bool:
         if text.lower() not in ("true", "false"):
-            raise ValueError("Write true or false.")
+            raise ValueError(f"Write {_BOOLEANS.get(text.lower(), 'true or false')}.")
         return text.lower() == "true"
     if kind is int:
         if not _PLAIN_INT.match(text):

@@ -9,8 +9,9 @@ WITH hourly AS (
 daily AS (
     SELECT
         location_id, local_day,
-        avg(CASE WHEN parameter = 'pm25' THEN value END) AS avg_pm25,
-        avg(CASE WHEN parameter = 'pm10' THEN value END) AS avg_pm10,
+        -- Rounded: the last bits of a mean depend on the order in which an engine adds.
+        round(avg(CASE WHEN parameter = 'pm25' THEN value END), 6) AS avg_pm25,
+        round(avg(CASE WHEN parameter = 'pm10' THEN value END), 6) AS avg_pm10,
         count(CASE WHEN parameter = 'pm25' THEN 1 END) AS hours
     FROM hourly
     GROUP BY location_id, local_day

@@ -40,9 +40,14 @@ class CheckAsset(Kind):
         ]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """Unknown checks, tables and columns."""
-        return [
-            asset.problem(f"checks[{index}].{where}", message, hint)
+        """Unknown environments, checks, tables and columns."""
+        environment, known = asset.spec.environment, graph.environments
+        found = []
+        if environment and known and environment not in known | graph.left_out:
+            message = f"there is no environment '{environment}'."
+            found.append(asset.problem("environment", message, nearest(environment, known)))
+        return found + [
+            asset.problem(f"checks[{index}].{where}".rstrip("."), message, hint)
             for index, check in enumerate(asset.spec.checks)
             for where, message, hint in _mistakes(asset, check, graph)
         ]
@@ -60,12 +65,13 @@ def _mistakes(asset: Asset, check: Check, graph: AssetGraph) -> Iterator[tuple[s
         return
     for table in [check.table] if check.table else asset.spec.tables:
         names = [str(column.name) for column in graph.columns(table)]
-        for name in (*([check.column] if check.column else ()), *check.columns):
+        named = [("column", check.column)] if check.column else []
+        named += [(f"columns[{n}]", name) for n, name in enumerate(check.columns)]
+        for where, name in named:
             if name not in names:
-                yield "column", f"'{table}' has no column '{name}'.", nearest(name, names)
-    missing = checks.missing(check, graph.checks)
-    if missing:
-        yield "check", missing[0], missing[1]
+                yield where, f"'{table}' has no column '{name}'.", nearest(name, names)
+    if missing := checks.missing(check, graph.checks):
+        yield missing
 
 
 def _bootstrap(asset: Asset, graph: AssetGraph) -> list[Operation]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from openaq_assets.definitions import Asset, Column, ColumnType, Kind, Name, Reference
-from openaq_assets.errors import Problem, nearest
+from openaq_assets.errors import FieldError, Problem, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.operations import Operation, Recipe, RecipeColumn, Ref, Transform
 from openaq_assets.partitions import COLUMNS
+
+MOST_SPREAD = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class ProcessedColumn:
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.key):
-            raise ValueError(f"column '{self.name}' needs either 'path' (in the row) or 'key' (of the object).")
+            message = f"column '{self.name}' says {'both' if self.path else 'neither'} 'path' and 'key'."
+            raise FieldError("", message, "Give 'path' (in the row) or 'key' (of the object).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,20 @@ class ProcessedFields:
     sort: tuple[Name, ...] = ()
     partition_by: Name | None = None
     on_bad_row: Literal["quarantine", "fail"] = "quarantine"
+    format: Literal["json", "csv"] = "json"
+    partition_by_end: Name | None = None
+    spread: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.spread <= MOST_SPREAD:
+            message = f"expected a number of days, got {self.spread}."
+            raise FieldError("spread", message, f"Write a number from 0 to {MOST_SPREAD}.")
+        if self.partition_by and self.partition_by_end:
+            message = "'partition_by' says the day already."
+            raise FieldError("partition_by_end", message, "Keep one of them.")
+        if self.spread and not (self.partition_by or self.partition_by_end):
+            message = "nothing says which day a row is of."
+            raise FieldError("spread", message, "Add 'partition_by' or 'partition_by_end'.")
 
 
 class Processed(Kind):
@@ -72,12 +89,18 @@ class Processed(Kind):
         ]
         used = [(f"unique[{n}]", name) for n, name in enumerate(asset.spec.unique)]
         used += [(f"sort[{n}]", name) for n, name in enumerate(asset.spec.sort)]
-        used += [("partition_by", asset.spec.partition_by)] if asset.spec.partition_by else []
+        days = ("partition_by", asset.spec.partition_by), ("partition_by_end", asset.spec.partition_by_end)
+        used += [(field, name) for field, name in days if name]
         return found + [
             asset.problem(where, f"there is no column '{name}'.", nearest(name, names))
             for where, name in used
             if name not in names
         ]
+
+    def spread(self, asset: Asset) -> int:
+        """A local day is in two UTC days, so a day may need its neighbours' raw objects."""
+        days: int = asset.spec.spread
+        return days
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
@@ -91,8 +114,9 @@ class Processed(Kind):
             for one in spec.columns
         )
         recipe = Recipe(
-            spec.rows, columns, spec.unique, spec.sort, spec.partition_by or "", spec.on_bad_row
-        )
+            spec.rows, columns, spec.unique, spec.sort, spec.partition_by or "", spec.on_bad_row,
+            spec.format, spec.partition_by_end or "", spec.spread,
+        )  # fmt: skip
         transform = Transform(
             source=Ref(spec.source, "raw", partitions),
             recipe=recipe,

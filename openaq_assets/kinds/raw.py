@@ -10,17 +10,19 @@ from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.operations import Fetch, Operation, Ref
 
+_FORTNIGHT, _THREE_DAYS = Duration(days=14), Duration(days=3)
+
 
 @dataclass(frozen=True, slots=True)
 class RawFields:
     """What to ask the API for."""
 
-    endpoint: Literal["locations", "hours", "measurements"]
+    endpoint: Literal["locations", "hours", "measurements", "archive"]
     inventory: Name | None = None
     locations: tuple[Name, ...] = ()
     parameters: tuple[Name, ...] = ()
-    active_within: Duration = Duration(days=14)
-    lookback: Duration = Duration(days=3)
+    active_within: Duration = _FORTNIGHT
+    lookback: Duration = _THREE_DAYS
 
 
 class Raw(Kind):
@@ -44,6 +46,9 @@ class Raw(Kind):
         if asset.spec.endpoint != "locations" and not asset.spec.inventory:
             hint = "Add 'inventory: ' and the raw asset of endpoint 'locations'."
             found.append(asset.problem("endpoint", "data are asked per sensor of an inventory.", hint))
+        if asset.spec.active_within.days < 1:
+            message = "a station is asked by the day; this is less than one."
+            found.append(asset.problem("active_within", message, "Write '1 day' or more."))
         if asset.spec.endpoint == "locations" and asset.partitions != "snapshot":
             hint = "Add 'partitions: snapshot'."
             found.append(asset.problem("endpoint", "an inventory is of the day it is taken.", hint))
@@ -69,5 +74,6 @@ class Raw(Kind):
             inventory=Ref(asset.spec.inventory, "raw") if asset.spec.inventory else None,
             parameters=asset.spec.parameters,
             active_within_days=asset.spec.active_within.days,
+            settled_after_hours=int(asset.spec.lookback.total_seconds() // 3600),
         )
         return [fetch]

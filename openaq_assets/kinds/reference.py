@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from openaq_assets.definitions import Asset, Column, Kind, TextFile
@@ -31,21 +31,37 @@ class ReferenceTable(Kind):
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
         """A header that differs from the declared columns."""
-        header = next(csv.reader(io.StringIO(asset.spec.file.text)), [])
-        names = [column.name for column in asset.spec.columns]
+        promised = [str(column.name) for column in asset.spec.columns]
+        try:
+            rows = list(csv.reader(io.StringIO(asset.spec.file.text, newline=""), strict=True))
+        except csv.Error as error:
+            message = f"not CSV: {error}."
+            return [Problem(asset.spec.file.path, 1, 1, "", message, "Check quotes and separators.")]
+        header = rows[0] if rows else []
         found = [
             asset.problem(f"columns[{n}].name", f"the file has no column '{name}'.", nearest(name, header))
-            for n, name in enumerate(names)
+            for n, name in enumerate(promised)
             if name not in header
         ]
-        return found + [
-            Problem(asset.spec.file.path, 1, 1, name, f"column '{name}' is not declared.",
-                    f"Declare it at {asset.at.path}:{asset.at.line}.")
-            for name in header if name not in names
-        ]  # fmt: skip
+        hint = f"Declare it at {asset.at.path}:{asset.at.line}."
+        found += [
+            Problem(asset.spec.file.path, 1, 1, name, f"column '{name}' is not declared.", hint)
+            for name in header
+            if name not in promised
+        ]
+        return found or list(_uneven(asset, rows))
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
         """One Load that carries the text."""
         return [Load(asset.spec.file.text, asset.spec.columns, Ref(asset.key, "reference"))]
+
+
+def _uneven(asset: Asset, rows: Sequence[Sequence[str]]) -> Iterator[Problem]:
+    """Rows with more or fewer cells than the header, which is most often a missing quote."""
+    width = len(rows[0])
+    for line, row in enumerate(rows, 1):
+        if row and len(row) != width:
+            message = f"row {line} has {len(row)} cells, the header {width}."
+            yield Problem(asset.spec.file.path, line, 1, "", message, "Quote cells that hold a comma.")

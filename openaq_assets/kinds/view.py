@@ -1,13 +1,17 @@
 """``view``: a question in Athena SQL with a promised answer; inputs are read from the SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from openaq_assets.definitions import Asset, Column, Kind, Reference, TextFile
-from openaq_assets.errors import Problem
+from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.operations import CreateView, Operation, Ref
 from openaq_assets.source import Mark
+
+if TYPE_CHECKING:
+    from openaq_assets.sql import Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +67,41 @@ class View(Kind):
             Problem(path, one.line, one.column, f"assets.{asset.key}", one.message, one.hint)
             for one in sql.problems(text)
         ]
-        promised = tuple(str(column.name) for column in asset.spec.columns)
-        answered = sql.output_columns(text)
-        if not found and answered != promised:
-            differing = [name for name in answered if name not in promised] or list(answered)
-            message = f"the SQL answers ({', '.join(answered)}), not as promised: {differing[0]}."
-            found.append(asset.problem("columns", message, "Make names and order the same."))
-        return found
+        return found or list(_breaches(asset, sql.outputs(text)))
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
         """One CreateView."""
         return [create_view(asset, graph)]
+
+
+def _breaches(asset: Asset, answered: "Sequence[Output]") -> Iterator[Problem]:
+    """Where the SQL and the promised columns differ: by name first, then by order."""
+    promised = [str(column.name) for column in asset.spec.columns]
+    names = [one.name for one in answered]
+    for n, name in enumerate(promised):
+        if name in promised[:n]:
+            yield asset.problem(f"columns[{n}].name", f"column '{name}' is declared twice.", "Keep one.")
+        elif name not in names and "*" not in names:
+            message = f"the SQL does not answer with '{name}'."
+            yield asset.problem(f"columns[{n}].name", message, nearest(name, filter(None, names)))
+    for n, one in enumerate(answered):
+        mark = Mark(asset.spec.sql.path, one.line, one.column)
+        path = f"assets.{asset.key}"
+        if not one.name:
+            yield mark.problem(path, f"column {n + 1} has no name.", "Add 'AS name'.")
+        elif one.name == "*":
+            yield mark.problem(path, "a star hides the columns.", "Name every column.")
+        elif one.name in names[:n]:
+            yield mark.problem(path, f"column '{one.name}' is answered twice.", "Rename one with AS.")
+        elif one.name not in promised:
+            hint = f"Declare it at {asset.mark('columns').path}:{asset.mark('columns').line}."
+            yield mark.problem(path, f"column '{one.name}' is not declared.", hint)
+    if sorted(names) == sorted(promised) and names != promised:
+        n = next(n for n, name in enumerate(promised) if name != names[n])
+        message = f"column {n + 1} is '{names[n]}' in the SQL, and '{promised[n]}' here."
+        yield asset.problem(f"columns[{n}].name", message, "Give both the same order.")
 
 
 def create_view(asset: Asset, graph: AssetGraph, environment: str = "", replace: bool = True) -> CreateView:

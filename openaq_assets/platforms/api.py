@@ -7,20 +7,36 @@ import datetime as dt
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from urllib.parse import urlsplit
 
 from openaq_assets.environment import Api, Environment
 from openaq_assets.errors import PlatformError
-from openaq_assets.platforms import ObjectStore
+from openaq_assets.operations import Fetch
+from openaq_assets.platforms import Facts, ObjectStore, Progress
 
 SIMULATED = "simulator"
 KEPT_FOR = dt.timedelta(hours=3)
 _SIMULATED_KEY = "0" * 64
 _lock = threading.Lock()
 log = logging.getLogger(__name__)
+
+
+def fetched(
+    operation: Fetch, environment: Environment, store: ObjectStore, progress: Progress
+) -> Mapping[str, Facts]:
+    """A bound ``Fetch`` carried out, by whoever answers it: the API, or the archive's bucket."""
+    if operation.endpoint == "archive":
+        from openaq_assets.openaq.archive import fetch_archive
+
+        return fetch_archive(operation, store, archive_of(environment, store), progress)
+    from openaq_assets.openaq.extract import fetch
+
+    with answering(environment, store) as api:
+        return fetch(operation, store, api, progress)
 
 
 @contextmanager
@@ -38,6 +54,23 @@ def answering(environment: Environment, store: ObjectStore) -> Iterator[Api]:
         raise PlatformError(
             "there is no OpenAQ API key. Set OPENAQ_API_KEY (free at explore.openaq.org/register)."
         )
+
+
+def archive_of(environment: Environment, store: ObjectStore) -> Api:
+    """Where the archive is. A lake keeps to one, and OpenAQ's own goes with OpenAQ's own API only."""
+    api, root = environment.profile.api, environment.root
+    owner = _read(store, f"{root}/source.json").get("api", "")
+    if owner and not api.archive_endpoint and _host(owner) != _host(Api().url):
+        raise PlatformError(
+            f"{root} holds answers of {owner}, which the archive of OpenAQ must not be mixed with. "
+            "Set OPENAQ_ARCHIVE_ENDPOINT, or choose another folder with OPENAQ_ROOT."
+        )
+    _claim(store, root, api.archive_endpoint or api.archive_bucket, "source_archive.json")
+    return api
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or url
 
 
 @contextmanager
@@ -74,8 +107,8 @@ def clock(store: ObjectStore, root: str) -> dt.datetime:
     return now
 
 
-def _claim(store: ObjectStore, root: str, api: str) -> None:
-    uri = f"{root}/source.json"
+def _claim(store: ObjectStore, root: str, api: str, name: str = "source.json") -> None:
+    uri = f"{root}/{name}"
     store.put_new(uri, json.dumps({"api": api}).encode())
     owner = _read(store, uri).get("api")
     if owner != api:

@@ -121,7 +121,13 @@ class Catalog:
         return ordered.values()
 
     def _view(self, entry: Entry) -> str:
-        return athena.place(entry.sql, dict(entry.inputs), "duckdb")
+        """The view's SQL; sums of whole numbers are cast to what Trino answers."""
+        shown = [
+            f"CAST({quoted(name)} AS BIGINT) AS {quoted(name)}" if kind == "bigint" else quoted(name)
+            for name, kind in entry.columns
+        ]
+        sql = athena.place(entry.sql, dict(entry.inputs), "duckdb")
+        return f"SELECT {', '.join(shown)} FROM ({sql})"
 
     def _table(self, session: duckdb.DuckDBPyConnection, entry: Entry) -> str:
         types: Mapping[str, str] = {name: DUCKDB[kind] for name, kind in entry.columns}  # type: ignore[index]

@@ -94,9 +94,9 @@ def _told(what: str, uri: str) -> Iterator[None]:
     """What the system refuses, as one line; a file that is not there stays FileNotFoundError."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
+        if what == "read" and isinstance(error, FileNotFoundError):
+            raise
         reason = (error.strerror or type(error).__name__).lower()
         hint = "Check the folder, its permissions and free space."
         raise PlatformError(f"cannot {what} {uri}: {reason}. {hint}", retryable=True) from error

@@ -8,7 +8,7 @@ import io
 import logging
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -30,7 +30,7 @@ from openaq_assets.operations import (
     Register,
     Transform,
 )  # fmt: skip
-from openaq_assets.partitions import segment
+from openaq_assets.partitions import around, segment
 from openaq_assets.platforms import Facts, ObjectStore, Progress, Rows, Ticket, silent
 from openaq_assets.platforms.duckdb_catalog import Catalog, Entry, describe, rows_of
 from openaq_assets.platforms.files import FileStore
@@ -94,11 +94,9 @@ class LocalPlatform:
         """Nothing to stop."""
 
     def _fetch(self, operation: Fetch) -> Ticket:
-        from openaq_assets.openaq.extract import fetch
-        from openaq_assets.platforms.api import answering
+        from openaq_assets.platforms.api import fetched
 
-        with answering(self.environment, self.objects) as api:
-            facts = fetch(operation, self.objects, api, self.progress)
+        facts = fetched(operation, self.environment, self.objects, self.progress)
         failed = any(one.failures for one in facts.values())
         return _ticket("partial" if failed else "succeeded", facts)
 
@@ -118,14 +116,10 @@ class LocalPlatform:
     def _rebuilt(self, operation: Transform, day: str) -> Facts:
         from openaq_assets.platforms import recipe_polars
 
-        prefix = f"{operation.source.uri}/{segment(day)}"
-        ours = [
-            uri
-            for uri in self.objects.list(prefix)
-            if (key := parse_raw_key(uri)) and key.asset == operation.source.asset
-        ]
-        named = ((uri.rsplit("/", 1)[1], self.objects.get(uri)) for uri in ours)
-        decoded = recipe_polars.decode(operation.recipe, day, named)
+        ours = self._raw(operation.source, (day,))
+        near = [one for one in around(day, operation.recipe.spread) if one != day]
+        others = self._raw(operation.source, near)
+        decoded = recipe_polars.decode(operation.recipe, day, ours.items(), others.items())
         aside = f"{operation.quarantine.uri}/{segment(day)}/part-0.jsonl"
         if not decoded.bad:
             self.objects.delete(aside)
@@ -140,7 +134,17 @@ class LocalPlatform:
         table = recipe_polars.frame(operation.recipe, decoded)
         body = recipe_polars.parquet(table)
         self.objects.put(f"{operation.into.uri}/{segment(day)}/part-0.parquet", body)
-        return Facts(table.height, len(body), len(ours), _version(body), len(decoded.bad))
+        objects = len(ours) + len(others)
+        return Facts(table.height, len(body), objects, _version(body), len(decoded.bad))
+
+    def _raw(self, source: Ref, days: Iterable[str]) -> dict[str, bytes]:
+        """The raw objects of an asset and some days, by name."""
+        return {
+            uri.rsplit("/", 1)[1]: self.objects.get(uri)
+            for day in days
+            for uri in self.objects.list(f"{source.uri}/{segment(day)}")
+            if (key := parse_raw_key(uri)) and key.asset == source.asset
+        }
 
     def _register(self, operation: Register) -> Ticket:
         for table in operation.tables:

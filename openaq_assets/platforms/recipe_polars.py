@@ -17,6 +17,8 @@ import polars as pl
 
 from openaq_assets.definitions import Column, ColumnType
 from openaq_assets.operations import Recipe, RecipeColumn
+from openaq_assets.partitions import around
+from openaq_assets.platforms.recipe_rows import MISSING, BadRow, rows_of, value_at
 from openaq_assets.rawkey import RawKey, parse_raw_key
 
 POLARS: Mapping[ColumnType, Any] = {
@@ -28,11 +30,6 @@ POLARS: Mapping[ColumnType, Any] = {
     "timestamp": pl.Datetime("us"),
     "date": pl.Date,
 }
-_MISSING = object()
-
-
-class BadRow(ValueError):
-    """A row that does not fit the recipe; the text is the reason."""
 
 
 @dataclass(slots=True)
@@ -43,21 +40,30 @@ class Decoded:
     bad: list[dict[str, Any]] = field(default_factory=list)
 
 
-def decode(recipe: Recipe, day: str, objects: Iterable[tuple[str, bytes]]) -> Decoded:
-    """The rows of a day's raw objects (name, body), oldest retrieval first."""
-    decoded = Decoded()
-    named = [(key, name, body) for name, body in objects if (key := parse_raw_key(name))]
-    for key, name, body in sorted(named, key=lambda one: (one[0].retrieved, one[1])):
+def decode(
+    recipe: Recipe,
+    day: str,
+    objects: Iterable[tuple[str, bytes]],
+    neighbours: Iterable[tuple[str, bytes]] = (),
+) -> Decoded:
+    """The rows of a day in its own raw objects (name, body) and in those of the days around it, oldest
+    retrieval first. What does not fit is told of its own objects only, so that it is told once.
+    """
+    decoded, told_elsewhere = Decoded(), list[dict[str, Any]]()
+    named = [
+        (key, name, body, bad)
+        for found, bad in ((objects, decoded.bad), (neighbours, told_elsewhere))
+        for name, body in found
+        if (key := parse_raw_key(name))
+    ]
+    for key, name, body, bad in sorted(named, key=lambda one: (one[0].retrieved, one[1])):
         try:
-            found = json.loads(body)
-            rows = found.get(recipe.rows) if isinstance(found, dict) else None
-            if not isinstance(rows, list):
-                raise ValueError(f"'{recipe.rows}' is not a list")
+            rows = rows_of(recipe, body)
             from_key = {one.name: _from_key(one, key, name) for one in recipe.columns if one.key}
         except (ValueError, RecursionError) as error:
-            decoded.bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
+            bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
             continue
-        _decode_rows(recipe, day, name, rows, from_key, decoded)
+        _decode_rows(recipe, day, name, rows, from_key, Decoded(decoded.rows, bad))
     return decoded
 
 
@@ -65,52 +71,50 @@ def _decode_rows(
     recipe: Recipe,
     day: str,
     name: str,
-    rows: list[Any],
+    rows: Sequence[Any],
     from_key: Mapping[str, Any],
     decoded: Decoded,
 ) -> None:
     for position, row in enumerate(rows):
         try:
             values = tuple(
-                from_key[column.name] if column.key else _value(column, row)
+                from_key[column.name] if column.key else _value(recipe, column, row)
                 for column in recipe.columns
             )
-            _check_day(recipe, day, values)
-            decoded.rows.append(values)
+            if _is_of(day, recipe, values):
+                decoded.rows.append(values)
         except BadRow as error:
             decoded.bad.append(
                 {"object": name, "position": position, "reason": str(error), "row": row}
             )
 
 
-def _check_day(recipe: Recipe, day: str, values: tuple[Any, ...]) -> None:
-    if not recipe.partition_by:
-        return
-    index = [column.name for column in recipe.columns].index(recipe.partition_by)
-    stamp = values[index]
-    if stamp is None or stamp.isoformat()[:10] != day:
-        raise BadRow(f"{recipe.partition_by}: {stamp} is not of the day {day}")
+def _is_of(day: str, recipe: Recipe, values: tuple[Any, ...]) -> bool:
+    """Whether a row is of the day; raises BadRow if no day near enough to read it has it either."""
+    name = recipe.partition_by or recipe.partition_by_end
+    if not name:
+        return True
+    stamp = values[[column.name for column in recipe.columns].index(name)]
+    found = _start(stamp, recipe).isoformat()[:10] if stamp else ""
+    if found != day and found not in (around(day, recipe.spread) if recipe.spread else ()):
+        raise BadRow(f"{name}: {stamp} is not of the day {day}")
+    return found == day
 
 
-def _value(column: RecipeColumn, row: Any) -> Any:
+def _start(stamp: dt.datetime, recipe: Recipe) -> dt.datetime:
+    """A time inside the period: its start, or a second before its end."""
+    begins = bool(recipe.partition_by) or stamp == dt.datetime.min
+    return stamp if begins else stamp - dt.timedelta(seconds=1)
+
+
+def _value(recipe: Recipe, column: RecipeColumn, row: Any) -> Any:
     for path in column.paths:
-        found = row
-        for step in path.split("."):
-            found = _down(found, step)
-        if found is not _MISSING and found is not None:
+        found = value_at(recipe, path, column.type, row)
+        if found is not MISSING and found is not None:
             return _typed(column, found)
     if not column.nullable:
         raise BadRow(f"{column.name}: no value at {' or '.join(column.paths)}")
     return None
-
-
-def _down(value: Any, step: str) -> Any:
-    """One step of a path: a field of an object, or a position in a list."""
-    if isinstance(value, dict):
-        return value.get(step, _MISSING)
-    if isinstance(value, list) and step.isdecimal():
-        return value[int(step)] if int(step) < len(value) else _MISSING
-    return _MISSING
 
 
 def _from_key(column: RecipeColumn, key: RawKey, name: str) -> Any:

@@ -6,8 +6,20 @@ It is a plugin like anyone's: it implements one hook and composes an operation e
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from openaq_assets import Asset, AssetGraph, Kind, Name, Operation, Problem, Query, Ref, Reference
-from openaq_assets import hookimpl, nearest, table_ref
+from openaq_assets import (
+    Asset,
+    AssetGraph,
+    Kind,
+    Name,
+    Operation,
+    Problem,
+    Query,
+    Ref,
+    Reference,
+    hookimpl,
+    nearest,
+    table_ref,
+)
 
 
 @dataclass(frozen=True, slots=True)

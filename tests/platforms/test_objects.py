@@ -1,0 +1,193 @@
+"""The laws of an object store, on every platform."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from runner_fixtures import Lake, eventually
+
+from openaq_assets.errors import PlatformError
+from openaq_assets.platforms.files import FileStore
+
+
+def test_one_of_many_writers_wins(lake: Lake) -> None:
+    """Of eight threads that put the same new object, one is told it wrote, and its bytes stay."""
+    store = lake.platform.objects
+    for turn in range(20):
+        uri = lake.home.uri("raw", f"object-{turn}.json")
+        start = threading.Barrier(8)
+
+        def put(number: int, uri: str = uri, start: threading.Barrier = start) -> bool:
+            start.wait()
+            return store.put_new(uri, b"%d" % number * 1000, {"by": str(number)})
+
+        with ThreadPoolExecutor(8) as threads:
+            won = list(threads.map(put, range(8)))
+        assert won.count(True) == 1
+        assert store.get(uri) == b"%d" % won.index(True) * 1000
+
+
+def test_put_new_leaves_what_is_there(lake: Lake) -> None:
+    """A second put_new answers False and changes nothing."""
+    store, uri = lake.platform.objects, lake.home.uri("a.json")
+    assert store.put_new(uri, b"first", {"status": "200"})
+    assert not store.put_new(uri, b"second", {"status": "500"})
+    assert store.get(uri) == b"first"
+
+
+def test_a_reader_never_sees_half_an_object(lake: Lake) -> None:
+    """While one object is replaced over and over, every read gives one whole body."""
+    store, uri = lake.platform.objects, lake.home.uri("big.bin")
+    bodies = [bytes([n]) * 300_000 for n in range(5)]
+    store.put(uri, bodies[0])
+    enough = threading.Event()
+
+    def write() -> None:
+        turn = 0
+        while not enough.is_set():
+            store.put(uri, bodies[turn % 5])
+            turn += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    read = [store.get(uri) for _ in range(200)]
+    enough.set()
+    writer.join()
+    assert all(body in bodies for body in read)
+
+
+def test_listing_is_in_order_and_of_one_folder(lake: Lake) -> None:
+    """Listing gives every object below a folder in order of names, and nothing beside it."""
+    store = lake.platform.objects
+    names = ["b/2.json", "a/1.json", "a-b/1.json", "a/é ü.json", "a/10.json", "ab.json", "a/x/y.json"]
+    for name in names:
+        store.put_new(lake.home.uri("raw", name), b"x", {"status": "200"})
+    found = list(store.list(lake.home.uri("raw")))
+    assert found == sorted(lake.home.uri("raw", name) for name in names)
+    inside = [uri.rsplit("/raw/", 1)[1] for uri in store.list(lake.home.uri("raw", "a"))]
+    assert inside == sorted(name for name in names if name.startswith("a/"))
+
+
+def test_a_folder_that_is_not_there_is_empty(lake: Lake) -> None:
+    """Listing nothing is no error; getting nothing is FileNotFoundError."""
+    assert list(lake.platform.objects.list(lake.home.uri("nowhere"))) == []
+    with pytest.raises(FileNotFoundError):
+        lake.platform.objects.get(lake.home.uri("nowhere", "a.json"))
+
+
+def test_delete_twice(lake: Lake) -> None:
+    """Deleting what is gone does nothing."""
+    store, uri = lake.platform.objects, lake.home.uri("a.json")
+    store.put(uri, b"x")
+    store.delete(uri)
+    store.delete(uri)
+    assert list(store.list(lake.home.uri())) == []
+
+
+_PUT_FOREVER = """
+import sys
+from openaq_assets.platforms.files import FileStore
+store, body = FileStore(), b"x" * 4_000_000
+for n in range(100_000):
+    store.put_new(f"{sys.argv[1]}/new/{n:06d}.json", body, {"status": "200"})
+    store.put(f"{sys.argv[1]}/one.json", body)
+    print(n, flush=True)
+    if n > 30:
+        import os; os.unlink(f"{sys.argv[1]}/new/{n - 30:06d}.json")
+"""
+
+
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_a_killed_writer_leaves_no_half_object(tmp_path: Path, after: int) -> None:
+    """After kill -9 in the middle of writing, every listed object is whole."""
+    command = [sys.executable, "-c", _PUT_FOREVER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        for _ in range(after):
+            writer.stdout.readline()
+        os.kill(writer.pid, signal.SIGKILL)
+    found = list(FileStore().list(str(tmp_path)))
+    assert len(found) >= after
+    assert {len(FileStore().get(uri)) for uri in found} == {4_000_000}
+
+
+def test_sidecars_lie_beside_and_are_the_winners(tmp_path: Path) -> None:
+    """The facts of an object are in a hidden file of its folder, written once."""
+    uri = str(tmp_path / "a.json")
+    FileStore().put_new(uri, b"x", {"status": "200"})
+    FileStore().put_new(uri, b"x", {"status": "500"})
+    assert (tmp_path / ".a.json.meta").read_text() == '{"status": "200"}'
+    assert list(FileStore().list(str(tmp_path))) == [uri]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.json.meta", "a.json"]
+
+
+def test_files_have_the_permissions_of_the_user(tmp_path: Path) -> None:
+    """Threads that write at once neither read nor change the umask of the process."""
+    before = os.umask(0o027)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda n: FileStore().put(f"{tmp_path}/{n}.json", b"x"), range(200)))
+        modes = {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.json")}
+        assert modes == {0o640}
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+
+
+def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    """A root that is a file gives PlatformError with the path and the reason, and leaves nothing behind."""
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(PlatformError, match=r"cannot write .*/file/a/b\.json: .*\. Check the folder") as told:
+        FileStore().put(f"{tmp_path}/file/a/b.json", b"x")
+    assert "\n" not in str(told.value)
+    (tmp_path / "folder.json" / "x").mkdir(parents=True)
+    with pytest.raises(PlatformError, match="cannot write"):
+        FileStore().put(f"{tmp_path}/folder.json", b"x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.json"]
+
+
+def test_a_folder_is_held_by_one_writer(lake: Lake) -> None:
+    """Whoever holds a folder alone keeps every other writer of it waiting."""
+    store = lake.platform.objects
+    if not hasattr(store, "alone"):
+        pytest.skip("only where one machine holds the lake")
+    inside, most = [0], [0]
+
+    def work(_: int) -> None:
+        with store.alone(lake.home.uri("processed")):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            threading.Event().wait(0.002)
+            inside[0] -= 1
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(40)))
+    assert most[0] == 1
+    assert list(store.list(lake.home.uri())) == []
+
+
+def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
+    """A folder held by a process that is killed can be held by the next."""
+    hold = (
+        "import sys, time; from openaq_assets.platforms.files import FileStore\n"
+        "with FileStore().alone(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout and holder.stdout.readline()
+        got = threading.Event()
+
+        def take() -> None:
+            with FileStore().alone(str(tmp_path)):
+                got.set()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert not got.wait(0.2)
+        holder.kill()
+        eventually(got.is_set)
+        thread.join()

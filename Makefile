@@ -42,7 +42,7 @@ lint: .venv/installed-test
 	$(BIN)/lint-imports
 
 test-long: .venv/installed-test
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties tests/airflow/test_factory.py
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/properties tests/airflow/test_factory.py
 
 airflow: .venv/installed
 	@$(BIN)/python -m openaq_assets.orchestration.serve --home .airflow --port 8080

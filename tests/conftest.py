@@ -28,9 +28,9 @@ SOUND: Mapping[str, str] = {
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the developer's shell chooses another project, profile or plugin."""
-    for name in ("OPENAQ_PROJECT", "OPENAQ_PROFILE", "OPENAQ_ROOT", "OPENAQ_ASSETS_PLUGINS"):
-        monkeypatch.delenv(name, raising=False)
+    """No variable of the developer's shell chooses another project, plugin or API."""
+    for name in [name for name in os.environ if name.startswith("OPENAQ_")]:
+        monkeypatch.delenv(name)
 
 
 def copy_project(target: Path, source: Path = REPOSITORY) -> Path:

@@ -15,7 +15,7 @@ from openaq_assets.environment import Api
 from openaq_assets.errors import PlatformError
 from openaq_assets.openaq.attempts import Unanswered, Withdrawn
 from openaq_assets.openaq.client import Answer, Client, utcnow
-from openaq_assets.openaq.inventory import sensors_to_ask
+from openaq_assets.openaq.inventory import Sensor, sensors_to_ask
 from openaq_assets.openaq.limiter import Limiter, Sleep
 from openaq_assets.openaq.questions import Endpoint, Window, key_parts
 from openaq_assets.operations import Fetch, digest
@@ -38,6 +38,7 @@ class Shelf:
     names: set[str] = field(default_factory=set)
     newest: dict[str, RawKey] = field(default_factory=dict)
     seen: dict[Span, dict[Span, dt.datetime]] = field(default_factory=dict)
+    whole: dict[Span, dict[Span, dt.datetime]] = field(default_factory=dict)
     rows: int = 0
     bytes: int = 0
     failures: list[str] = field(default_factory=list)
@@ -60,6 +61,18 @@ class Shelf:
         subject, span = _subject(key)
         spans = self.seen.setdefault(subject, {})
         spans[span] = max(spans.get(span, key.retrieved), key.retrieved)
+        if key.values.get("page") == "0001":  # stored last: where it is, the answer is whole
+            wholes = self.whole.setdefault(subject, {})
+            wholes[span] = max(wholes.get(span, key.retrieved), key.retrieved)
+
+    def answered(self, parts: Mapping[str, str], window: Window, since: dt.datetime) -> bool:
+        """Whether a question about a window was answered in full, at or after a moment."""
+        subject = tuple(f"{name}={value}" for name, value in parts.items())
+        reached, end = (one.astimezone(dt.UTC).strftime(_STAMP) for one in window)
+        for (first, last), moment in sorted(self.whole.get(subject, {}).items()):
+            if moment >= since and first <= reached < last:
+                reached = last
+        return reached >= end
 
     def key_for(self, answer: Answer, parts: Mapping[str, str]) -> RawKey | None:
         """The name to store an answer under; None if it is what is known already."""
@@ -115,8 +128,9 @@ class Request:
     async def carry_out(self) -> None:
         """Store each page; what cannot be had is a failure of the day, what is gone a notice."""
         try:
-            async for answer in self.pages():
-                await self.shelf.keep(answer, self._parts(answer))
+            async for answers in _by_window(self.pages()):
+                for answer in reversed(answers):
+                    await self.shelf.keep(answer, self._parts(answer))
         except Withdrawn as reason:
             _log.warning("%s is withdrawn: %s", self.about, reason)
         except Unanswered as reason:
@@ -129,6 +143,18 @@ class Request:
             first, last = (one.astimezone(dt.UTC).strftime(_STAMP) for one in answer.window)
             parts |= {"from": first, "to": last}
         return parts
+
+
+async def _by_window(pages: AsyncIterator[Answer]) -> AsyncIterator[list[Answer]]:
+    """The pages of each window together, as soon as there are no more of them."""
+    held: list[Answer] = []
+    async for answer in pages:
+        if held and answer.window != held[-1].window:
+            yield held
+            held = []
+        held.append(answer)
+    if held:
+        yield held
 
 
 def fetch(
@@ -190,20 +216,30 @@ def _about_sensors(
     shelves: Mapping[str, Shelf],
     today: dt.date,
 ) -> list[Request]:
-    endpoint = cast(Endpoint, operation.endpoint)
     sensors = sensors_to_ask(operation, store, today)
-    return [
-        Request(
-            shelf,
-            sensor,
-            {"location": str(sensor.location), "sensor": str(sensor.id)},
-            partial(client.sensor_pages, endpoint, sensor.id, partitions.window(day)),
-            partitions.window(day),
-        )
+    asked = [
+        (shelf, sensor, partitions.window(day))
         for day, shelf in shelves.items()
         for sensor in sensors
         if sensor.may_have(day, operation.active_within_days)
     ]
+    return [
+        request
+        for shelf, sensor, window in asked
+        if (request := _about(operation, client, shelf, sensor, window))
+    ]
+
+
+def _about(
+    operation: Fetch, client: Client, shelf: Shelf, sensor: Sensor, window: Window
+) -> Request | None:
+    """The request for a sensor's day; None if its final answer is stored: a killed run goes on there."""
+    parts = {"location": str(sensor.location), "sensor": str(sensor.id)}
+    final = window[1] + dt.timedelta(hours=operation.settled_after_hours)
+    if not operation.again and shelf.answered(parts, window, final):
+        return None
+    pages = partial(client.sensor_pages, cast(Endpoint, operation.endpoint), sensor.id, window)
+    return Request(shelf, sensor, parts, pages, window)
 
 
 async def _all(

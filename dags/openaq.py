@@ -1,0 +1,9 @@
+"""Every Airflow DAG of this project: one per job of conf/openaq.yaml. Nothing to edit here."""
+
+import os
+from pathlib import Path
+
+from openaq_assets.orchestration.factory import build_dags
+
+_root = os.environ.get("OPENAQ_PROJECT") or Path(__file__).resolve().parents[1]
+globals().update(build_dags(_root))

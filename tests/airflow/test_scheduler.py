@@ -1,0 +1,228 @@
+"""A real Airflow, started as ``make airflow`` starts it: runs, events, a killed worker, broken files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.scheduler, pytest.mark.xdist_group("scheduler")]
+
+JOB = "openaq_ingestion"
+# A platform like ``local``, but loading ``cities`` goes on elsewhere for as long as the marker says.
+SLOW = '''
+import os, pickle, time
+from pathlib import Path
+from openaq_assets import hookimpl
+from openaq_assets.operations import Load
+from openaq_assets.platforms import PlatformType, Ticket
+from openaq_assets.platforms.local import LocalPlatform, open_local
+
+class Slow(LocalPlatform):
+    name = "slow"
+
+    def submit(self, operation):
+        done = super().submit(operation)
+        home = Path(os.environ["OPENAQ_ROOT"])
+        if not isinstance(operation, Load) or not (home / "slow").exists():
+            return done
+        with (home / "submitted").open("a") as file:
+            file.write(f"{os.getpid()}\\n")
+        (home / "job").write_bytes(pickle.dumps((time.time() + float((home / "slow").read_text()), done)))
+        return Ticket("job", "running")
+
+    def poll(self, ticket):
+        ends, done = pickle.loads((Path(os.environ["OPENAQ_ROOT"]) / "job").read_bytes())
+        return done if time.time() > ends else ticket
+
+def open_slow(environment, progress):
+    plain = open_local(environment, progress)
+    plain.__class__ = Slow
+    return plain
+
+@hookimpl
+def platforms():
+    return [PlatformType("slow", "local, some of it elsewhere", f"{__name__}:open_slow")]
+'''
+
+
+class Server:
+    """A running Airflow by its REST API."""
+
+    def __init__(self, url: str, password: str, project: Any) -> None:
+        self.url, self.project = url, project
+        login = {"username": "admin", "password": password}
+        self._token = ""
+        self._token = self.call("POST", "/auth/token", login)["access_token"]
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON answer; raises HTTPError."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, method=method)
+        request.add_header("content-type", "application/json")
+        if self._token:
+            request.add_header("authorization", f"Bearer {self._token}")
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def trigger(self, key: str | None = None, **conf: Any) -> str:
+        """Start a run of the main job as the form does; gives its id."""
+        body = {"logical_date": None, "conf": conf, "partition_key": key}
+        return str(self.call("POST", f"/api/v2/dags/{JOB}/dagRuns", body)["dag_run_id"])
+
+    def finished(self, run: str) -> str:
+        """How a run ended."""
+        path = f"/api/v2/dags/{JOB}/dagRuns/{urllib.parse.quote(run)}"
+        return str(until(lambda: (state := self.call("GET", path)["state"]) in ("success", "failed") and state))
+
+    def tasks(self, run: str) -> dict[str, dict[str, Any]]:
+        """The task instances of a run."""
+        path = f"/api/v2/dags/{JOB}/dagRuns/{urllib.parse.quote(run)}/taskInstances?limit=100"
+        return {one["task_id"]: one for one in self.call("GET", path)["task_instances"]}
+
+    def events(self, run: str) -> dict[tuple[str, str | None], dict[str, Any]]:
+        """The extras of a run's asset events by asset and partition key."""
+        query = urllib.parse.urlencode({"source_run_id": run, "limit": 100})
+        found = self.call("GET", f"/api/v2/assets/events?{query}")["asset_events"]
+        return {(one["name"], one["partition_key"]): one["extra"] for one in found}
+
+    def dags(self) -> dict[str, str]:
+        """The display name of every DAG."""
+        return {one["dag_id"]: one["dag_display_name"] for one in self.call("GET", "/api/v2/dags")["dags"]}
+
+
+def until(found: Callable[[], Any], seconds: float = 180) -> Any:
+    """What ``found`` gives once it gives something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := found():
+            return value
+        time.sleep(0.5)
+    raise TimeoutError("it never came")
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory, copy_project: Any) -> Iterator[Server]:
+    """Airflow over a copy of the project, started and stopped by ``serve.py``."""
+    folder = tmp_path_factory.mktemp("served")
+    project = copy_project(folder / "project", folder / "lake")
+    (project.root / "plugins/asset_kinds/slow.py").write_text(SLOW, encoding="utf-8")
+    project.edit("conf/environments.yaml", "platform: local", "platform: slow")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["-m", "openaq_assets.orchestration.serve", "--home", str(folder / ".airflow"), "--port", str(port)]
+    environ = {k: v for k, v in project.environ.items() if not k.startswith("AIRFLOW")}
+    with (folder / "out").open("w", encoding="utf-8") as out:
+        process = subprocess.Popen([sys.executable, *command], env=environ, cwd=folder, stdout=out, stderr=out)
+    try:
+        said = until(lambda: "password: " in (text := (folder / "out").read_text()) and text)
+        yield Server(f"http://127.0.0.1:{port}", said.split("password: ")[1].split()[0], project)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(timeout=60)
+    assert code == 0
+    assert not processes_of(folder / ".airflow")
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def processes_of(home: Path) -> list[int]:
+    """The processes whose Airflow home it is."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"AIRFLOW_HOME={home}".encode() in entry.read_bytes().split(b"\0"):
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def days_ago(days: int) -> str:
+    """A day, UTC."""
+    return str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days))
+
+
+def test_run_with_a_form_is_the_command_lines(airflow: Server, tmp_path: Path) -> None:
+    """Equivalence: a run from the trigger form leaves the ledger and bytes of the same command."""
+    project, (first, last) = airflow.project, (days_ago(1), days_ago(0))
+    dates = ("--from", first, "--to", last, "--locations", "vietnam")
+    project.command("run", "locations_raw", "measurements_raw", *dates)
+    twin = project.twin(tmp_path / "twin")
+    run = airflow.trigger(**{"from": first, "to": last, "locations": ["vietnam"]})
+    assert airflow.finished(run) == "success"
+    twin.command("run", "--job", JOB, *dates)
+    assert project.tables() == twin.tables()
+    assert project.ledger() == twin.ledger()
+    events = airflow.events(run)
+    for day in (first, last, None):
+        assert events["dev.measurements_raw", day]["rows"] > 0
+        assert events["dev.measurements_raw", day]["bytes"] > 0
+    assert events["dev.measurements_raw", last]["partition"] == last
+
+
+def test_run_for_a_partition_key(airflow: Server) -> None:
+    """A run with a key makes exactly that day, and its events carry the key."""
+    key = days_ago(9)
+    only = ["locations_raw", "measurements_raw", "measurements"]
+    run = airflow.trigger(key, only=only, force=True)
+    assert airflow.finished(run) == "success"
+    assert {name for name, task in airflow.tasks(run).items() if task["state"] == "success"} == set(only)
+    events = airflow.events(run)
+    assert {day for name, day in events if name == "dev.measurements"} == {key}
+    assert events["dev.measurements", key]["rows"] > 0
+
+
+def test_form_refuses_what_does_not_exist(airflow: Server) -> None:
+    """An asset or location that is not declared, or a key that is no day, is refused at once."""
+    for wrong in ({"only": ["nothing"]}, {"locations": ["nowhere"]}, {"from": "1.2.2026"}, {"key": "today"}):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            airflow.trigger(**wrong)  # type: ignore[arg-type]
+
+
+def test_killed_worker_is_taken_up_again(airflow: Server) -> None:
+    """SIGKILL of a worker starts nothing twice: the retry waits for the operation that still runs."""
+    lake = airflow.project.lake
+    (lake / "slow").write_text("40", encoding="utf-8")
+    try:
+        run = airflow.trigger(only=["cities"], force=True)
+        until(lambda: (lake / "submitted").exists() and (lake / "submitted").read_text().strip())
+        time.sleep(3)  # until the ticket is stored
+        os.kill(int((lake / "submitted").read_text()), signal.SIGKILL)
+        assert airflow.finished(run) == "success"
+    finally:
+        (lake / "slow").unlink()
+    task = airflow.tasks(run)["cities"]
+    assert (task["state"], task["try_number"]) == ("success", 2)
+    assert len((lake / "submitted").read_text().split()) == 1
+    assert airflow.events(run)["dev.cities", None]["rows"] == 16
+
+
+def test_broken_file_is_seen_and_mended(airflow: Server) -> None:
+    """A broken file becomes a placeholder and an import error while it is broken, and no longer."""
+    name, wrong = "broken__conf_assets_exports_yaml", "table: view_latest_aqy"
+    airflow.project.edit("conf/assets/exports.yaml", "table: view_latest_aqi", wrong)
+    try:
+        said = until(lambda: airflow.dags().get(name))
+        errors = until(lambda: airflow.call("GET", "/api/v2/importErrors")["import_errors"])
+    finally:
+        airflow.project.edit("conf/assets/exports.yaml", wrong, "table: view_latest_aqi")
+    assert said.startswith("⚠ conf/assets/exports.yaml: ")
+    assert "conf/assets/exports.yaml:" in errors[0]["stack_trace"]
+    assert "Traceback" not in errors[0]["stack_trace"]
+    until(lambda: airflow.dags().get(JOB) == JOB and name not in airflow.dags())
+    until(lambda: not airflow.call("GET", "/api/v2/importErrors")["import_errors"])

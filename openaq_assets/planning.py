@@ -64,7 +64,7 @@ def make_request(
     end = last or (now if first is None or first <= now else first)
     start = first or end - dt.timedelta(days=days - 1)
     if start > end:
-        raise SelectionError(f"--from {start} is after --to {end}. Swap them.")
+        raise SelectionError(f"the first day {start} is after the last day {end}. Swap them.")
     if end > now:
         raise SelectionError(f"{end} has not begun (UTC). Choose {now} or before.")
     for name in locations:

@@ -75,6 +75,7 @@ class Result:
     state: str  # ok, partial, failed, skipped, blocked
     records: tuple[Materialization, ...] = ()
     message: str = ""
+    retryable: bool = False
 
     @property
     def facts(self) -> Facts:
@@ -117,12 +118,16 @@ def materialize(run: Run, key: str) -> Result:
     if not steps:
         return Result(key, "skipped", message="up to date")
     records: list[Materialization] = []
+    failed: list[Ticket] = []
     for batch in _batches(steps):
-        records += _carry_out(run, asset, batch)
-        if any(record.state == "failed" for record in records):
+        made, tickets = _carry_out(run, asset, batch)
+        records += made
+        failed += [ticket for ticket in tickets if ticket.state == "failed"]
+        if failed:
             break
     run.situation.forget(key)
-    return _result(key, records)
+    retryable = bool(failed) and all(ticket.retryable for ticket in failed)
+    return _result(key, records, retryable)
 
 
 def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
@@ -135,7 +140,9 @@ def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
             yield tuple(same[key] for key in keys)
 
 
-def _carry_out(run: Run, asset: Asset, batch: tuple[Step, ...]) -> list[Materialization]:
+def _carry_out(
+    run: Run, asset: Asset, batch: tuple[Step, ...]
+) -> tuple[list[Materialization], list[Ticket]]:
     """Submit the operations of a batch and record every partition of it."""
     partitions = tuple(step.partition for step in batch if step.partition)
     # Before anything is read: what another run adds meanwhile must look new to the next plan.
@@ -150,7 +157,7 @@ def _carry_out(run: Run, asset: Asset, batch: tuple[Step, ...]) -> list[Material
         run.ledger.append(record)
         _tell(run, record)
         records.append(record)
-    return records
+    return records, tickets
 
 
 def _tell(run: Run, record: Materialization) -> None:
@@ -253,9 +260,9 @@ def _settled(run: Run, asset: Asset, step: Step, entry: Entry) -> bool:
     return same and good and not is_open(asset, step.partition, entry)
 
 
-def _result(key: str, records: Sequence[Materialization]) -> Result:
+def _result(key: str, records: Sequence[Materialization], retryable: bool) -> Result:
     states = {record.state for record in records}
     state = "failed" if "failed" in states else "partial" if "partial" in states else "ok"
     lines = dict.fromkeys(record.message for record in records if record.message)
     lines |= dict.fromkeys(line for record in records for line in record.facts.failures if not lines)
-    return Result(key, state, tuple(records), "; ".join(lines))
+    return Result(key, state, tuple(records), "; ".join(lines), retryable)

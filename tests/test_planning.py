@@ -57,7 +57,7 @@ def test_days_of_a_request(tmp_path: Path, asked: dict[str, Any], first: str, la
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"first": dt.date(2026, 1, 9), "last": dt.date(2026, 1, 8)}, "--from 2026-01-09 is after --to 2026-01-08"),
+        ({"first": dt.date(2026, 1, 9), "last": dt.date(2026, 1, 8)}, "the first day 2026-01-09 is after the last day 2026-01-08"),
         ({"last": dt.date(2026, 1, 21)}, "2026-01-21 has not begun"),
         ({"first": dt.date(2026, 2, 1)}, "2026-02-01 has not begun"),
         ({"locations": ["c"]}, "no location 'c'"),

@@ -96,7 +96,16 @@ def job_dag(project: Project, name: str) -> DAG:
         for up in project.graph.upstream[key]:
             if up in tasks:
                 tasks[up] >> tasks[key]
+    if project.graph.left_out:
+        _warning(dag, project)
     return dag
+
+
+def _warning(dag: DAG, project: Project) -> None:
+    """A task that fails: assets were left out, and a run without them must not end green."""
+    lost = f"Left out: {', '.join(sorted(project.graph.left_out))}."
+    text = f"{lost}\n{problems_text(project.problems)}"
+    BrokenOperator(task_id="configuration_error", dag=dag, problems=text, retries=0, doc_md=text)
 
 
 def _place(project: Project, job: Job, key: str) -> tuple[str, str]:

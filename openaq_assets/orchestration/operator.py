@@ -188,10 +188,8 @@ class MaterializeOperator(BaseOperator):
     def _tell(self, context: Context, run: "Run", result: "Result") -> None:
         from openaq_assets.orchestration.events import emit
 
-        asset = run.project.graph[self.asset_key]
         if result.state == "failed":
-            # Rows that break a promise break it again; a fetch may well succeed next time.
-            failure = AirflowFailException if asset.kind.always else AirflowException
+            failure = AirflowException if result.retryable else AirflowFailException
             raise failure(f"{self.asset_key}: {result.message}")
         if result.state == "skipped":
             raise AirflowSkipException(result.message)

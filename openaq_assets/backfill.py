@@ -1,4 +1,4 @@
-"""History: a selection and everything it is made from, over a long range, a chunk of days at a time.
+"""History: a selection and all it is made from, over a long range, a chunk of days at a time.
 
 What is up to date is skipped by the plan, and within a chunk final answers that are stored are not
 asked for again, so the same command goes on where a killed one stopped.
@@ -25,8 +25,8 @@ _INVENTORY, _ARCHIVE = "locations", "archive"
 
 
 def source_keys(graph: AssetGraph, selected: Iterable[str], source: Source) -> tuple[str, ...]:
-    """The assets to run, in graph order: those selected and what they are made from, without the days
-    that only the other source fills.
+    """The assets to run, in graph order: those selected and what they are made from, without the
+    days that only the other source fills.
 
     Raises SelectionError if nothing of the selection is made from the source.
     """
@@ -38,26 +38,27 @@ def source_keys(graph: AssetGraph, selected: Iterable[str], source: Source) -> t
             continue
         of = _source_of(asset)
         fed = fed or of == source
-        if of not in ("", source) or (asset.partitions == "daily" and _only(graph, asset, dropped)):
+        if of not in ("", source) or _is_left_out(graph, asset, dropped):
             dropped.add(asset.key)
     if not fed:
         there = [asset.key for asset in graph if _source_of(asset) == source]
         made = sorted(key for key in graph.descendants(there) if graph[key].partitions == "daily")
-        hint = f"Select {', '.join(made)}, or what reads them." if made else "No asset is made from it."
+        hint = f"Select {', '.join(made)}, or what reads them." if made else "No asset is."
         raise SelectionError(f"nothing of the selection is made from the {source}. {hint}")
     return tuple(asset.key for asset in graph if asset.key in wanted - dropped)
 
 
 def _source_of(asset: Asset) -> str:
     """Where a raw asset's days come from; '' for an inventory and for what is not raw."""
-    endpoint = getattr(asset.spec, "endpoint", _INVENTORY) if asset.kind.name == "raw" else _INVENTORY
-    return "" if endpoint == _INVENTORY else _ARCHIVE if endpoint == _ARCHIVE else "api"
+    if asset.kind.name != "raw" or asset.spec.endpoint == _INVENTORY:
+        return ""
+    return _ARCHIVE if asset.spec.endpoint == _ARCHIVE else "api"
 
 
-def _only(graph: AssetGraph, asset: Asset, dropped: set[str]) -> bool:
-    """Whether every daily asset that an asset is made from is dropped."""
+def _is_left_out(graph: AssetGraph, asset: Asset, dropped: set[str]) -> bool:
+    """Whether an asset has days, and every daily asset that it is made from is dropped."""
     daily = {key for key in graph.upstream[asset.key] if graph[key].partitions == "daily"}
-    return bool(daily) and daily <= dropped
+    return asset.partitions == "daily" and bool(daily) and daily <= dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Outcome:
     stopped: str = ""
 
     def add(self, graph: AssetGraph, results: Iterable[Result]) -> None:
-        """Count the results of a part; a source that could not be asked at all is no use to go on with."""
+        """Count the results of a part; a source that cannot be asked at all ends the backfill."""
         for one in results:
             self.results.setdefault(one.asset, []).append(one)
             if one.state == "failed" and graph[one.asset].kind.name == "raw":

@@ -68,8 +68,15 @@ BUILT_IN = {
         CheckType("unique", "'columns' name a row.", _unique, ("columns",)),
         CheckType("in_range", "'column' lies in min..max.", _in_range, ("column",)),
         CheckType("row_count", "There are at least 'min' rows (1) and at most 'max'.", _row_count),
-        CheckType("fresh", "The newest 'column' is not older than 'within'.", _fresh, ("column", "within")),
-        CheckType("accepted_values", "'column' is one of 'values'.", _accepted_values, ("column", "values")),
+        CheckType(
+            "fresh", "The newest 'column' is not older than 'within'.", _fresh, ("column", "within")
+        ),
+        CheckType(
+            "accepted_values",
+            "'column' is one of 'values'.",
+            _accepted_values,
+            ("column", "values"),
+        ),
         CheckType("contract", "Names, order and types of the columns are as promised.", _contract),
     )
 }

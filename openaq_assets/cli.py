@@ -36,7 +36,9 @@ _Folder = click.Path(path_type=Path)
 @click.group(cls=Commands, context_settings=_CONTEXT)
 @click.version_option(package_name="openaq-assets")
 @click.option("--project", type=_Folder, help="The folder with conf/ (default: here or above).")
-@click.option("--profile", help="A profile of conf/environments.yaml (default: $OPENAQ_PROFILE or local).")
+@click.option(
+    "--profile", help="A profile of conf/environments.yaml (default: $OPENAQ_PROFILE or local)."
+)
 @click.pass_context
 def cli(context: click.Context, project: Path | None, profile: str | None) -> None:
     """Air quality from OpenAQ as a graph of assets: declared in conf/, run here or by Airflow.
@@ -221,8 +223,12 @@ def query(sql: str, form: str, env: str) -> None:
 
 
 @cli.command()
-@click.option("--from", "source", default="dev", show_default=True, help="Where the candidates are.")
-@click.option("--to", "target", default="prod", show_default=True, help="The environment that serves.")
+@click.option(
+    "--from", "source", default="dev", show_default=True, help="Where the candidates are."
+)
+@click.option(
+    "--to", "target", default="prod", show_default=True, help="The environment that serves."
+)
 @click.option("--allow", multiple=True, help="Views whose contract may break.")
 @told
 def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
@@ -244,7 +250,9 @@ def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
 
 
 @cli.command()
-@click.option("--out", type=click.Path(path_type=Path), help="The file (default: <root>/dashboard/...).")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The file (default: <root>/dashboard/...)."
+)
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 @told
 def dashboard(out: Path | None, open_it: bool) -> None:
@@ -264,8 +272,12 @@ def dashboard(out: Path | None, open_it: bool) -> None:
 @cli.command()
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--seed", default=0, show_default=True, help="Another seed gives other weather.")
-@click.option("--faults", default="", help="Faults to switch on, comma-separated; 'list' names them.")
-@click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Where its clock stands (UTC).")
+@click.option(
+    "--faults", default="", help="Faults to switch on, comma-separated; 'list' names them."
+)
+@click.option(
+    "--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Where its clock stands (UTC)."
+)
 @told
 def simulate(port: int, seed: int, faults: str, now: dt.datetime | None) -> None:
     """Serve a synthetic OpenAQ API on 127.0.0.1 until interrupted.
@@ -281,7 +293,9 @@ def simulate(port: int, seed: int, faults: str, now: dt.datetime | None) -> None
 
 
 @cli.command()
-@click.option("--days", type=click.IntRange(1, 366), help="Default: 30 with the simulator, 2 with a key.")
+@click.option(
+    "--days", type=click.IntRange(1, 366), help="Default: 30 with the simulator, 2 with a key."
+)
 @told
 def demo(days: int | None) -> None:
     """Run the whole way once: extract, transform, catalog, views, promote, validate, dashboard.

@@ -16,7 +16,11 @@ from openaq_assets.plugins import Plugins
 from openaq_assets.source import Mark, Node, Reading, parse_file, read_text, shortened
 from openaq_assets.values import ABSENT, build, build_fields, construct, declared
 
-SETTINGS, ENVIRONMENTS, LOCATIONS = "conf/openaq.yaml", "conf/environments.yaml", "conf/locations.yaml"
+SETTINGS, ENVIRONMENTS, LOCATIONS = (
+    "conf/openaq.yaml",
+    "conf/environments.yaml",
+    "conf/locations.yaml",
+)
 ASSETS = "conf/assets"
 T = TypeVar("T")
 
@@ -107,7 +111,9 @@ def read_assets(
         if key in first:
             at = first[key].at
             message = f"'{key}' is already declared at {at.path}:{at.line}."
-            reading.problems.append(entry.at.problem(f"assets.{key}", message, "Rename one of them."))
+            reading.problems.append(
+                entry.at.problem(f"assets.{key}", message, "Rename one of them.")
+            )
             assets.pop(key, None)  # nobody can say which of them is meant
             reading.lost.update((key, *entry.words(), *first[key].words()))
             continue
@@ -145,14 +151,19 @@ def _defaults(
         else:
             fields = {**declared(Common), **declared(plugins.kinds[name].fields)}
             del fields["kind"]
-            yield name, {
-                key: value
-                for key, value in node.value.items()
-                if _is_sound(key, value, fields, where, reading)
-            }
+            yield (
+                name,
+                {
+                    key: value
+                    for key, value in node.value.items()
+                    if _is_sound(key, value, fields, where, reading)
+                },
+            )
 
 
-def _is_sound(key: str, value: Node, fields: Mapping[str, Any], where: str, reading: Reading) -> bool:
+def _is_sound(
+    key: str, value: Node, fields: Mapping[str, Any], where: str, reading: Reading
+) -> bool:
     path = f"{where}.{key}"
     if key not in fields:
         hint = nearest(key, fields)
@@ -188,7 +199,9 @@ def _asset(
 
 def _kind(entry: Node, where: str, plugins: Plugins, reading: Reading) -> Any:
     if not isinstance(entry.value, Mapping):
-        reading.fail(entry, where, f"expected a mapping, got {entry.kind}.", "Write 'kind: ...' lines.")
+        reading.fail(
+            entry, where, f"expected a mapping, got {entry.kind}.", "Write 'kind: ...' lines."
+        )
         return None
     node = entry.value.get("kind")
     if node is None or not isinstance(node.value, str):
@@ -258,7 +271,9 @@ def _section(node: Node | None, name: str, reading: Reading) -> Mapping[str, Nod
             reading.problems.append(
                 value.at.problem(key, f"unknown field '{key}'.", nearest(key, [name]))
             )
-            reading.lost.update(value.words(), value.value if isinstance(value.value, Mapping) else ())
+            reading.lost.update(
+                value.words(), value.value if isinstance(value.value, Mapping) else ()
+            )
     return _entries(node, name, reading)
 
 
@@ -268,7 +283,9 @@ def _entries(node: Node | None, name: str, reading: Reading) -> Mapping[str, Nod
     if inner is None or inner.value is None:
         return {}
     if not isinstance(inner.value, Mapping):
-        reading.fail(inner, name, f"expected a mapping, got {inner.kind}.", "Write 'name:' entries.")
+        reading.fail(
+            inner, name, f"expected a mapping, got {inner.kind}.", "Write 'name:' entries."
+        )
         return {}
     return inner.value
 

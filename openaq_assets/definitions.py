@@ -228,7 +228,9 @@ class Location:
 
     def __post_init__(self) -> None:
         if self.country is None and self.id is None:
-            raise FieldError("", "it says neither 'country' nor 'id'.", "Add one, like 'country: VN'.")
+            raise FieldError(
+                "", "it says neither 'country' nor 'id'.", "Add one, like 'country: VN'."
+            )
         if self.country is not None and self.id is not None:
             raise FieldError("id", "it says both 'country' and 'id'.", "Keep one of them.")
         if self.id is not None and not 1 <= self.id <= 2**31 - 1:
@@ -256,7 +258,9 @@ class Schedule(str):
             raise ValueError("Write manual, or five cron fields like '0 0 * * *'.")
         for one, (name, (low, high)) in zip(fields, _CRON.items(), strict=True):
             if not all(_in_cron_range(part, low, high) for part in one.split(",")):
-                raise ValueError(f"The {name}, '{one}', must be *, */n or numbers from {low} to {high}.")
+                raise ValueError(
+                    f"The {name}, '{one}', must be *, */n or numbers from {low} to {high}."
+                )
         return cls(text)
 
 

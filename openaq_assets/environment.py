@@ -1,9 +1,9 @@
 """Where things live: environments, and ``bind``, the only place that makes a URI or a table name.
 
-    <root>/<environment>/raw/year=/month=/day=/<object>.json
-    <root>/<environment>/{processed,reference,check,export,quarantine}/<asset>/...
-    <root>/<environment>/ledger/<asset>/...
-    <root>/catalog/<database>/<table>.json        (local profile)
+<root>/<environment>/raw/year=/month=/day=/<object>.json
+<root>/<environment>/{processed,reference,check,export,quarantine}/<asset>/...
+<root>/<environment>/ledger/<asset>/...
+<root>/catalog/<database>/<table>.json        (local profile)
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from openaq_assets.definitions import Name
-from openaq_assets.errors import SelectionError, nearest
+from openaq_assets.errors import FieldError, SelectionError, nearest
 from openaq_assets.operations import Operation, Ref, map_refs
 
 _HELD_BY_TABLES_OWNER = ("raw", "processed", "reference", "catalog")
@@ -36,8 +36,12 @@ class Api:
     archive_region: str = "us-east-1"
 
     def __post_init__(self) -> None:
-        if min(self.requests_per_minute, self.requests_per_hour) < 0 or self.concurrency < 1:
-            raise ValueError("requests_per_* must be 0 (no limit) or more, concurrency 1 or more.")
+        least = {"requests_per_minute": 0, "requests_per_hour": 0, "concurrency": 1}  # 0: no limit
+        for name, low in least.items():
+            if (found := getattr(self, name)) < low:
+                raise FieldError(
+                    name, f"expected {low} or more, got {found}.", "Correct the number."
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ class Profile:
 
     def __post_init__(self) -> None:
         if not self.root.strip():
-            raise ValueError("root is empty. Name a folder or s3://bucket, or set its variable.")
+            hint = "Name a folder or s3://bucket, or set its variable."
+            raise FieldError("root", "it is empty.", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,9 @@ class Environment:
     def sibling(self, name: str) -> "Environment":
         """Another environment of the same profile."""
         if name not in self.siblings:
-            raise SelectionError(f"there is no environment '{name}'. {nearest(name, self.siblings)}")
+            raise SelectionError(
+                f"there is no environment '{name}'. {nearest(name, self.siblings)}"
+            )
         return replace(self, name=name)
 
     def place(self, ref: Ref) -> Ref:

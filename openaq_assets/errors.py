@@ -1,11 +1,11 @@
 """The exceptions of this package, and the one form a mistake of the user is told in.
 
-    AssetsError
-      ConfigError(problems)     conf/, views/ or plugins/ do not say a runnable project
-      SelectionError            a selection or an argument names something that is not there
-      PlatformError(retryable)  storage, API or engine did not do what was asked
-      CheckFailed               data are there, but not as promised
-      PromotionError            prod was left as it was
+AssetsError
+  ConfigError(problems)     conf/, views/ or plugins/ do not say a runnable project
+  SelectionError            a selection or an argument names something that is not there
+  PlatformError(retryable)  storage, API or engine did not do what was asked
+  CheckFailed               data are there, but not as promised
+  PromotionError            prod was left as it was
 """
 
 import difflib

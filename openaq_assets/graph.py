@@ -43,7 +43,9 @@ class AssetGraph:
     def unknown(self, key: str) -> SelectionError:
         """Why there is no such asset, and the remedy."""
         if key in self.left_out:
-            return LeftOut(f"'{key}' is left out until mistakes are mended. Run 'openaq-assets check'.")
+            return LeftOut(
+                f"'{key}' is left out until mistakes are mended. Run 'openaq-assets check'."
+            )
         return SelectionError(f"there is no asset '{key}'. {nearest(key, self.assets)}")
 
     @property
@@ -180,7 +182,9 @@ def _table_owners(building: _Building) -> Mapping[str, str]:
             if table in owners:
                 named = [one.where for one in asset.kind.references(asset) if one.name == table]
                 message = f"table '{table}' is already made by '{owners[table]}'."
-                problem = asset.problem(named[0] if named else "", message, "Leave it to one of them.")
+                problem = asset.problem(
+                    named[0] if named else "", message, "Leave it to one of them."
+                )
                 building.tell(asset, problem)
             owners.setdefault(table, asset.key)
     return owners
@@ -207,7 +211,9 @@ def _inputs(asset: Asset, owners: Mapping[str, str], building: _Building) -> Ite
 
 def _may_be_lost(one: Reference, building: _Building) -> bool:
     """Whether something unreadable may have declared it, or made the asset a table."""
-    return one.name in building.lost or bool(one.is_table and building.lost and one.name in building.assets)
+    return one.name in building.lost or bool(
+        one.is_table and building.lost and one.name in building.assets
+    )
 
 
 def _unknown(one: Reference, known: Iterable[str], building: _Building) -> tuple[str, str]:

@@ -15,9 +15,7 @@ from typing import Any, Literal
 
 from openaq_assets.definitions import Column, ColumnType, Severity
 
-Layer = Literal[
-    "raw", "processed", "reference", "catalog", "view", "check", "export", "quarantine"
-]
+Layer = Literal["raw", "processed", "reference", "catalog", "view", "check", "export", "quarantine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,8 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class RecipeColumn:
-    """Where one column comes from: JSON paths (for CSV, columns of the header) tried in order, or a
-    part of the object's key."""
+    """Where one column comes from: JSON paths (for CSV, columns of the header) tried in order, or
+    a part of the object's key."""
 
     name: str
     type: ColumnType
@@ -72,10 +70,11 @@ class RecipeColumn:
 class Recipe:
     """How raw objects become columns: data that every engine interprets alike, never code.
 
-    ``format`` is ``json`` (``rows`` names the list) or ``csv`` (gzipped, with a header). A row belongs
-    to the UTC day of the column ``partition_by``, or, where only the end of its period is known, to
-    that of one second before ``partition_by_end``. With ``spread`` n, a day's rows also lie in the raw
-    objects of n days before and after, and what lies there of other days is theirs.
+    ``format`` is ``json`` (``rows`` names the list) or ``csv`` (gzipped, with a header). A row
+    belongs to the UTC day of the column ``partition_by``, or, where only the end of its period is
+    known, to that of one second before ``partition_by_end``. With ``spread`` n, a day's rows also
+    lie in the raw objects of n days before and after; what lies there of other days is theirs.
+    ``free_text`` is the CSV column whose unquoted text may hold commas: surplus cells are its own.
     """
 
     rows: str
@@ -87,6 +86,7 @@ class Recipe:
     format: Literal["json", "csv"] = "json"
     partition_by_end: str = ""
     spread: int = 0
+    free_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,8 @@ def map_refs(value: Any, change: Any) -> Any:
         return tuple(map_refs(item, change) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         changed = {
-            one.name: map_refs(getattr(value, one.name), change) for one in dataclasses.fields(value)
+            one.name: map_refs(getattr(value, one.name), change)
+            for one in dataclasses.fields(value)
         }
         return dataclasses.replace(value, **changed)
     return value

@@ -148,7 +148,9 @@ class Situation:
         for key in self.graph.upstream[asset.key]:
             up = self.graph[key]
             if asset.kind.virtual:
-                found[key] = self.fingerprints[key]  # a view depends on what its tables are, not hold
+                found[key] = self.fingerprints[
+                    key
+                ]  # a view depends on what its tables are, not hold
             elif asset.partitions and up.partitions == asset.partitions:
                 found[key] = self._version_around(key, partition, asset.kind.spread(asset))
             elif asset.partitions == "daily" and up.partitions == "snapshot":
@@ -170,7 +172,9 @@ class Situation:
     def scope(self, asset: Asset) -> tuple[str, ...]:
         """The selectors the request asks of an asset."""
         whole = asset.kind.scope(asset, self.graph)
-        return tuple(one for one in whole if not self.request.locations or one in self.request.locations)
+        return tuple(
+            one for one in whole if not self.request.locations or one in self.request.locations
+        )
 
     def steps(self, key: str, pending: frozenset[str] = frozenset()) -> tuple[Step, ...]:
         """What to do with each partition of an asset, given the assets that will run before it."""
@@ -203,7 +207,12 @@ class Situation:
         return self._compare(asset, partition, entry, scope, pending)
 
     def _compare(
-        self, asset: Asset, partition: str, entry: Entry, scope: tuple[str, ...], pending: frozenset[str]
+        self,
+        asset: Asset,
+        partition: str,
+        entry: Entry,
+        scope: tuple[str, ...],
+        pending: frozenset[str],
     ) -> tuple[Action, str, tuple[str, ...]]:
         inputs = self.inputs(asset, partition)
         if entry.inputs != inputs_digest(inputs, asset.kind.scope(asset, self.graph)):

@@ -157,7 +157,9 @@ def _failure(path: str, error: BaseException, what: str, line: int = 1) -> Probl
 
 def _wrong_hooks(plugin: Any, path: str) -> Iterator[Problem]:
     """The functions marked as hooks that have another name, or other arguments, than any hook."""
-    known = {name: one for name, one in vars(hooks).items() if hasattr(one, f"{hooks.NAMESPACE}_spec")}
+    known = {
+        name: one for name, one in vars(hooks).items() if hasattr(one, f"{hooks.NAMESPACE}_spec")
+    }
     for name in dir(plugin):
         function = getattr(plugin, name, None)
         options = getattr(function, f"{hooks.NAMESPACE}_impl", None)
@@ -170,7 +172,9 @@ def _wrong_hooks(plugin: Any, path: str) -> Iterator[Problem]:
         there = _arguments(known[hook])
         for one in _arguments(function):
             if one not in there:
-                yield mark.problem(name, f"hook '{hook}' has no argument '{one}'.", nearest(one, there))
+                yield mark.problem(
+                    name, f"hook '{hook}' has no argument '{one}'.", nearest(one, there)
+                )
 
 
 def _arguments(function: FunctionType) -> Sequence[str]:

@@ -77,9 +77,7 @@ def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
     places = read_places(home, plugins, reading)
     locations = read_locations(home, reading)
     assets = read_assets(home, defaults, plugins, reading)
-    graph, found = build_graph(
-        assets, locations, plugins.checks, places.environments, reading.lost
-    )
+    graph, found = build_graph(assets, locations, plugins.checks, places.environments, reading.lost)
     reading.problems += [*found, *plugins.lint(graph)]
     jobs = dict(_sound_jobs(declared_jobs, graph, places, reading))
     problems = tuple(sorted(set(reading.problems)))

@@ -100,7 +100,9 @@ def _refuse_breaking(
     if breaking:
         lines = "; ".join(f"{name}.{one}" for name, one in breaking)
         names = " ".join(f"--allow {name}" for name in dict.fromkeys(name for name, _ in breaking))
-        raise PromotionError(f"breaking: {lines} Readers of prod may fail. To do it anyway: {names}.")
+        raise PromotionError(
+            f"breaking: {lines} Readers of prod may fail. To do it anyway: {names}."
+        )
 
 
 def _refuse_failing(run: Run, target: str, where: str, consequence: str) -> None:

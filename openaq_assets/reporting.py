@@ -50,7 +50,13 @@ def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
     """Print assets, and with ``everything`` also locations and jobs."""
     graph = project.graph
     rows = [
-        (one.key, one.kind.name, one.partitions or "", ", ".join(graph.upstream[one.key]), _first(one))
+        (
+            one.key,
+            one.kind.name,
+            one.partitions or "",
+            ", ".join(graph.upstream[one.key]),
+            _first(one),
+        )
         for one in map(graph.__getitem__, keys)
     ]
     click.echo(table(("asset", "kind", "partitions", "reads", "description"), rows))
@@ -58,7 +64,9 @@ def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
         return
     places = [(name, one.selector, one.description) for name, one in graph.locations.items()]
     click.echo("\n" + table(("location", "asked as", "description"), places))
-    jobs = [(name, str(job.schedule), job.environment, job.select) for name, job in project.jobs.items()]
+    jobs = [
+        (name, str(job.schedule), job.environment, job.select) for name, job in project.jobs.items()
+    ]
     click.echo("\n" + table(("job", "schedule", "environment", "selection"), jobs))
 
 
@@ -131,7 +139,9 @@ def _counts(facts: Facts) -> str:
 def summary_line(results: Sequence[Result]) -> str:
     """What became of a run, as one line."""
     states = [result.state for result in results]
-    words = [f"{states.count(state)} {word.lower()}" for state, word in _MARKS.items() if state in states]
+    words = [
+        f"{states.count(state)} {word.lower()}" for state, word in _MARKS.items() if state in states
+    ]
     return f"{len(results)} assets: {', '.join(words)}."
 
 

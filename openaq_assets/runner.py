@@ -17,7 +17,7 @@ from openaq_assets.definitions import Asset
 from openaq_assets.environment import Environment, bind
 from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.ledger import Entry, Ledger, Materialization
-from openaq_assets.operations import Operation, Query, digest, to_json
+from openaq_assets.operations import Fetch, Operation, Query, digest, to_json
 from openaq_assets.partitions import chunks
 from openaq_assets.planning import Request, Situation, Step, is_open
 from openaq_assets.platforms import Facts, Platform, Progress, Ticket, silent
@@ -131,10 +131,13 @@ def materialize(run: Run, key: str) -> Result:
 
 
 def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
-    """Steps of equal scope together, a month at a time."""
-    ordered = sorted(steps, key=lambda one: (one.scope, one.partition))
-    by_scope = itertools.groupby(ordered, lambda one: one.scope)
-    for _, group in by_scope:
+    """Steps of equal scope (and those to be rebuilt apart) together, a month at a time."""
+
+    def alike(step: Step) -> tuple[tuple[str, ...], bool]:
+        return step.scope, step.action == "rebuild"
+
+    ordered = sorted(steps, key=lambda one: (*alike(one), one.partition))
+    for _, group in itertools.groupby(ordered, alike):
         same = {step.partition: step for step in group}
         for keys in chunks(tuple(same), CHUNK_DAYS):
             yield tuple(same[key] for key in keys)
@@ -149,6 +152,8 @@ def _carry_out(
     read = {step.partition: run.situation.inputs(asset, step.partition) for step in batch}
     started = time.monotonic()
     operations = asset.kind.operations(asset, run.project.graph, partitions, batch[0].scope)
+    if run.request.force or batch[0].action == "rebuild":
+        operations = [_again(operation) for operation in operations]
     tickets = _submit_all(run, operations)
     seconds = (time.monotonic() - started) / len(batch)
     records = []
@@ -158,6 +163,11 @@ def _carry_out(
         _tell(run, record)
         records.append(record)
     return records, tickets
+
+
+def _again(operation: Operation) -> Operation:
+    """A fetch that also asks for what is stored and final; anything else as it is."""
+    return dataclasses.replace(operation, again=True) if isinstance(operation, Fetch) else operation
 
 
 def _tell(run: Run, record: Materialization) -> None:
@@ -264,5 +274,7 @@ def _result(key: str, records: Sequence[Materialization], retryable: bool) -> Re
     states = {record.state for record in records}
     state = "failed" if "failed" in states else "partial" if "partial" in states else "ok"
     lines = dict.fromkeys(record.message for record in records if record.message)
-    lines |= dict.fromkeys(line for record in records for line in record.facts.failures if not lines)
+    lines |= dict.fromkeys(
+        line for record in records for line in record.facts.failures if not lines
+    )
     return Result(key, state, tuple(records), "; ".join(lines), retryable)

@@ -68,7 +68,10 @@ def _object(kinds: tuple[type, ...]) -> dict[str, Any]:
 _SCALARS: Mapping[Any, Mapping[str, Any]] = {
     bool: {"enum": [True, False, "true", "false"]},
     int: {"type": ["integer", "string"], "pattern": r"^[+-]?[0-9]+$|\\$\\{env:"},
-    float: {"type": ["number", "string"], "pattern": r"^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$|\\$\\{env:"},
+    float: {
+        "type": ["number", "string"],
+        "pattern": r"^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$|\\$\\{env:",
+    },
     dt.date: {"type": "string", "format": "date"},
 }
 

@@ -43,7 +43,9 @@ def _ask(project: Project, place: Environment, platform: Platform, sql: str) -> 
 def _ref(project: Project, place: Environment, name: str) -> Ref:
     database, _, table = name.rpartition(".")
     if database and database != place.database:
-        raise SelectionError(f"'{name}' is not in {place.database}. Choose the environment with --env.")
+        raise SelectionError(
+            f"'{name}' is not in {place.database}. Choose the environment with --env."
+        )
     return table_ref(project.graph, table)
 
 
@@ -54,10 +56,7 @@ def overview(project: Project, profile: str | None = None) -> Any:
     served = {name: _serving(project, name, profile) for name in project.places.environments}
     place, platform = open_platform(project, "dev", profile)
     sources = {
-        str(row["provider"])
-        for one in served.values()
-        for row in one.latest
-        if row.get("provider")
+        str(row["provider"]) for one in served.values() for row in one.latest if row.get("provider")
     }
     return Overview(
         generated_at=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -75,7 +74,9 @@ def _serving(project: Project, env: str, profile: str | None) -> Any:
 
     try:
         latest = _select(project, env, profile, "view_latest_aqi", "ORDER BY location_id")
-        since = "WHERE local_day >= date_add('day', -30, current_date) ORDER BY local_day, location_id"
+        since = (
+            "WHERE local_day >= date_add('day', -30, current_date) ORDER BY local_day, location_id"
+        )
         daily = _select(project, env, profile, "view_daily_average", since)
     except PlatformError as error:
         return Serving((), (), problem=str(error))
@@ -128,8 +129,13 @@ def serve_simulator(port: int, seed: int, faults: str, now: dt.datetime | None) 
     try:
         server.start()
     except OSError as error:
-        raise SelectionError(f"port {port} cannot be used ({error}). Choose another --port.") from error
-    print(f"Synthetic OpenAQ API on {server.url} (any key of 64 hex digits). Ctrl-C stops it.", flush=True)
+        raise SelectionError(
+            f"port {port} cannot be used ({error}). Choose another --port."
+        ) from error
+    print(
+        f"Synthetic OpenAQ API on {server.url} (any key of 64 hex digits). Ctrl-C stops it.",
+        flush=True,
+    )
     try:
         while True:
             time.sleep(3600)

@@ -46,7 +46,9 @@ def parse(sql: str) -> exp.Query | SqlProblem:
     except ParseError as error:
         return _misread(sql, error.errors[0] if error.errors else {})
     except TokenError as error:
-        found = re.search(r"Missing (.+) from \d+:(\d+)", str(error.__cause__))  # an offset, not a column
+        found = re.search(
+            r"Missing (.+) from \d+:(\d+)", str(error.__cause__)
+        )  # an offset, not a column
         start, what = (int(found[2]), found[1]) if found else (sql.rfind("/*"), "*/")
         message = "text that begins here is not closed."
         return SqlProblem(*_at(sql, max(start, 0)), message, f"Add {what} at its end.")
@@ -85,7 +87,9 @@ def _misread(sql: str, told: Mapping[str, Any]) -> SqlProblem:
     start = len(str(told.get("start_context") or ""))
     if start >= 100:  # the parser's context is cut there: count from the end of the word instead
         lines = sql.splitlines(keepends=True)[: int(told.get("line") or 1) - 1]
-        start = sum(map(len, lines)) + int(told.get("col") or 1) - len(str(told.get("highlight") or ""))
+        start = (
+            sum(map(len, lines)) + int(told.get("col") or 1) - len(str(told.get("highlight") or ""))
+        )
     if re.search(r"\bqualify\s*\Z", sql[:start], re.IGNORECASE):
         start = sql[:start].lower().rindex("qualify")
         return SqlProblem(*_at(sql, start), BANNED[exp.Qualify][0], BANNED[exp.Qualify][1])
@@ -169,7 +173,9 @@ def _banned(sql: str, tree: exp.Query) -> Iterator[SqlProblem]:
         if type(node) in BANNED:
             yield SqlProblem(*_place_of(sql, node), *BANNED[type(node)])
         if isinstance(node, exp.Star) and isinstance(node.parent, exp.Select):
-            yield SqlProblem(*_place_of(sql, node), "SELECT * hides the columns.", "Name every column.")
+            yield SqlProblem(
+                *_place_of(sql, node), "SELECT * hides the columns.", "Name every column."
+            )
         if isinstance(node, exp.Table) and node.db:
             message = f"'{exp.table_name(node)}' names a database; each environment has its own."
             yield SqlProblem(*_place_of(sql, node), message, f"Write '{node.name}'.")

@@ -25,7 +25,10 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command named by the arguments, and exit with its code."""
-        for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show "µ" is no reason to fail
+        for stream in (
+            sys.stdout,
+            sys.stderr,
+        ):  # a terminal that cannot show "µ" is no reason to fail
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
         kwargs["standalone_mode"] = False
@@ -45,7 +48,9 @@ class Commands(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted.", err=True)
             sys.exit(130)
-        except BrokenPipeError:  # the reader of a pipe has seen enough; nothing is left to be flushed to it
+        except (
+            BrokenPipeError
+        ):  # the reader of a pipe has seen enough; nothing is left to be flushed to it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
 
@@ -55,7 +60,9 @@ class Day(click.ParamType[dt.date]):
 
     name = "day"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.date:
         """The day, or a usage error."""
         try:
             return parse_day(str(value))
@@ -101,11 +108,15 @@ def selecting(function: Callable[..., None]) -> Callable[..., None]:
     """The options that say what to run and for which days."""
     for option in (
         click.argument("selection", nargs=-1),
-        click.option("--job", help="The assets of a job, in its environment (default: every asset)."),
+        click.option(
+            "--job", help="The assets of a job, in its environment (default: every asset)."
+        ),
         click.option("--from", "first", type=Day(), help="First day (UTC)."),
         click.option("--to", "last", type=Day(), help="Last day (UTC; default: today)."),
         click.option("--days", type=click.IntRange(1, 3660), help="This many days up to --to."),
-        click.option("--locations", multiple=True, help="Only these entries of conf/locations.yaml."),
+        click.option(
+            "--locations", multiple=True, help="Only these entries of conf/locations.yaml."
+        ),
         click.option("--force", is_flag=True, help="Make again what is up to date."),
         click.option("--env", help="The environment (default: the job's, or dev)."),
     ):

@@ -23,6 +23,7 @@ from openaq_assets.operations import Fetch, Recipe, RecipeColumn, Ref
 from openaq_assets.platforms import Facts
 from openaq_assets.platforms.api import archive_of
 from openaq_assets.platforms.recipe_polars import decode, frame
+from openaq_assets.platforms.recipe_rows import rows_of
 from openaq_assets.rawkey import RawKey, parse_raw_key, raw_key
 
 RAW = "memory://lake/dev/raw"
@@ -203,7 +204,7 @@ def test_a_location_that_fails_is_named_and_the_others_go_on(bench: Bench) -> No
     bench.archive.fault = fault
     facts = bench.fetch()
     said = {day: [line.partition(":")[0] for line in one.failures] for day, one in facts.items()}
-    assert said == dict.fromkeys(DAYS[:3], [f"location {QUARTERLY}"]) | {DAYS[3]: [f"location {OSLO}"]}
+    assert said == {day: [f"location {QUARTERLY}"] for day in DAYS[:3]} | {DAYS[3]: [f"location {OSLO}"]}
     assert len(bench.stored()) == 12 - 3 - 1
     bench.archive.fault = lambda asked, number: None
     del bench.archive.log[:]
@@ -213,7 +214,7 @@ def test_a_location_that_fails_is_named_and_the_others_go_on(bench: Bench) -> No
 
 def test_a_bucket_that_is_not_there_stops_the_fetch(bench: Bench) -> None:
     """Where no location can be had, one error says so instead of a line for each."""
-    with pytest.raises(PlatformError, match="the archive cannot be read: .*NoSuchBucket"):
+    with pytest.raises(PlatformError, match=r"the archive cannot be read: .*NoSuchBucket"):
         bench.fetch(archive_bucket="no-such-bucket")
 
 
@@ -319,8 +320,8 @@ def test_cells_are_read_strictly(cells: str, reason: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"plain,text\n1,2\n", zipped(HEADER)[:20], zipped(HEADER)[:-9] + b"123456789", gzip.compress(b"\xff\xfe"),
-     zipped(HEADER, '7,8,"never closed'), zipped("a,a", "1,2"), gzip.compress(b"")],
+    [b"", b"plain,text\n1,2\n", zipped(HEADER)[:20], zipped(HEADER)[:-9] + b"123456789", gzip.compress(b"\xff\xfe", mtime=0),
+     zipped(HEADER, '7,8,"never closed'), zipped("a,a", "1,2"), gzip.compress(b"", mtime=0)],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_set_aside_once(body: bytes) -> None:
     """What is no whole gzipped CSV is told with its name, on its own day and on no other."""
@@ -362,3 +363,14 @@ def test_round_trip_of_raw_names(extension: str, parts: dict[str, str], at: dt.d
     """Every name reads back as what it was made from, whatever the file's form."""
     key = raw_key("archive_raw", parts, at, body, extension)
     assert parse_raw_key(f"lake/dev/raw/{key}") == key and str(key).endswith(f".{extension}")
+
+
+def test_an_unquoted_name_keeps_its_commas() -> None:
+    """Before 2024 nothing is quoted: cells too many belong to the station's name, and to nothing else."""
+    line = "7,8,Số 46, phố Lưu Quang Vũ, Hà Nội-7,2023-01-01T08:00:00+07:00,21.0,105.8,pm25,µg/m³,41.2"
+    recipe = replace(RECIPE, free_text="location")
+    (row,) = rows_of(recipe, gzip.compress(f"{HEADER}\n{line}\n".encode(), mtime=0))
+    assert row["location"] == "Số 46, phố Lưu Quang Vũ, Hà Nội-7"
+    assert (row["datetime"], row["value"]) == ("2023-01-01T08:00:00+07:00", "41.2")
+    (kept,) = rows_of(RECIPE, gzip.compress(f"{HEADER}\n{line}\n".encode(), mtime=0))
+    assert len(kept) == 11

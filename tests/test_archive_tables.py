@@ -15,10 +15,10 @@ from runner_fixtures import ROOT, copy_project, memory_root, write_project
 from scripted_server import KEY
 
 from openaq_assets.environment import bind
-from openaq_assets.operations import Query, Ref
 from openaq_assets.openaq.simulator import Simulator, World
 from openaq_assets.openaq.simulator.archive import archive_objects, key_of
 from openaq_assets.openaq.simulator.values import unix
+from openaq_assets.operations import Query, Ref
 from openaq_assets.planning import make_request, plan
 from openaq_assets.project import Project, load
 from openaq_assets.runner import Run, open_run, run_all
@@ -185,8 +185,8 @@ def test_a_revised_file_remakes_the_days_around_it(project: Project, archive: Ar
     header, *lines = gzip.decompress(files[key]).decode().splitlines()
     changed = [line.rpartition(",")[0] + ',"7.25"' for line in lines]
     archive.put({key: gzip.compress("\n".join([header, *changed, ""]).encode(), mtime=0)})
-    again = open_run(project, make_request(project.graph, first=dt.date(2025, 10, 23), last=dt.date(2025, 10, 23), today=TODAY, force=True))
-    ask_again(again, "archive_raw")
+    again = run_of(project, "2025-10-23", "2025-10-23")
+    run_all(replace(again, request=replace(again.request, force=True)), ["archive_raw"])
     steps = plan(run_of(project, "2025-10-20", "2025-10-25").situation, ["files"])
     remade = [day for one in steps if one.action != "skip" for day in one.partitions]
     assert remade == ["2025-10-22", "2025-10-23", "2025-10-24"]
@@ -198,23 +198,26 @@ def test_a_revised_file_remakes_the_days_around_it(project: Project, archive: Ar
     assert found == [(first, last)]
 
 
-def ask_again(run: Run, key: str) -> None:
-    """Fetch as a forced run does: final answers too."""
-    graph = run.project.graph
-    asset = graph[key]
-    days = run.situation.partitions(asset)
-    scope = run.situation.scope(asset)
-    original = type(asset.kind).operations
+def test_what_is_forced_or_redefined_is_asked_again_though_final(project: Project, archive: Archive) -> None:
+    """A plain run downloads no final file twice; a forced one does, and so does one with a new definition."""
+    archive.fill(small_world(), dt.date(2025, 10, 18), dt.date(2025, 10, 24), NOW)
+    keys, day = ("places_raw", "archive_raw"), ("2025-10-21", "2025-10-21")
+    counts = []
 
-    def operations(self: Any, *args: Any) -> Any:
-        return [replace(one, again=True) for one in original(self, *args)]
+    def count(run: Run) -> None:
+        del archive.log[:]
+        assert {one.state for one in run_all(run, keys)} <= {"ok", "skipped"}
+        counts.append(len(archive.downloads()))
 
-    assert days and scope
-    type(asset.kind).operations = operations  # type: ignore[method-assign]
-    try:
-        run_all(run, [key])
-    finally:
-        type(asset.kind).operations = original  # type: ignore[method-assign]
+    count(run_of(project, *day))
+    count(run_of(project, *day))
+    run = run_of(project, *day)
+    count(replace(run, request=replace(run.request, force=True)))
+    raw = project.root / "conf/assets/raw.yaml"
+    raw.write_text(RAW.replace("lookback: 10 days", "lookback: 11 days"))
+    count(run_of(load(project.root), *day))
+    count(run_of(load(project.root), *day))
+    assert counts == [9, 0, 9, 9, 0]
 
 
 def test_an_unreadable_file_is_set_aside_on_its_day(project: Project, archive: Archive) -> None:

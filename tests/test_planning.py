@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runner_fixtures import SMALL, memory_root, place, run_it, settled, small, small_run, write_project
+from runner_fixtures import (
+    SMALL,
+    memory_root,
+    place,
+    run_it,
+    settled,
+    small,
+    small_run,
+    write_project,
+)
 
 from openaq_assets.errors import SelectionError
 from openaq_assets.ledger import Ledger, Materialization

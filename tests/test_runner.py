@@ -56,7 +56,7 @@ def test_overlapping_ranges(tmp_path: Path) -> None:
     other = small(tmp_path / "two")
     at_once = small_run(other, **settled(4))
     run_it(at_once)
-    strip = lambda found, root: {uri.removeprefix(root): body for uri, body in found.items() if "/catalog/" not in uri}  # noqa: E731
+    strip = lambda found, root: {uri.removeprefix(root): body for uri, body in found.items() if "/catalog/" not in uri}
     assert strip(lake(platform), platform.environment.root) == strip(
         lake(at_once.platform), at_once.environment.root
     )

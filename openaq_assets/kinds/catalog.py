@@ -25,7 +25,8 @@ class Catalog(Kind):
     def references(self, asset: Asset) -> Sequence[Reference]:
         """The processed assets."""
         return [
-            Reference(name, where=f"tables[{index}]") for index, name in enumerate(asset.spec.tables)
+            Reference(name, where=f"tables[{index}]")
+            for index, name in enumerate(asset.spec.tables)
         ]
 
     def tables(self, asset: Asset) -> Sequence[str]:

@@ -61,7 +61,11 @@ class CheckAsset(Kind):
 
 def _mistakes(asset: Asset, check: Check, graph: AssetGraph) -> Iterator[tuple[str, str, str]]:
     if check.table and check.table not in asset.spec.tables:
-        yield "table", f"'{check.table}' is not among the tables.", nearest(check.table, asset.spec.tables)
+        yield (
+            "table",
+            f"'{check.table}' is not among the tables.",
+            nearest(check.table, asset.spec.tables),
+        )
         return
     for table in [check.table] if check.table else asset.spec.tables:
         names = [str(column.name) for column in graph.columns(table)]

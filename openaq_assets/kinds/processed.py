@@ -28,7 +28,9 @@ class ProcessedColumn:
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.key):
-            message = f"column '{self.name}' says {'both' if self.path else 'neither'} 'path' and 'key'."
+            message = (
+                f"column '{self.name}' says {'both' if self.path else 'neither'} 'path' and 'key'."
+            )
             raise FieldError("", message, "Give 'path' (in the row) or 'key' (of the object).")
 
 
@@ -46,6 +48,7 @@ class ProcessedFields:
     format: Literal["json", "csv"] = "json"
     partition_by_end: Name | None = None
     spread: int = 0
+    free_text: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.spread <= MOST_SPREAD:
@@ -83,14 +86,16 @@ class Processed(Kind):
         """Columns named twice, and columns that other fields name but nobody declares."""
         names = [one.name for one in asset.spec.columns]
         found = [
-            asset.problem(f"columns[{index}].name", f"column '{name}' is declared twice.", "Rename it.")
+            asset.problem(
+                f"columns[{index}].name", f"column '{name}' is declared twice.", "Rename it."
+            )
             for index, name in enumerate(names)
             if name in names[:index] or name in COLUMNS
         ]
         used = [(f"unique[{n}]", name) for n, name in enumerate(asset.spec.unique)]
         used += [(f"sort[{n}]", name) for n, name in enumerate(asset.spec.sort)]
-        days = ("partition_by", asset.spec.partition_by), ("partition_by_end", asset.spec.partition_by_end)
-        used += [(field, name) for field, name in days if name]
+        days = {field: getattr(asset.spec, field) for field in ("partition_by", "partition_by_end")}
+        used += [(field, name) for field, name in days.items() if name]
         return found + [
             asset.problem(where, f"there is no column '{name}'.", nearest(name, names))
             for where, name in used
@@ -109,13 +114,17 @@ class Processed(Kind):
         spec = asset.spec
         columns = tuple(
             RecipeColumn(
-                one.name, one.type, (one.path, *one.fallbacks) if one.path else (), one.key, one.nullable
+                one.name,
+                one.type,
+                (one.path, *one.fallbacks) if one.path else (),
+                one.key,
+                one.nullable,
             )
             for one in spec.columns
         )
         recipe = Recipe(
             spec.rows, columns, spec.unique, spec.sort, spec.partition_by or "", spec.on_bad_row,
-            spec.format, spec.partition_by_end or "", spec.spread,
+            spec.format, spec.partition_by_end or "", spec.spread, spec.free_text,
         )  # fmt: skip
         transform = Transform(
             source=Ref(spec.source, "raw", partitions),

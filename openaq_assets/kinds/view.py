@@ -82,7 +82,9 @@ def _breaches(asset: Asset, answered: "Sequence[Output]") -> Iterator[Problem]:
     names = [one.name for one in answered]
     for n, name in enumerate(promised):
         if name in promised[:n]:
-            yield asset.problem(f"columns[{n}].name", f"column '{name}' is declared twice.", "Keep one.")
+            yield asset.problem(
+                f"columns[{n}].name", f"column '{name}' is declared twice.", "Keep one."
+            )
         elif name not in names and "*" not in names:
             message = f"the SQL does not answer with '{name}'."
             yield asset.problem(f"columns[{n}].name", message, nearest(name, filter(None, names)))
@@ -94,7 +96,9 @@ def _breaches(asset: Asset, answered: "Sequence[Output]") -> Iterator[Problem]:
         elif one.name == "*":
             yield mark.problem(path, "a star hides the columns.", "Name every column.")
         elif one.name in names[:n]:
-            yield mark.problem(path, f"column '{one.name}' is answered twice.", "Rename one with AS.")
+            yield mark.problem(
+                path, f"column '{one.name}' is answered twice.", "Rename one with AS."
+            )
         elif one.name not in promised:
             hint = f"Declare it at {asset.mark('columns').path}:{asset.mark('columns').line}."
             yield mark.problem(path, f"column '{one.name}' is not declared.", hint)
@@ -104,7 +108,9 @@ def _breaches(asset: Asset, answered: "Sequence[Output]") -> Iterator[Problem]:
         yield asset.problem(f"columns[{n}].name", message, "Give both the same order.")
 
 
-def create_view(asset: Asset, graph: AssetGraph, environment: str = "", replace: bool = True) -> CreateView:
+def create_view(
+    asset: Asset, graph: AssetGraph, environment: str = "", replace: bool = True
+) -> CreateView:
     """The operation that makes a view, in the run's environment or a named one."""
     return CreateView(
         into=Ref(asset.key, "view", environment=environment),

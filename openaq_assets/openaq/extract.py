@@ -15,15 +15,15 @@ from openaq_assets.environment import Api
 from openaq_assets.errors import PlatformError
 from openaq_assets.openaq.attempts import Unanswered, Withdrawn
 from openaq_assets.openaq.client import Answer, Client, utcnow
+from openaq_assets.openaq.content import Span, Subject, overlap, subject_of, version_of
 from openaq_assets.openaq.inventory import Sensor, sensors_to_ask
 from openaq_assets.openaq.limiter import Limiter, Sleep
 from openaq_assets.openaq.questions import Endpoint, Window, key_parts
-from openaq_assets.operations import Fetch, digest
+from openaq_assets.operations import Fetch
 from openaq_assets.platforms import Facts, ObjectStore, Progress, silent
 from openaq_assets.rawkey import RawKey, parse_raw_key, raw_key
 
 Result = TypeVar("Result")
-Span = tuple[str, ...]
 _STAMP = "%Y%m%dT%H%M%SZ"
 _log = logging.getLogger("openaq_assets.openaq")
 
@@ -37,8 +37,8 @@ class Shelf:
     asset: str
     names: set[str] = field(default_factory=set)
     newest: dict[str, RawKey] = field(default_factory=dict)
-    seen: dict[Span, dict[Span, dt.datetime]] = field(default_factory=dict)
-    whole: dict[Span, dict[Span, dt.datetime]] = field(default_factory=dict)
+    seen: dict[Subject, dict[Span, dt.datetime]] = field(default_factory=dict)
+    whole: dict[Subject, dict[Span, dt.datetime]] = field(default_factory=dict)
     rows: int = 0
     bytes: int = 0
     failures: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Shelf:
         self.names.add(str(key))
         latest = self.newest.get(key.request, key)
         self.newest[key.request] = max(latest, key, key=lambda one: (one.retrieved, one.digest))
-        subject, span = _subject(key)
+        subject, span = subject_of(key)
         spans = self.seen.setdefault(subject, {})
         spans[span] = max(spans.get(span, key.retrieved), key.retrieved)
         if key.values.get("page") == "0001":  # stored last: where it is, the answer is whole
@@ -90,13 +90,9 @@ class Shelf:
 
     def _rivals(self, key: RawKey) -> list[dt.datetime]:
         """When other windows with hours in common with this one were last answered."""
-        subject, span = _subject(key)
+        subject, span = subject_of(key)
         spans = self.seen.get(subject, {}).items()
-        return [
-            moment
-            for other, moment in spans
-            if other != span and other[0] < span[1] and span[0] < other[1]
-        ]
+        return [moment for other, moment in spans if other != span and overlap(other, span)]
 
     async def keep(self, answer: Answer, parts: Mapping[str, str]) -> None:
         """Store an answer unless it says nothing new; count it either way."""
@@ -110,7 +106,8 @@ class Shelf:
 
     def facts(self) -> Facts:
         """What is true of the day now."""
-        version = digest(sorted(self.names))
+        keys = (key for name in self.names if (key := parse_raw_key(name)))
+        version = version_of(keys)
         failures = tuple(sorted(self.failures))
         return Facts(self.rows, self.bytes, len(self.names), version, failures=failures)
 
@@ -273,14 +270,6 @@ def _in_a_loop(main: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(main)
     with ThreadPoolExecutor(1) as thread:  # the caller's own loop is busy calling
         return thread.submit(asyncio.run, main).result()
-
-
-def _subject(key: RawKey) -> tuple[Span, Span]:
-    """What an object is about, and its window as two stamps; the whole day is wider than any."""
-    parts = dict(key.parts)
-    parts.pop("page", None)
-    span = (parts.pop("from", ""), parts.pop("to", "~"))
-    return tuple(f"{name}={value}" for name, value in parts.items()), span
 
 
 def _metadata(answer: Answer) -> dict[str, str]:

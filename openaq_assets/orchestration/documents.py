@@ -11,6 +11,7 @@ from openaq_assets.project import SETTINGS
 
 _SHORT = 100
 
+
 def job_text(name: str, job: Job, lent: Sequence[tuple[str, str]]) -> str:
     """A job: what it is, where it is declared, and which assets another job tells events of."""
     declared = (

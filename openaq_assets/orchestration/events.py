@@ -73,8 +73,6 @@ def emit(
         _add(events, asset, summary_extra(records, version), set())
 
 
-def _add(
-    events: OutletEventAccessors, asset: Asset, extra: dict[str, Any], keys: set[str]
-) -> None:
+def _add(events: OutletEventAccessors, asset: Asset, extra: dict[str, Any], keys: set[str]) -> None:
     key = _OneEvent(name=asset.name, uri=asset.uri)
     events._dict[key] = OutletEventAccessor(key=key, extra=extra, partition_keys=keys)

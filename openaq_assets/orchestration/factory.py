@@ -165,9 +165,7 @@ def _form(project: Project, keys: Iterable[str]) -> dict[str, Param]:
 
 
 def _date(title: str, description: str) -> Param:
-    return Param(
-        None, type=["string", "null"], format="date", title=title, description=description
-    )
+    return Param(None, type=["string", "null"], format="date", title=title, description=description)
 
 
 def _choice(title: str, description: str, names: list[str]) -> Param:

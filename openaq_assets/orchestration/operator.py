@@ -170,9 +170,7 @@ class MaterializeOperator(BaseOperator):
             run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
             today=started.astimezone(dt.UTC).date(),  # one day for all tasks of a run
         )
-        run = open_run(
-            project, request, self.environment, progress=LoggedProgress(self.log.info)
-        )
+        run = open_run(project, request, self.environment, progress=LoggedProgress(self.log.info))
         run.id = dag_run.run_id
         run.tickets = StoredTickets(context["task_state_store"])
         return run

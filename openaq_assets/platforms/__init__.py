@@ -151,5 +151,7 @@ def platforms() -> Sequence[PlatformType]:
     """The built-in platforms."""
     return [
         PlatformType("local", "files, Polars and DuckDB", f"{__name__}.local:open_local"),
-        PlatformType("memory", "everything in this process, for tests", f"{__name__}.memory:open_memory"),
+        PlatformType(
+            "memory", "everything in this process, for tests", f"{__name__}.memory:open_memory"
+        ),
     ]

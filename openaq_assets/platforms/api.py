@@ -32,6 +32,11 @@ def fetched(
     if operation.endpoint == "archive":
         from openaq_assets.openaq.archive import fetch_archive
 
+        if is_synthetic(environment, store) and not environment.profile.api.archive_endpoint:
+            log.warning(
+                "The bundled simulator has no archive: %s got no files.", operation.into.asset
+            )
+            return {day: Facts() for day in operation.into.partitions}
         return fetch_archive(operation, store, archive_of(environment, store), progress)
     from openaq_assets.openaq.extract import fetch
 
@@ -57,7 +62,7 @@ def answering(environment: Environment, store: ObjectStore) -> Iterator[Api]:
 
 
 def archive_of(environment: Environment, store: ObjectStore) -> Api:
-    """Where the archive is. A lake keeps to one, and OpenAQ's own goes with OpenAQ's own API only."""
+    """Where the archive is. A lake keeps to one; OpenAQ's own goes with OpenAQ's own API only."""
     api, root = environment.profile.api, environment.root
     owner = _read(store, f"{root}/source.json").get("api", "")
     if owner and not api.archive_endpoint and _host(owner) != _host(Api().url):

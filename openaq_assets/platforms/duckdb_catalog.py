@@ -8,13 +8,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import duckdb
 
 from openaq_assets import sql as athena
 from openaq_assets.contracts import DUCKDB, trino_type
-from openaq_assets.definitions import Column, Name
+from openaq_assets.definitions import Column, ColumnType, Name
 from openaq_assets.errors import PlatformError
 from openaq_assets.partitions import COLUMNS
 from openaq_assets.platforms import ObjectStore, Rows
@@ -35,7 +35,9 @@ class Entry:
 class ScansParquet(Protocol):
     """How a session sees the Parquet files below a URI: as the FROM part of a query."""
 
-    def scan(self, session: duckdb.DuckDBPyConnection, uri: str, partitioned: bool) -> str | None: ...
+    def scan(
+        self, session: duckdb.DuckDBPyConnection, uri: str, partitioned: bool
+    ) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,9 @@ class Catalog:
             entry = self.get(name)
             if entry is None:
                 who = f" that {reader} reads" if reader else ""
-                raise PlatformError(f"there is no table or view '{name}'{who}. Run the assets that make it.")
+                raise PlatformError(
+                    f"there is no table or view '{name}'{who}. Run the assets that make it."
+                )
             before = [(one, name) for _, one in entry.inputs if one not in ordered]
             if before and name in entered:
                 raise PlatformError(f"'{name}' reads itself, by way of {reader}. Change its SQL.")
@@ -123,7 +127,9 @@ class Catalog:
     def _view(self, entry: Entry) -> str:
         """The view's SQL; sums of whole numbers are cast to what Trino answers."""
         shown = [
-            f"CAST({quoted(name)} AS BIGINT) AS {quoted(name)}" if kind == "bigint" else quoted(name)
+            f"CAST({quoted(name)} AS BIGINT) AS {quoted(name)}"
+            if kind == "bigint"
+            else quoted(name)
             for name, kind in entry.columns
         ]
         sql = athena.place(entry.sql, dict(entry.inputs), "duckdb")
@@ -158,9 +164,10 @@ def describe(session: duckdb.DuckDBPyConnection, query: str) -> tuple[tuple[str,
 
 def rows_of(session: duckdb.DuckDBPyConnection, query: str, most: int | None = None) -> Rows:
     """The answer to a DuckDB query."""
-    columns = tuple(
-        Column(Name(name), kind) for name, kind in describe(session, query)  # type: ignore[arg-type]
-    )
+    found_types = describe(session, query)  # an ad-hoc answer may have types no contract knows
+    columns = tuple(Column(Name(name), cast(ColumnType, kind)) for name, kind in found_types)
     session.execute(query)
-    found: Sequence[tuple[Any, ...]] = session.fetchall() if most is None else session.fetchmany(most)
+    found: Sequence[tuple[Any, ...]] = (
+        session.fetchall() if most is None else session.fetchmany(most)
+    )
     return Rows(columns, tuple(found))

@@ -47,7 +47,9 @@ class ParquetFiles:
         """A scan that prunes by partition, or None if there is no file."""
         # A root may hold any character: those of patterns and quotes stand for themselves.
         folder = re.sub(r"([*?\[])", r"[\1]", uri).replace("'", "''")
-        quoted = f"{folder}/year=*/month=*/day=*/*.parquet" if partitioned else f"{folder}/*.parquet"
+        quoted = (
+            f"{folder}/year=*/month=*/day=*/*.parquet" if partitioned else f"{folder}/*.parquet"
+        )
         if not session.execute(f"SELECT 1 FROM glob('{quoted}') LIMIT 1").fetchone():
             return None
         hive = "true, hive_types_autocast=false" if partitioned else "false"
@@ -186,7 +188,9 @@ class LocalPlatform:
             return self._contract(operation)
         rows = self.read(operation)
         if operation.expect == "no rows":
-            lines = tuple(f"{operation.name}: {_shown(row, rows)}" for row in rows.rows[:KEPT_FAILURES])
+            lines = tuple(
+                f"{operation.name}: {_shown(row, rows)}" for row in rows.rows[:KEPT_FAILURES]
+            )
             return _verdict(operation, lines)
         if operation.into:
             body = _csv(rows)

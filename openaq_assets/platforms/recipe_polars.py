@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -46,24 +47,27 @@ def decode(
     objects: Iterable[tuple[str, bytes]],
     neighbours: Iterable[tuple[str, bytes]] = (),
 ) -> Decoded:
-    """The rows of a day in its own raw objects (name, body) and in those of the days around it, oldest
-    retrieval first. What does not fit is told of its own objects only, so that it is told once.
+    """The rows of a day in its own raw objects (name, body) and in those of the days around it,
+    oldest retrieval first. What does not fit is told of its own objects only: once.
     """
-    decoded, told_elsewhere = Decoded(), list[dict[str, Any]]()
+    decoded, near = Decoded(), Decoded()
+    near.rows = decoded.rows
     named = [
-        (key, name, body, bad)
-        for found, bad in ((objects, decoded.bad), (neighbours, told_elsewhere))
+        (key, name, body, into)
+        for found, into in ((objects, decoded), (neighbours, near))
         for name, body in found
         if (key := parse_raw_key(name))
     ]
-    for key, name, body, bad in sorted(named, key=lambda one: (one[0].retrieved, one[1])):
+    for key, name, body, into in sorted(named, key=lambda one: (one[0].retrieved, one[1])):
         try:
             rows = rows_of(recipe, body)
             from_key = {one.name: _from_key(one, key, name) for one in recipe.columns if one.key}
         except (ValueError, RecursionError) as error:
-            bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
+            into.bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
             continue
-        _decode_rows(recipe, day, name, rows, from_key, Decoded(decoded.rows, bad))
+        if into is near:  # most rows are of other days, and only one cell need be read to know
+            rows = [row for row in rows if _is_near(day, recipe, row, from_key)]
+        _decode_rows(recipe, day, name, rows, from_key, into)
     return decoded
 
 
@@ -94,11 +98,31 @@ def _is_of(day: str, recipe: Recipe, values: tuple[Any, ...]) -> bool:
     name = recipe.partition_by or recipe.partition_by_end
     if not name:
         return True
-    stamp = values[[column.name for column in recipe.columns].index(name)]
+    return _is_at(day, recipe, values[[column.name for column in recipe.columns].index(name)])
+
+
+def _is_near(day: str, recipe: Recipe, row: Any, from_key: Mapping[str, Any]) -> bool:
+    """The same of a row of a neighbour, where what does not fit is told with its own day."""
+    name = recipe.partition_by or recipe.partition_by_end
+    for column in recipe.columns:
+        if column.name == name:
+            with suppress(BadRow):
+                stamp = from_key[name] if column.key else _value(recipe, column, row)
+                return _is_at(day, recipe, stamp)
+    return False
+
+
+def _is_at(day: str, recipe: Recipe, stamp: dt.datetime | None) -> bool:
+    name = recipe.partition_by or recipe.partition_by_end
     found = _start(stamp, recipe).isoformat()[:10] if stamp else ""
-    if found != day and found not in (around(day, recipe.spread) if recipe.spread else ()):
+    if found != day and found not in _near(day, recipe.spread):
         raise BadRow(f"{name}: {stamp} is not of the day {day}")
     return found == day
+
+
+@lru_cache(64)
+def _near(day: str, spread: int) -> tuple[str, ...]:
+    return around(day, spread) if spread else ()
 
 
 def _start(stamp: dt.datetime, recipe: Recipe) -> dt.datetime:

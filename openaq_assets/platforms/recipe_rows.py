@@ -1,7 +1,7 @@
 """The rows inside a raw object: a list in a JSON answer, or the lines of a gzipped CSV file.
 
-Both come as mappings. JSON brings its own types; a cell of CSV is text and stands for a value only if
-it is written exactly as one. An empty cell is no value.
+Both come as mappings. JSON brings its own types; a cell of CSV is text and stands for a value only
+if it is written exactly as one. An empty cell is no value.
 """
 
 import csv
@@ -29,7 +29,9 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Infinity
 
 def rows_of(recipe: Recipe, body: bytes) -> Sequence[Any]:
     """The rows of an object; raises ValueError, with the reason, if it cannot be read."""
-    return _csv_rows(body) if recipe.format == "csv" else _json_rows(recipe.rows, body)
+    if recipe.format == "csv":
+        return _csv_rows(body, recipe.free_text)
+    return _json_rows(recipe.rows, body)
 
 
 def _json_rows(name: str, body: bytes) -> Sequence[Any]:
@@ -40,7 +42,7 @@ def _json_rows(name: str, body: bytes) -> Sequence[Any]:
     return rows
 
 
-def _csv_rows(body: bytes) -> Sequence[Any]:
+def _csv_rows(body: bytes, free_text: str) -> Sequence[Any]:
     try:
         text = gzip.decompress(body).decode()
     except (OSError, EOFError, zlib.error) as error:
@@ -50,13 +52,21 @@ def _csv_rows(body: bytes) -> Sequence[Any]:
         header = next(reader, [])
         if len(set(header)) < len(header) or not header:
             raise ValueError("no header, or a column in it twice")
-        return [_named(header, cells) for cells in reader if cells]
+        return [_named(header, cells, free_text) for cells in reader if cells]
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: not CSV ({error})") from None
 
 
-def _named(header: list[str], cells: list[str]) -> Any:
-    """A row as a mapping; one of another length as the list of cells it is."""
+def _named(header: list[str], cells: list[str], free_text: str) -> Any:
+    """A row as a mapping; one of another length as the list of cells it is.
+
+    Commas that nobody quoted can only be in the free text, so what is too much belongs there.
+    """
+    surplus = len(cells) - len(header)
+    if surplus > 0 and free_text in header:
+        first = header.index(free_text)
+        text = ",".join(cells[first : first + surplus + 1])
+        cells = [*cells[:first], text, *cells[first + surplus + 1 :]]
     return dict(zip(header, cells)) if len(cells) == len(header) else cells
 
 

@@ -88,14 +88,14 @@ def page(rows: list[dict[str, object]]) -> str:
     """The table of docs/benchmarks.md."""
     packages = ("polars", "duckdb", "httpx", "openaq")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    machine = f"{multiprocessing.cpu_count()} cores, {platform.system()} {platform.machine()}"
     lines = [
         "# Benchmarks",
         "",
         "Written by `make bench`: ours and each peer interleaved in one run, medians, every run in a process of",
         "its own. Times are of one machine; trust the ratios (below 1: ours is faster).",
         "",
-        f"Machine: {multiprocessing.cpu_count()} cores, {platform.system()} {platform.machine()}, "
-        f"CPython {platform.python_version()}; {versions}.",
+        f"Machine: {machine}, CPython {platform.python_version()}; {versions}.",
         "",
         "| what | ours, s | peer | peer, s | ratio | our peak, MB |",
         "|---|---|---|---|---|---|",

@@ -8,7 +8,17 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import Sound, days, moments, names, operations, raw_parts, refs, selections, sound_projects
+from strategies import (
+    Sound,
+    days,
+    moments,
+    names,
+    operations,
+    raw_parts,
+    refs,
+    selections,
+    sound_projects,
+)
 
 from openaq_assets.graph import AssetGraph
 from openaq_assets.operations import Operation, Ref, fingerprint, from_json, map_refs, to_json

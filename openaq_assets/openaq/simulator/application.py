@@ -15,16 +15,13 @@ from .limits import KEY, Counters, Usage, key_hash
 from .places import sensor_of
 from .routes import Match, find_route
 from .series import Page, View, page_of
-from .validation import BROKEN, Parsed, Refusal, check, compact, refuse
+from .validation import BROKEN, TIMED_OUT, Parsed, Refusal, check, compact, refuse
 from .world import World
 
 JSON = ("content-type", "application/json")
 CACHED = ("cache-control", "public, max-age=900")
 VARY = ("vary", "Accept-Encoding")
 HTML = b"<html>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
-TIMED_OUT = (
-    "Connection timed out: Try to provide more specific query parameters or a smaller time frame."
-)
 NO_KEY = "Unauthorized. A valid API key must be provided in the X-API-Key header."
 GONE = (
     "Gone. Version 1 and Version 2 API endpoints are retired and no longer available. "
@@ -133,8 +130,8 @@ class Application:
 
     def _struck(self, request: Request, match: Match) -> dict[str, Fault]:
         """Give the faults that strike this request, by name, counting those with `times`."""
-        text = match.id_text or ""
-        number = int(text) if text.isdecimal() else None
+        text = (match.id_text or "").strip()
+        number = int(text) if text.isdecimal() and len(text) < 20 else None
         about = match.route.name.partition("/")[0]
         sensor = number if match.route.path_id in ("sensors_id", "sensor_id") else None
         location = number if about == "locations" else None
@@ -169,11 +166,11 @@ class Application:
             if name in struck:
                 return Response(status, (("content-type", kind),), body)
         if struck.keys() & {"500", "500once"}:
-            return _refused(request, BROKEN)
+            return refused(request, BROKEN)
         try:
             body = self._body(request, match, struck, now)
         except Refusal as refusal:
-            return _refused(request, refusal)
+            return refused(request, refusal)
         return _ended(_finish(request, 200, body, told), struck)
 
     def _body(
@@ -183,7 +180,7 @@ class Application:
             return b'{"ping":"pong!"}'
         parsed = check(match, request.query)
         if "timeout_408" in struck and _times_out(struck["timeout_408"], parsed):
-            raise refuse(408, TIMED_OUT)
+            raise TIMED_OUT
         if "db_error" in struck:
             raise refuse(500, "some database error text")
         stale = struck["stale900"].seconds if "stale900" in struck else self.staleness
@@ -260,7 +257,8 @@ def _told(usage: Usage | None, struck: Mapping[str, Fault]) -> tuple[tuple[str, 
     return usage.headers
 
 
-def _refused(request: Request, refusal: Refusal) -> Response:
+def refused(request: Request, refusal: Refusal) -> Response:
+    """Give the answer of a refusal."""
     if refusal.plain:
         length = ("content-length", str(len(refusal.body)))
         kind = ("content-type", "text/plain; charset=utf-8")

@@ -15,6 +15,8 @@ Problem = dict[str, Any]
 
 TRUE_WORDS = {"1", "on", "t", "true", "y", "yes"}
 FALSE_WORDS = {"0", "off", "f", "false", "n", "no"}
+#: More digits are refused, as Python and pydantic do.
+LONGEST_NUMBER = 4300
 _INT = re.compile(r"\s*([+-]?\d+(?:_\d+)*)(?:\.0+)?\s*", re.ASCII)
 
 
@@ -38,6 +40,9 @@ def read_integer(text: str, loc: Loc) -> int:
     if not found:
         msg = "Input should be a valid integer, unable to parse string as an integer"
         raise Wrong(problem_of("int_parsing", loc, msg, text))
+    if len(found[1].lstrip("+-0_")) > LONGEST_NUMBER:
+        msg = "Unable to parse input string as an integer, exceeded maximum size"
+        raise Wrong(problem_of("int_parsing_size", loc, msg, text))
     return int(found[1])
 
 

@@ -13,11 +13,15 @@ from zoneinfo import ZoneInfo
 from .faults import ROW_FAULTS, Fault, corrected, struck_rows
 from .render import coverage_text, hour_text, period_text, raw_text
 from .rows import DAY, HOUR, Period, Row, as_row, factors_of, hours_of, periods_of
-from .validation import BROKEN, Parsed
+from .validation import BROKEN, TIMED_OUT, Parsed
 from .world import Sensor, World
 
 #: Later than any row.
 FOREVER = 1 << 40
+#: A trend expects this many periods at most before its query takes too long.
+LONGEST_TREND = 600_000
+#: No calendar begins earlier, and none of ours goes on later: in any zone these have a date.
+_EARLIEST, _LAST_DAY = -62_100_000_000, date(9000, 1, 1)
 
 
 class Page(NamedTuple):
@@ -116,7 +120,7 @@ def _window(view: View, sensor: Sensor, name: str, parsed: Parsed) -> tuple[int,
 def seconds(moment: datetime, zone: str) -> int:
     """Give whole Unix seconds; a naive moment is local time of `zone`."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-    return int(aware.timestamp() // 1)
+    return max(int(aware.timestamp() // 1), _EARLIEST)
 
 
 def _midnight(day: date, zone: str) -> int:
@@ -128,13 +132,14 @@ def _dates(zone: str, name: str, parsed: Parsed) -> tuple[int, int]:
     start, end = parsed.values.get("date_from"), parsed.values.get("date_to")
     after, until = 0, FOREVER
     if start is not None:
-        first = start.date()
+        first = min(start.date(), _LAST_DAY)
         if name == "years" and (first.month, first.day) != (1, 1):
             first = date(first.year + 1, 1, 1)
         after = _midnight(first, zone)
     if end is not None:
-        last = end.date() + timedelta(days=1)
-        until = _midnight(date(end.year + 1, 1, 1) if name == "years" else last, zone)
+        last = min(end.date(), _LAST_DAY)
+        later = date(last.year + 1, 1, 1) if name == "years" else last + timedelta(days=1)
+        until = _midnight(later, zone)
     return after, until
 
 
@@ -262,6 +267,8 @@ def _trend(query: Query) -> Page:
         return datetime.fromtimestamp(moment, zone).strftime(form)
 
     last = min(until, view.now)
+    if after and last - after > LONGEST_TREND * step:
+        raise TIMED_OUT
     expected: dict[str, int] = {}
     for end in range((after or last - 365 * DAY) + step, last + 1, step):
         expected[label(end - 1)] = expected.get(label(end - 1), 0) + 1

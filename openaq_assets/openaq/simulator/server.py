@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import socketserver
 import struct
@@ -14,12 +15,21 @@ from email.utils import formatdate
 from http import HTTPStatus
 from types import TracebackType
 from typing import BinaryIO, Self, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
-from .application import Application, Request, Response
+from .application import Application, Request, Response, refused
 from .faults import Fault, as_faults
 from .limits import Counters, key_hash
+from .validation import BROKEN
 from .world import World
+
+_log = logging.getLogger("openaq_assets.simulator")
+#: The answer to bytes that are no request.
+NOT_HTTP = Response(
+    400,
+    (("content-type", "text/plain; charset=utf-8"), ("connection", "close")),
+    b"Invalid HTTP request received.",
+)
 
 
 @dataclass(frozen=True)
@@ -35,19 +45,31 @@ class RequestRecord:
 
 
 def _read_request(stream: BinaryIO) -> tuple[Request, str, bool] | None:
-    """Read one request: it, its raw query and whether the connection stays; None at the end."""
-    line = stream.readline(65537).decode("latin-1").split()
-    if len(line) != 3:
+    """Read one request: it, its raw query and whether the connection stays; None at the end.
+
+    Raises ValueError for what is not HTTP."""
+    text = stream.readline(65537).decode("latin-1")
+    if not text:
         return None
+    line = text.split()
+    if len(line) != 3 or not line[2].startswith("HTTP/1."):
+        raise ValueError("not a request line")
     headers: dict[str, str] = {}
     while (raw := stream.readline(65537).decode("latin-1").strip()) != "":
         name, _, value = raw.partition(":")
         headers[name.strip().lower()] = value.strip()
-    stream.read(int(headers.get("content-length") or 0))
-    target = urlsplit(line[1])
-    query = dict(parse_qsl(target.query, keep_blank_values=True))
+    stream.read(max(0, int(headers.get("content-length") or 0)))
+    path, _, query = _target(line[1])
     stays = headers.get("connection", "").lower() != "close" and line[2] == "HTTP/1.1"
-    return Request(line[0], unquote(target.path), query, headers), target.query, stays
+    known = dict(parse_qsl(query, keep_blank_values=True))
+    return Request(line[0], unquote(path), known, headers), query, stays
+
+
+def _target(text: str) -> tuple[str, str, str]:
+    """Give path, mark and query of a request's target; a proxy's form begins with the host."""
+    if text.startswith(("http://", "https://")):
+        text = "/" + text.partition("://")[2].partition("/")[2]
+    return text.partition("#")[0].partition("?")
 
 
 def _head(response: Response, moment: float) -> bytes:
@@ -79,7 +101,11 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def _once(self, simulator: Simulator) -> bool:
         """Answer one request; False when the connection is over."""
-        read = _read_request(cast(BinaryIO, self.rfile))
+        try:
+            read = _read_request(cast(BinaryIO, self.rfile))
+        except ValueError:
+            self.connection.sendall(_head(NOT_HTTP, simulator.now.timestamp()) + NOT_HTTP.body)
+            return False
         if read is None:
             return False
         request, query, stays = read
@@ -238,13 +264,21 @@ class Simulator:
     def respond(self, request: Request, raw_query: str = "") -> Response:
         """Answer one request and write it to the log."""
         now = self.now
-        response = self._application.answer(request, now.timestamp())
+        response = self._answer(request, now)
         hashed = key_hash(request.key) if request.key else None
         record = RequestRecord(
             request.method, request.path, raw_query, hashed, now, response.status
         )
         self._log.append(record)
         return response
+
+    def _answer(self, request: Request, now: datetime) -> Response:
+        """Give the answer; what this program trips over is a 500, as it would be there."""
+        try:
+            return self._application.answer(request, now.timestamp())
+        except Exception:
+            _log.exception("%s %s", request.method, request.path)
+            return refused(request, BROKEN)
 
 
 def _close(connection: socket.socket) -> None:

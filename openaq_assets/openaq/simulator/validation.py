@@ -42,8 +42,8 @@ class Parsed:
 
     @property
     def offset(self) -> int:
-        """Rows before this page."""
-        return (self.page - 1) * self.limit
+        """Rows before this page; beyond any table it does not matter how far."""
+        return min((self.page - 1) * self.limit, 1 << 40)
 
 
 def compact(value: object) -> bytes:
@@ -58,6 +58,11 @@ def refuse(status: int, detail: str) -> Refusal:
 
 #: What the API answers when its own code raises: 21 bytes of plain text.
 BROKEN = Refusal(500, b"Internal Server Error", plain=True)
+#: What it answers when its database needs more than six seconds.
+TIMED_OUT = refuse(
+    408,
+    "Connection timed out: Try to provide more specific query parameters or a smaller time frame.",
+)
 
 
 def check(match: Match, query: Mapping[str, str]) -> Parsed:

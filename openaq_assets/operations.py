@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from openaq_assets.definitions import Column, ColumnType, Severity
 
+FullPass = Literal["never", "weekly", "monthly"]
 Layer = Literal["raw", "processed", "reference", "catalog", "view", "check", "export", "quarantine"]
 
 
@@ -41,7 +42,8 @@ class Fetch:
     for each UTC day, or ``archive``: the open-data bucket's files, one per location of the inventory
     and local day. ``locations`` are selectors like ``country=VN`` and ``id=2178``. A stored answer
     taken later than ``settled_after_hours`` past the end of its day is final and not asked for
-    ``again``.
+    ``again``. On the days of a ``full_pass`` (Sundays, or the first of a month) silent stations are asked
+    as well: one may have come back, or its rows have arrived late.
     """
 
     endpoint: Literal["locations", "hours", "measurements", "archive"]
@@ -50,6 +52,7 @@ class Fetch:
     inventory: Ref | None = None
     parameters: tuple[str, ...] = ()
     active_within_days: int = 14
+    full_pass: FullPass = "never"
     settled_after_hours: int = 72
     again: bool = False
 

@@ -22,9 +22,10 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.openaq.attempts import Refused
 from openaq_assets.openaq.content import version_of
 from openaq_assets.openaq.extract import fetch
+from openaq_assets.openaq.inventory import Sensor, is_asked
 from openaq_assets.openaq.limiter import Limiter, limiter_of
 from openaq_assets.openaq.simulator import Fault, Simulator, World
-from openaq_assets.operations import Fetch, Ref
+from openaq_assets.operations import Fetch, FullPass, Ref
 from openaq_assets.platforms import Facts
 from openaq_assets.rawkey import RawKey, parse_raw_key, raw_key
 
@@ -691,3 +692,15 @@ def test_the_limit_of_a_key_is_kept_by_a_whole_run(concurrency: int) -> None:
     assert max(minutes.count(minute) for minute in minutes) <= 60
     if concurrency == 1:  # several sleepers push the simulated clock further than any of them means
         assert (len(log) - 1) // 60 * 60 <= clock.now <= (len(log) - 1) // 60 * 60 + 1
+
+
+@pytest.mark.parametrize(
+    ("full_pass", "day", "asked"),
+    [("never", "2026-01-18", False), ("weekly", "2026-01-18", True), ("weekly", "2026-01-19", False),
+     ("monthly", "2026-02-01", True), ("monthly", "2026-01-18", False)],
+)  # fmt: skip
+def test_a_full_pass_asks_silent_stations(full_pass: FullPass, day: str, asked: bool) -> None:
+    """On Sundays or the first of a month a sensor is asked though its station has been silent."""
+    silent = Sensor(1, 2, "pm25", None, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+    operation = Fetch("hours", ("country=VN",), Ref("m", "raw"), full_pass=full_pass)
+    assert is_asked(operation, silent, day) is asked

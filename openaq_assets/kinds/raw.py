@@ -8,7 +8,7 @@ from typing import Literal
 from openaq_assets.definitions import Asset, Duration, Kind, Name, Reference
 from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph import AssetGraph
-from openaq_assets.operations import Fetch, Operation, Ref
+from openaq_assets.operations import Fetch, FullPass, Operation, Ref
 
 _FORTNIGHT, _THREE_DAYS = Duration(days=14), Duration(days=3)
 
@@ -22,6 +22,7 @@ class RawFields:
     locations: tuple[Name, ...] = ()
     parameters: tuple[Name, ...] = ()
     active_within: Duration = _FORTNIGHT
+    full_pass: FullPass = "never"
     lookback: Duration = _THREE_DAYS
 
 
@@ -78,6 +79,7 @@ class Raw(Kind):
             inventory=Ref(asset.spec.inventory, "raw") if asset.spec.inventory else None,
             parameters=asset.spec.parameters,
             active_within_days=asset.spec.active_within.days,
+            full_pass=asset.spec.full_pass,
             settled_after_hours=int(asset.spec.lookback.total_seconds() // 3600),
         )
         return [fetch]

@@ -195,7 +195,8 @@ class Client:
             async with asyncio.timeout(_SLOWEST):  # a body that drips never times out by itself
                 response = await self._http.get(path.lstrip("/"), params=params)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as reason:
-            raise Broken(f"{type(reason).__name__}: {self._clean(str(reason))}") from None
+            said = self._clean(str(reason))
+            raise Broken(f"{type(reason).__name__}{said and ': '}{said}") from None
         finally:
             got = (response.headers, response.status_code) if response is not None else ({}, 0)
             self._limiter.landed(got[0], throttled=got[1] == 429)

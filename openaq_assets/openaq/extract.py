@@ -16,7 +16,7 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.openaq.attempts import Unanswered, Withdrawn
 from openaq_assets.openaq.client import Answer, Client, utcnow
 from openaq_assets.openaq.content import Span, Subject, overlap, subject_of, version_of
-from openaq_assets.openaq.inventory import Sensor, sensors_to_ask
+from openaq_assets.openaq.inventory import Sensor, is_asked, sensors_to_ask
 from openaq_assets.openaq.limiter import Limiter, Sleep
 from openaq_assets.openaq.questions import Endpoint, Window, key_parts
 from openaq_assets.operations import Fetch
@@ -218,7 +218,7 @@ def _about_sensors(
         (shelf, sensor, partitions.window(day))
         for day, shelf in shelves.items()
         for sensor in sensors
-        if sensor.may_have(day, operation.active_within_days)
+        if is_asked(operation, sensor, day)
     ]
     return [
         request

@@ -40,6 +40,13 @@ class Sensor:
         return self.first is None or self.first < end
 
 
+def is_asked(operation: Fetch, sensor: Sensor, day: str) -> bool:
+    """Whether a sensor is asked about a day: if it may have data, or all are asked that day."""
+    date = partitions.parse_day(day)
+    full = {"weekly": date.isoweekday() == 7, "monthly": date.day == 1}.get(operation.full_pass)
+    return bool(full) or sensor.may_have(day, operation.active_within_days)
+
+
 def sensors_to_ask(operation: Fetch, store: ObjectStore, today: dt.date) -> tuple[Sensor, ...]:
     """The sensors of the asked locations that measure what is asked for, each once, by id.
 

@@ -14,6 +14,7 @@ import click
 
 from openaq_assets.errors import ConfigError
 from openaq_assets.history import backfill
+from openaq_assets.status import status
 from openaq_assets.usage import (
     Commands,
     env_option,
@@ -203,6 +204,7 @@ def run(**options: Any) -> None:
 
 
 cli.add_command(backfill)
+cli.add_command(status)
 
 
 @cli.command()

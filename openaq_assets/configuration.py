@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from openaq_assets.definitions import Asset, Common, Job, Location, Name, TextFile
+from openaq_assets.definitions import Asset, Common, Job, Name, TextFile
 from openaq_assets.environment import LogicalEnvironment, Profile
 from openaq_assets.errors import Problem, nearest
+from openaq_assets.locations import Location
 from openaq_assets.plugins import Plugins
 from openaq_assets.source import Mark, Node, Reading, parse_file, read_text, shortened
 from openaq_assets.values import ABSENT, build, build_fields, construct, declared

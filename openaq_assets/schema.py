@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from openaq_assets.configuration import Places, Settings
-from openaq_assets.definitions import Common, Job, Location, Name
+from openaq_assets.definitions import Common, Job, Name
+from openaq_assets.locations import Location
 from openaq_assets.plugins import Plugins
 from openaq_assets.values import declared
 

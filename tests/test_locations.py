@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from openaq_assets.definitions import Country, Location
 from openaq_assets.errors import FieldError
+from openaq_assets.locations import Country, Location
 from openaq_assets.openaq.questions import about_locations
 
 

@@ -8,7 +8,8 @@ from conftest import write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openaq_assets.definitions import Country, Duration, Name, Schedule
+from openaq_assets.definitions import Duration, Name, Schedule
+from openaq_assets.locations import Country
 from openaq_assets.project import load
 from openaq_assets.source import Node, Reading, parse
 from openaq_assets.values import ABSENT, build

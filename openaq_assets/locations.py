@@ -1,0 +1,80 @@
+"""Which stations to read, as conf/locations.yaml says it and as the API is asked."""
+
+import re
+from dataclasses import dataclass
+
+from openaq_assets.errors import FieldError
+
+
+class Country(str):
+    """An ISO 3166-1 code of two letters."""
+
+    __slots__ = ()
+    noun = "a country code"
+    pattern = re.compile(r"[A-Z]{2}\Z", re.ASCII)
+
+    @classmethod
+    def parse(cls, text: str) -> "Country":
+        """The code; raises ValueError with the remedy."""
+        if cls.pattern.match(text):
+            return cls(text)
+        if cls.pattern.match(text.upper()):
+            raise ValueError(f"Write '{text.upper()}'.")
+        raise ValueError("Write two capital letters (ISO 3166-1), like VN.")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Which stations to read: a country, one OpenAQ id, a box, or a circle around a point."""
+
+    country: Country | None = None
+    id: int | None = None
+    bbox: tuple[float, ...] = ()
+    near: tuple[float, ...] = ()
+    radius: int | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        said = [name for name in ("country", "id", "bbox", "near") if getattr(self, name)]
+        if not said and self.id is None:
+            hint = "Add one, like 'country: VN'."
+            raise FieldError("", "it says none of 'country', 'id', 'bbox' and 'near'.", hint)
+        if len(said) > 1:
+            message = f"it says both '{said[0]}' and '{said[1]}'."
+            raise FieldError(said[1], message, "Keep one of them.")
+        if self.id is not None and not 1 <= self.id <= 2**31 - 1:
+            message = f"expected an OpenAQ location id, got {self.id}."
+            raise FieldError("id", message, "Write a number from 1 to 2147483647.")
+        if self.bbox and not _is_box(self.bbox):
+            hint = "Write [west, south, east, north] in degrees."
+            raise FieldError("bbox", "these are not the sides of a box.", hint)
+        if self.near and not _is_point(self.near):
+            hint = "Write [latitude, longitude] in degrees."
+            raise FieldError("near", "this is not a point.", hint)
+        if bool(self.near) != (self.radius is not None):
+            message = "'near' and 'radius' go together."
+            raise FieldError("radius", message, "Write both: a point, and metres up to 25000.")
+        if self.radius is not None and not 1 <= self.radius <= 25_000:
+            message = f"the API takes 1 to 25000 metres, got {self.radius}."
+            raise FieldError("radius", message, "Write metres within that.")
+
+    @property
+    def selector(self) -> str:
+        """How it is asked for and recorded: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N`` or
+        ``near=LAT,LON,METRES``."""
+        if self.bbox:
+            return "bbox=" + ",".join(f"{side:.4f}" for side in self.bbox)
+        if self.near:
+            return "near=" + ",".join(f"{part:.4f}" for part in self.near) + f",{self.radius}"
+        return f"country={self.country}" if self.country else f"id={self.id}"
+
+
+def _is_box(sides: tuple[float, ...]) -> bool:
+    if len(sides) != 4:
+        return False
+    west, south, east, north = sides
+    return -180 <= west < east <= 180 and -90 <= south < north <= 90
+
+
+def _is_point(parts: tuple[float, ...]) -> bool:
+    return len(parts) == 2 and abs(parts[0]) <= 90 and abs(parts[1]) <= 180

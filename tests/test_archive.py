@@ -248,6 +248,9 @@ def test_a_lake_keeps_to_one_archive() -> None:
     store = Objects()
     store.put("memory://lake/source.json", json.dumps({"api": Api().url}).encode())
     assert claimed(store).archive_bucket == BUCKET
+    assert claimed(store, archive_endpoint="http://127.0.0.1:1")  # nobody has answered yet
+    assert claimed(store).archive_bucket == BUCKET
+    store.put("memory://lake/dev/raw/year=2026/month=01/day=09/an_answer.json", b"{}")
     with pytest.raises(PlatformError, match=f"holds answers of {BUCKET}"):
         claimed(store, archive_endpoint="http://127.0.0.1:1")
 

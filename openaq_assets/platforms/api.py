@@ -49,10 +49,10 @@ def answering(environment: Environment, store: ObjectStore) -> Iterator[Api]:
     """The API to ask, with its key; starts the simulator on loopback if that is what answers."""
     api = environment.profile.api
     if api.key:
-        _claim(store, environment.root, api.url)
+        _claim(store, environment, api.url)
         yield api
     elif api.without_key == "simulate":
-        _claim(store, environment.root, SIMULATED)
+        _claim(store, environment, SIMULATED)
         with simulated(api, clock(store, environment.root)) as local:
             yield local
     else:
@@ -70,7 +70,7 @@ def archive_of(environment: Environment, store: ObjectStore) -> Api:
             f"{root} holds answers of {owner}, which the archive of OpenAQ must not be mixed with. "
             "Set OPENAQ_ARCHIVE_ENDPOINT, or choose another folder with OPENAQ_ROOT."
         )
-    _claim(store, root, api.archive_endpoint or api.archive_bucket, "source_archive.json")
+    _claim(store, environment, api.archive_endpoint or api.archive_bucket, "source_archive.json")
     return api
 
 
@@ -112,15 +112,23 @@ def clock(store: ObjectStore, root: str) -> dt.datetime:
     return now
 
 
-def _claim(store: ObjectStore, root: str, api: str, name: str = "source.json") -> None:
+def _claim(
+    store: ObjectStore, environment: Environment, api: str, name: str = "source.json"
+) -> None:
+    """Write down who answers; refuse another while there are answers of the first."""
+    root, body = environment.root, json.dumps({"api": api}).encode()
     uri = f"{root}/{name}"
-    store.put_new(uri, json.dumps({"api": api}).encode())
+    store.put_new(uri, body)
     owner = _read(store, uri).get("api")
-    if owner != api:
+    if owner == api:
+        return
+    raw = (store.list(environment.sibling(one).uri("raw")) for one in environment.siblings)
+    if any(True for uris in raw for _ in uris):
         raise PlatformError(
             f"{root} holds answers of {owner}, and {api} would answer now. "
             "Choose another folder with OPENAQ_ROOT, or remove the old one."
         )
+    store.put(uri, body)  # whoever was asked first never answered
 
 
 def _read(store: ObjectStore, uri: str) -> dict[str, str]:

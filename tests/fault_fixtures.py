@@ -5,7 +5,9 @@ import datetime as dt
 import functools
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ DAYS = tuple((TODAY - dt.timedelta(days=back)).isoformat() for back in (2, 1))
 NOW = dt.datetime.combine(TODAY, dt.time(0, 20), dt.UTC)
 PLACES = {9000001: ("pm25", "pm10"), 9000004: ("pm25",)}
 #: One of its sensors, to be the one in trouble, and how it is told.
-SENSOR = 90000019
+SENSOR = 90000020
 PROCESSED = """
 assets:
   locations:
@@ -48,7 +50,7 @@ assets:
     source: measurements_raw
     unique: [sensor_id, period_to]
     sort: [sensor_id, period_to]
-    partition_by: period_from
+    partition_by_end: period_to
     columns:
       - {name: sensor_id, type: bigint, key: sensor}
       - {name: value, type: double, path: value}
@@ -93,9 +95,10 @@ class Time:
         self.simulator = simulator
         self.start = simulator.now
         self.targets: list[float] = []
+        self.ahead = 0.0
 
     def __call__(self) -> float:
-        return (self.simulator.now - self.start).total_seconds()
+        return (self.simulator.now - self.start).total_seconds() + self.ahead
 
     async def sleep(self, seconds: float) -> None:
         if seconds < 0.05:  # for the landing of a request, which takes real time
@@ -106,13 +109,15 @@ class Time:
         try:
             while self() < target:
                 if target == min(self.targets):
-                    self.simulator.advance(dt.timedelta(seconds=target - self()))
+                    whole = dt.timedelta(seconds=target - self(), microseconds=1)
+                    self.simulator.advance(whole)
                 await asyncio.sleep(0)
         finally:
             self.targets.remove(target)
 
     async def skip(self, seconds: float) -> None:
-        """A wait that takes no time at all."""
+        """A wait that the simulator does not notice."""
+        self.ahead += seconds
         await asyncio.sleep(0)
 
 
@@ -130,6 +135,7 @@ class Lab:
     ) -> None:
         self.simulator, self.patch, self.limit = simulator, patch, limit
         self.time = Time(simulator)
+        self.limiter = Limiter(limit, clock=self.time)  # one per key and process
         self.sleep = self.time.sleep if step or limit else self.time.skip
         self.project = lab_project(folder, simulator, raw, limit)
         self.seen: dict[str, bytes] = {}
@@ -139,7 +145,9 @@ class Lab:
         """The lake's objects."""
         return STORES[self.project.environment("dev", "local").root]
 
-    def run(self, *keys: str, days: tuple[str, ...] = DAYS, force: bool = False) -> dict[str, Result]:
+    def run(
+        self, *keys: str, days: tuple[str, ...] = DAYS, force: bool = False
+    ) -> dict[str, Result]:
         """Run assets (all by default) for the days; the raw layer must only have grown."""
         self.patch.setattr(extract, "fetch", self._fetch())
         first, last = dt.date.fromisoformat(days[0]), dt.date.fromisoformat(days[-1])
@@ -161,9 +169,12 @@ class Lab:
             self.simulator.faults = []
 
     def _fetch(self) -> Callable[..., Any]:
-        limiter = Limiter(self.limit, clock=self.time)
         return functools.partial(
-            PLAIN, now=lambda: self.simulator.now, limiter=limiter, sleep=self.sleep, read_timeout=0.3
+            PLAIN,
+            now=lambda: self.simulator.now,
+            limiter=self.limiter,
+            sleep=self.sleep,
+            read_timeout=0.3,
         )
 
     def raw(self) -> dict[str, bytes]:
@@ -213,6 +224,25 @@ def key(monkeypatch: pytest.MonkeyPatch) -> str:
     """The key of the deployment."""
     monkeypatch.setenv("OPENAQ_API_KEY", KEY)
     return KEY
+
+
+@contextmanager
+def a_lab(patch: pytest.MonkeyPatch, now: dt.datetime = NOW, **options: Any) -> Iterator[Lab]:
+    """A lab and its simulator, which stands at a moment."""
+    limit = options.get("limit", 0)
+    world = options.pop("world", None) or small_world()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Simulator(world, now=now, per_minute=limit or None) as simulator,
+    ):
+        yield Lab(Path(folder), simulator, patch, **options)
+
+
+def undisturbed(patch: pytest.MonkeyPatch, now: dt.datetime = NOW, **options: Any) -> Rows:
+    """The tables that one run without faults leaves."""
+    with a_lab(patch, now, **options) as lab:
+        assert {one.state for one in lab.run().values()} == {"ok"}
+        return lab.tables()
 
 
 def rows_at(rows: Rows, sensor: int = SENSOR) -> dict[dt.datetime, dict[str, Any]]:

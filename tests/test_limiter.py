@@ -81,6 +81,8 @@ def test_the_hour_is_kept_too() -> None:
 def test_no_limit_means_no_wait(limit: int) -> None:
     """Zero and very large limits never wait."""
     limiter = Limiter(limit, limit, clock=Clock())
+    assert limiter.take() == 0.0
+    limiter.landed()
     assert [limiter.take() for _ in range(500)] == [0.0] * 500
 
 
@@ -153,6 +155,7 @@ def test_one_limiter_per_key() -> None:
     assert limiter_of(api) is limiter_of(replace(api, concurrency=2))
     assert limiter_of(api) is not limiter_of(replace(api, key="b" * 64))
     assert limiter_of(api).take() == 0.0 and limiter_of(api).take() > 0
+    limiter_of(api).landed()
     assert limiter_of(replace(api, requests_per_minute=2)).take() == 0.0
 
 
@@ -172,3 +175,13 @@ def test_threads_and_loops_share_the_allowance() -> None:
     for thread in threads:
         thread.join()
     assert len(granted) == 40
+
+
+def test_the_first_request_goes_alone() -> None:
+    """Until the server has told of its counter only one request flies; without a limit all may."""
+    limiter = Limiter(60)
+    assert limiter.take() == 0.0 and limiter.take() > 0
+    limiter.landed({"x-ratelimit-remaining": "58", "x-ratelimit-reset": "60"})
+    assert limiter.take() == limiter.take() == 0.0
+    lifted = Limiter()
+    assert lifted.take() == lifted.take() == 0.0

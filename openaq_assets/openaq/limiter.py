@@ -37,6 +37,7 @@ class Limiter:
         self._lock = threading.Lock()
         self._clock, self._wall = clock, wall
         self._flying = 0
+        self._heard = False
         self._landed: deque[float] = deque()
         self._left, self._until = 0, float("-inf")  # what the server said, and until when it holds
         self.allow(per_minute, per_hour)
@@ -66,6 +67,7 @@ class Limiter:
         """End a turn, with the headers of the answer if there is one; ``throttled`` after a 429."""
         with self._lock:
             self._flying -= 1
+            self._heard = True
             self._landed.append(self._clock())
             remaining = 0 if throttled else _number((headers or {}).get("x-ratelimit-remaining"))
             if remaining is not None:
@@ -74,7 +76,8 @@ class Limiter:
 
     def _full(self, limit: int, period: float, now: float) -> float:
         room = limit - self._flying
-        if room <= 0:
+        # The first request goes alone: another process may have used the key this very minute.
+        if room <= 0 or (self._flying and not self._heard):
             return _LOOK_AGAIN
         return self._landed[-room] + period - now if len(self._landed) >= room else 0.0
 

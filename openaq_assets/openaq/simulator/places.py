@@ -46,7 +46,9 @@ def first_row(view: View, sensor: Sensor) -> Row | None:
 def life_of(view: View, sensor: Sensor) -> tuple[int, int] | None:
     """Give the ends of a sensor's first and newest rows."""
     newest = latest_row(view, sensor)
-    oldest = first_row(replace(view, now=min(view.now, (sensor.first or 0) + 7 * DAY)), sensor)
+    given = view.world.rows.get(sensor.id)
+    began = given[0].end if given else sensor.first or 0
+    oldest = first_row(replace(view, now=min(view.now, began + 7 * DAY)), sensor)
     oldest = oldest or newest
     return (oldest.end, newest.end) if newest and oldest else None
 

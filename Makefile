@@ -24,10 +24,11 @@ help:
 	$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-.venv/installed-test: requirements-test.txt .venv/installed
+.venv/installed-test: requirements-test.txt .venv/installed $(wildcard infra/requirements-spark*.txt)
 	@echo "installing what the tests need ..."
 	$(PIP) --require-hashes -r requirements-test.txt
 	@sh infra/install_chromium.sh
+	@PYTHON=$(BIN)/python sh infra/install_spark.sh
 	@touch $@
 
 demo: .venv/installed
@@ -60,7 +61,7 @@ lock:
 		--no-emit-index-url --no-header --no-annotate -q -o requirements.txt
 
 clean:
-	rm -rf .venv lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-spark35 .venv-spark41 lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 bench: .venv/installed-test
 	cd tests && ../$(BIN)/python -m benchmarks

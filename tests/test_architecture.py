@@ -38,9 +38,9 @@ def test_checking_is_light() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 def test_modules_are_small(path: Path) -> None:
-    """No module is longer than 330 lines, and each begins with what it is for."""
+    """No module is longer than 330 lines (a Glue job is one file by decree), and each says what it is for."""
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 330
+    assert len(text.splitlines()) <= (650 if path.parent.name == "glue_jobs" else 330)
     assert ast.get_docstring(ast.parse(text))
 
 

@@ -212,13 +212,14 @@ def test_what_another_run_adds_meanwhile_is_not_lost(tmp_path: Path) -> None:
     class Overtaken(Scripted):
         """Reads the raw objects, and only then another run adds one and records it."""
 
-        def _rebuilt(self, operation: Any, day: str) -> Any:
-            facts = super()._rebuilt(operation, day)
+        def _transform(self, operation: Any) -> Any:
+            ticket = super()._transform(operation)
+            (day,) = operation.into.partitions
             other.platform.answers[day, "id=1"] = 77.0
             other.request = other.situation.request = make(force=True)
             other.situation.forget("answers_raw")
             assert materialize(other, "answers_raw").state == "ok"
-            return facts
+            return ticket
 
     def make(**more: Any) -> Any:
         from openaq_assets.planning import make_request

@@ -8,16 +8,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import duckdb
-
-from openaq_assets import sql as athena
 from openaq_assets.contracts import DUCKDB, trino_type
 from openaq_assets.definitions import Column, ColumnType, Name
 from openaq_assets.errors import PlatformError
 from openaq_assets.partitions import COLUMNS
 from openaq_assets.platforms import ObjectStore, Rows
+
+if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL
+    import duckdb
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ScansParquet(Protocol):
     """How a session sees the Parquet files below a URI: as the FROM part of a query."""
 
     def scan(
-        self, session: duckdb.DuckDBPyConnection, uri: str, partitioned: bool
+        self, session: "duckdb.DuckDBPyConnection", uri: str, partitioned: bool
     ) -> str | None: ...
 
 
@@ -88,8 +88,10 @@ class Catalog:
         return tuple(f"{database}.{uri.rsplit('/', 1)[1][:-5]}" for uri in found)
 
     @contextmanager
-    def session(self, names: Iterable[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    def session(self, names: Iterable[str]) -> "Iterator[duckdb.DuckDBPyConnection]":
         """A DuckDB session in which the named tables and views (and what they read) exist."""
+        import duckdb
+
         with duckdb.connect(":memory:", config={"threads": 2}) as session:
             session.execute("SET TimeZone='UTC'")
             for entry in self._needed(names):
@@ -132,10 +134,10 @@ class Catalog:
             else quoted(name)
             for name, kind in entry.columns
         ]
-        sql = athena.place(entry.sql, dict(entry.inputs), "duckdb")
+        sql = placed(entry.sql, dict(entry.inputs))
         return f"SELECT {', '.join(shown)} FROM ({sql})"
 
-    def _table(self, session: duckdb.DuckDBPyConnection, entry: Entry) -> str:
+    def _table(self, session: "duckdb.DuckDBPyConnection", entry: Entry) -> str:
         types: Mapping[str, str] = {name: DUCKDB[kind] for name, kind in entry.columns}  # type: ignore[index]
         source = self.files.scan(session, entry.uri, entry.partitioned)
         empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
@@ -156,13 +158,20 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def describe(session: duckdb.DuckDBPyConnection, query: str) -> tuple[tuple[str, str], ...]:
+def placed(sql: str, tables: Mapping[str, str]) -> str:
+    """Athena SQL as DuckDB takes it, with the full names of its tables."""
+    from openaq_assets import sql as athena
+
+    return athena.place(sql, tables, "duckdb")
+
+
+def describe(session: "duckdb.DuckDBPyConnection", query: str) -> tuple[tuple[str, str], ...]:
     """The names and Trino types of a query's answer."""
     rows = session.execute(f"DESCRIBE {query}").fetchall()
     return tuple((str(row[0]), trino_type(str(row[1]))) for row in rows)
 
 
-def rows_of(session: duckdb.DuckDBPyConnection, query: str, most: int | None = None) -> Rows:
+def rows_of(session: "duckdb.DuckDBPyConnection", query: str, most: int | None = None) -> Rows:
     """The answer to a DuckDB query."""
     found_types = describe(session, query)  # an ad-hoc answer may have types no contract knows
     columns = tuple(Column(Name(name), cast(ColumnType, kind)) for name, kind in found_types)

@@ -5,10 +5,18 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from openaq_assets.errors import PlatformError
+from openaq_assets.platforms import ObjectStore
+
+
+class LocalStore(ObjectStore, Protocol):
+    """Objects on this machine, where one writer can keep others waiting."""
+
+    def alone(self, uri: str) -> AbstractContextManager[None]: ...
 
 
 class FileStore:
@@ -36,7 +44,8 @@ class FileStore:
     def get(self, uri: str) -> bytes:
         """The bytes; raises FileNotFoundError."""
         with _told("read", uri):
-            return Path(uri).read_bytes()
+            with open(uri, "rb", buffering=0) as file:
+                return file.readall()
 
     def list(self, prefix: str) -> Iterator[str]:
         """Every object below a folder, in order of names; half-written and sidecar files are not objects."""

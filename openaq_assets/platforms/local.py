@@ -8,14 +8,9 @@ import io
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-from polars.exceptions import PolarsError
-
-from openaq_assets import sql as athena
 from openaq_assets.contracts import compare, pairs
 from openaq_assets.definitions import Column, Name
 from openaq_assets.environment import Environment
@@ -30,11 +25,12 @@ from openaq_assets.operations import (
     Register,
     Transform,
 )  # fmt: skip
-from openaq_assets.partitions import around, segment
-from openaq_assets.platforms import Facts, ObjectStore, Progress, Rows, Ticket, silent
-from openaq_assets.platforms.duckdb_catalog import Catalog, Entry, describe, rows_of
-from openaq_assets.platforms.files import FileStore
-from openaq_assets.rawkey import parse_raw_key
+from openaq_assets.platforms import Facts, Progress, Rows, Ticket, silent
+from openaq_assets.platforms.duckdb_catalog import Catalog, Entry, describe, placed, rows_of
+from openaq_assets.platforms.files import FileStore, LocalStore
+
+if TYPE_CHECKING:  # each engine is loaded by the operations that need it
+    import duckdb
 
 KEPT_FAILURES = 100
 log = logging.getLogger(__name__)
@@ -43,7 +39,7 @@ log = logging.getLogger(__name__)
 class ParquetFiles:
     """Parquet files where DuckDB reads them itself."""
 
-    def scan(self, session: duckdb.DuckDBPyConnection, uri: str, partitioned: bool) -> str | None:
+    def scan(self, session: "duckdb.DuckDBPyConnection", uri: str, partitioned: bool) -> str | None:
         """A scan that prunes by partition, or None if there is no file."""
         # A root may hold any character: those of patterns and quotes stand for themselves.
         folder = re.sub(r"([*?\[])", r"[\1]", uri).replace("'", "''")
@@ -54,12 +50,6 @@ class ParquetFiles:
             return None
         hive = "true, hive_types_autocast=false" if partitioned else "false"
         return f"read_parquet('{quoted}', hive_partitioning={hive}, union_by_name=true)"
-
-
-class LocalStore(ObjectStore, Protocol):
-    """Objects on this machine, where one writer can keep others waiting."""
-
-    def alone(self, uri: str) -> AbstractContextManager[None]: ...
 
 
 class LocalPlatform:
@@ -103,50 +93,9 @@ class LocalPlatform:
         return _ticket("partial" if failed else "succeeded", facts)
 
     def _transform(self, operation: Transform) -> Ticket:
-        facts = {}
-        for done, day in enumerate(operation.into.partitions):
-            self.progress(f"Transform {operation.into.asset}", done, len(operation.into.partitions))
-            facts[day] = self._transform_day(operation, day)
-        self.progress(f"Transform {operation.into.asset}", len(facts), len(facts))
-        return _ticket("succeeded", facts)
+        from openaq_assets.platforms.recipe_days import transformed
 
-    def _transform_day(self, operation: Transform, day: str) -> Facts:
-        # Alone, or the files of two runs at once could end older than the newest raw object.
-        with self.objects.alone(f"{operation.into.uri}/{segment(day)}"):
-            return self._rebuilt(operation, day)
-
-    def _rebuilt(self, operation: Transform, day: str) -> Facts:
-        from openaq_assets.platforms import recipe_polars
-
-        ours = self._raw(operation.source, (day,))
-        near = [one for one in around(day, operation.recipe.spread) if one != day]
-        others = self._raw(operation.source, near)
-        decoded = recipe_polars.decode(operation.recipe, day, ours.items(), others.items())
-        aside = f"{operation.quarantine.uri}/{segment(day)}/part-0.jsonl"
-        if not decoded.bad:
-            self.objects.delete(aside)
-        else:
-            self.objects.put(aside, recipe_polars.quarantine(decoded))
-            if operation.recipe.on_bad_row == "fail":
-                first = decoded.bad[0]
-                raise PlatformError(
-                    f"{operation.into.asset} {day}: {len(decoded.bad)} rows do not fit, the first in "
-                    f"{first['object']}: {first['reason']}. See {aside}."
-                )
-        table = recipe_polars.frame(operation.recipe, decoded)
-        body = recipe_polars.parquet(table)
-        self.objects.put(f"{operation.into.uri}/{segment(day)}/part-0.parquet", body)
-        objects = len(ours) + len(others)
-        return Facts(table.height, len(body), objects, _version(body), len(decoded.bad))
-
-    def _raw(self, source: Ref, days: Iterable[str]) -> dict[str, bytes]:
-        """The raw objects of an asset and some days, by name."""
-        return {
-            uri.rsplit("/", 1)[1]: self.objects.get(uri)
-            for day in days
-            for uri in self.objects.list(f"{source.uri}/{segment(day)}")
-            if (key := parse_raw_key(uri)) and key.asset == source.asset
-        }
+        return _ticket("succeeded", transformed(self.objects, operation, self.progress))
 
     def _register(self, operation: Register) -> Ticket:
         for table in operation.tables:
@@ -156,13 +105,14 @@ class LocalPlatform:
         return _ticket("succeeded", {"": Facts(objects=len(operation.tables))})
 
     def _load(self, operation: Load) -> Ticket:
-        from openaq_assets.platforms import recipe_polars
+        from openaq_assets.platforms.recipe_polars import parquet
+        from openaq_assets.platforms.reviewed_csv import read_csv
 
         try:
-            table = recipe_polars.read_csv(operation.csv, operation.columns)
+            table = read_csv(operation.csv, operation.columns)
         except ValueError as error:
             raise PlatformError(f"the CSV of {operation.into.asset}, {error}") from None
-        body = recipe_polars.parquet(table)
+        body = parquet(table)
         self.objects.put(f"{operation.into.uri}/part-0.parquet", body)
         self.catalog.put(Entry(operation.into.table, pairs(operation.columns), operation.into.uri))
         return _ticket("succeeded", {"": Facts(table.height, len(body), 1, _version(body))})
@@ -173,7 +123,7 @@ class LocalPlatform:
             return _ticket("succeeded", {"": Facts()}, message=f"{name} is there already")
         inputs = tuple((ref.asset, ref.table) for ref in operation.inputs)
         with self.catalog.session(table for _, table in inputs) as session:
-            found = describe(session, athena.place(operation.sql, dict(inputs), "duckdb"))
+            found = describe(session, placed(operation.sql, dict(inputs)))
         differences = compare(pairs(operation.columns), found)
         if differences:
             raise PlatformError(
@@ -206,6 +156,8 @@ class LocalPlatform:
 
     def read(self, query: Query) -> Rows:
         """The rows of a bound query; raises PlatformError with the engine's own words."""
+        import duckdb
+
         try:
             with self._session(query) as (session, text):
                 return rows_of(session, text)
@@ -237,11 +189,11 @@ class _Session:
     sql: str
     inputs: tuple[Ref, ...]
 
-    def __enter__(self) -> tuple[duckdb.DuckDBPyConnection, str]:
+    def __enter__(self) -> "tuple[duckdb.DuckDBPyConnection, str]":
         names = {ref.asset: ref.table for ref in self.inputs}
         self._context = self.catalog.session(names.values())
         session = self._context.__enter__()
-        return session, athena.place(self.sql, names, "duckdb")
+        return session, placed(self.sql, names)
 
     def __exit__(self, *error: Any) -> None:
         self._context.__exit__(*error)
@@ -249,6 +201,9 @@ class _Session:
 
 def told(error: Exception) -> str:
     """An error as one line: ours as it is, an engine's without its picture of the SQL, a bug by its type."""
+    import duckdb
+    from polars.exceptions import PolarsError
+
     text = " ".join(str(error).split())
     if isinstance(error, duckdb.Error):
         text = text.split(" LINE 1: ")[0].rstrip()

@@ -3,7 +3,6 @@
 What does not fit is kept with its reason, key and position; nothing is silently NULL.
 """
 
-import csv
 import datetime as dt
 import io
 import json
@@ -16,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from openaq_assets.definitions import Column, ColumnType
+from openaq_assets.definitions import ColumnType
 from openaq_assets.operations import Recipe, RecipeColumn
 from openaq_assets.partitions import around
 from openaq_assets.platforms.recipe_rows import MISSING, BadRow, rows_of, value_at
@@ -135,23 +134,35 @@ def _value(recipe: Recipe, column: RecipeColumn, row: Any) -> Any:
     for path in column.paths:
         found = value_at(recipe, path, column.type, row)
         if found is not MISSING and found is not None:
-            return _typed(column, found)
+            return typed(column, found)
     if not column.nullable:
         raise BadRow(f"{column.name}: no value at {' or '.join(column.paths)}")
     return None
 
 
 def _from_key(column: RecipeColumn, key: RawKey, name: str) -> Any:
-    known = {"retrieved": key.retrieved.isoformat(), "object": name, "digest": key.digest}
-    text = known.get(column.key, key.values.get(column.key))
+    text = key_text(column, key, name)
     if text is None:
         if not column.nullable:
             raise BadRow(f"{column.name}: no '{column.key}' in the name")
         return None
-    return _typed(column, _parsed(column.type, text))
+    return key_value(column, text)
 
 
-def _parsed(kind: ColumnType, text: str) -> Any:
+def key_text(column: RecipeColumn, key: RawKey, name: str) -> str | None:
+    """The part of an object's name that a column asks for, if it has one."""
+    if column.key == "retrieved":
+        return key.retrieved.isoformat()
+    known = {"object": name, "digest": key.digest}
+    return known.get(column.key, key.values.get(column.key))
+
+
+def key_value(column: RecipeColumn, text: str) -> Any:
+    """That part as a value of the column; raises BadRow."""
+    return typed(column, parsed(column.type, text))
+
+
+def parsed(kind: ColumnType, text: str) -> Any:
     """Text as the JSON value it stands for, if it stands for one of that type."""
     if kind in ("bigint", "integer") and re.fullmatch(r"[+-]?\d{1,40}", text, re.ASCII):
         return int(text)
@@ -163,7 +174,8 @@ def _parsed(kind: ColumnType, text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text) if kind == "boolean" else text
 
 
-def _typed(column: RecipeColumn, found: Any) -> Any:
+def typed(column: RecipeColumn, found: Any) -> Any:
+    """A value of JSON as a value of the column; raises BadRow."""
     try:
         return _READERS[column.type](found)
     except (TypeError, ValueError, OverflowError) as error:
@@ -220,8 +232,17 @@ _READERS: Mapping[ColumnType, Callable[[Any], Any]] = {
 
 def frame(recipe: Recipe, decoded: Decoded) -> pl.DataFrame:
     """The rows as a table: the latest retrieval of each key, in the declared order."""
+    return settled(recipe, rows_frame(recipe, decoded.rows))
+
+
+def rows_frame(recipe: Recipe, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
+    """The rows as a table, as they are."""
     schema = {column.name: POLARS[column.type] for column in recipe.columns}
-    table = pl.DataFrame(decoded.rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def settled(recipe: Recipe, table: pl.DataFrame) -> pl.DataFrame:
+    """The last row of each key, in the declared order."""
     if recipe.unique:
         table = table.unique(subset=list(recipe.unique), keep="last", maintain_order=True)
     order = [*recipe.sort, *(name for name in recipe.unique if name not in recipe.sort)]
@@ -233,45 +254,6 @@ def parquet(table: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.write_parquet(buffer, compression="snappy", statistics=True)
     return buffer.getvalue()
-
-
-def read_csv(text: str, columns: Sequence[Column]) -> pl.DataFrame:
-    """A reviewed CSV as a typed table, columns in the declared order; empty cells are NULL.
-
-    Raises ValueError with the line and column of the first cell that is not of its type.
-    """
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    schema = {str(column.name): POLARS[column.type] for column in columns}
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        for name in schema:
-            if name not in header:
-                raise ValueError(f"line 1: there is no column '{name}'.")
-        rows = [_row(columns, header, cells, reader.line_num) for cells in reader if cells]
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num}: not CSV ({error}).") from None
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _row(
-    columns: Sequence[Column], header: list[str], cells: list[str], line: int
-) -> tuple[Any, ...]:
-    if len(cells) != len(header):
-        raise ValueError(f"line {line}: {len(cells)} cells under {len(header)} columns.")
-    named = dict(zip(header, cells))
-    return tuple(_cell(column, named[str(column.name)].strip(), line) for column in columns)
-
-
-def _cell(column: Column, text: str, line: int) -> Any:
-    where = f"line {line}, column '{column.name}'"
-    if not text:
-        if not column.nullable:
-            raise ValueError(f"{where}: empty, and not nullable.")
-        return None
-    try:
-        return _typed(RecipeColumn(str(column.name), column.type), _parsed(column.type, text))
-    except BadRow:
-        raise ValueError(f"{where}: {text!r:.80} is not {column.type}.") from None
 
 
 def quarantine(decoded: Decoded) -> bytes:

@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import extraction
+from benchmarks import extraction, transform
 from benchmarks.harness import Row, save, told
 
-BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {"extraction": extraction.rows}
+BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
+    "extraction": extraction.rows,
+    "transform": transform.rows,
+}
 
 
 def main(arguments: list[str]) -> None:

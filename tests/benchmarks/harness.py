@@ -5,12 +5,15 @@ import multiprocessing
 import platform
 import resource
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, PAGE = ROOT / "build" / "bench.json", ROOT / "docs" / "benchmarks.md"
@@ -34,8 +37,41 @@ class Sample:
     peak_mb: float
 
 
-def measured(work: Callable[[], object]) -> Sample:
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Work that is a whole process, its start and imports included."""
+
+    argv: tuple[str, ...]
+
+    def run(self) -> Sample:
+        """The time of one run, and the most memory its processes had together."""
+        started = time.perf_counter()
+        process = subprocess.Popen(self.argv, cwd=ROOT / "tests")
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, memory(process.pid))
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+        if process.returncode:
+            raise RuntimeError(f"the measured work failed: {' '.join(self.argv)}")
+        return Sample(time.perf_counter() - started, peak)
+
+
+def memory(process: int) -> float:
+    """The memory of a process and its children in MB; what they share counts for each: rather too much."""
+    total = 0
+    with suppress(psutil.Error):
+        top = psutil.Process(process)
+        for one in (top, *top.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += one.memory_info().rss
+    return total / 2**20
+
+
+def measured(work: Callable[[], object] | Command) -> Sample:
     """One run in a process of its own, so that memory and caches are its own."""
+    if isinstance(work, Command):
+        return work.run()
     context = multiprocessing.get_context("fork")
     reader, writer = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(work, writer))
@@ -59,7 +95,10 @@ def _child(work: Callable[[], object], writer: object) -> None:
 
 
 def compare(
-    name: str, ours: Callable[[], object], peers: Mapping[str, Callable[[], object]], rounds: int = 3
+    name: str,
+    ours: Callable[[], object] | Command,
+    peers: Mapping[str, Callable[[], object] | Command],
+    rounds: int = 3,
 ) -> Iterator[Row]:
     """Ours beside each peer: one of each per round, so that a busy moment strikes all alike."""
     samples: dict[str, list[Sample]] = {"": [], **{peer: [] for peer in peers}}
@@ -86,7 +125,7 @@ def save(rows: list[Row]) -> None:
 
 def page(rows: list[dict[str, object]]) -> str:
     """The table of docs/benchmarks.md."""
-    packages = ("polars", "duckdb", "httpx", "openaq")
+    packages = ("polars", "duckdb", "msgspec", "httpx", "openaq")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     machine = f"{multiprocessing.cpu_count()} cores, {platform.system()} {platform.machine()}"
     lines = [

@@ -1,0 +1,52 @@
+"""A CSV that is reviewed like code, as a typed table."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from openaq_assets.definitions import Column
+from openaq_assets.operations import RecipeColumn
+from openaq_assets.platforms.recipe_polars import POLARS, parsed, typed
+from openaq_assets.platforms.recipe_rows import BadRow
+
+
+def read_csv(text: str, columns: Sequence[Column]) -> pl.DataFrame:
+    """A reviewed CSV as a typed table, columns in the declared order; empty cells are NULL.
+
+    Raises ValueError with the line and column of the first cell that is not of its type.
+    """
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    schema = {str(column.name): POLARS[column.type] for column in columns}
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        for name in schema:
+            if name not in header:
+                raise ValueError(f"line 1: there is no column '{name}'.")
+        rows = [_row(columns, header, cells, reader.line_num) for cells in reader if cells]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: not CSV ({error}).") from None
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _row(
+    columns: Sequence[Column], header: list[str], cells: list[str], line: int
+) -> tuple[Any, ...]:
+    if len(cells) != len(header):
+        raise ValueError(f"line {line}: {len(cells)} cells under {len(header)} columns.")
+    named = dict(zip(header, cells))
+    return tuple(_cell(column, named[str(column.name)].strip(), line) for column in columns)
+
+
+def _cell(column: Column, text: str, line: int) -> Any:
+    where = f"line {line}, column '{column.name}'"
+    if not text:
+        if not column.nullable:
+            raise ValueError(f"{where}: empty, and not nullable.")
+        return None
+    try:
+        return typed(RecipeColumn(str(column.name), column.type), parsed(column.type, text))
+    except BadRow:
+        raise ValueError(f"{where}: {text!r:.80} is not {column.type}.") from None

@@ -1,0 +1,50 @@
+"""Runs where pyspark is: a line of JSON comes in, the Glue script runs as Glue would run it, a line goes out."""
+
+import contextlib
+import io
+import json
+import runpy
+import sys
+import types
+from typing import Any
+
+
+def run(script: str, argv: list[str], glue: bool) -> dict[str, Any]:
+    """What the script said, how it failed, and what it asked of Glue."""
+    contexts: list[Any] = []
+    if glue:
+        context = types.ModuleType("awsglue.context")
+        context.GlueContext = glue_context(contexts)  # type: ignore[attr-defined]
+        sys.modules |= {"awsglue": types.ModuleType("awsglue"), "awsglue.context": context}
+    sys.argv = [script, *argv]
+    said, error = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            runpy.run_path(script, run_name="__main__")
+    except BaseException as raised:
+        error = f"{type(raised).__name__}: {raised}"
+    finally:
+        for name in ("awsglue", "awsglue.context"):
+            sys.modules.pop(name, None)
+    return {"said": said.getvalue(), "error": error, "contexts": len(contexts)}
+
+
+def glue_context(made: list[Any]) -> type:
+    """A GlueContext as the script knows it."""
+
+    class GlueContext:
+        def __init__(self, context: Any) -> None:
+            from pyspark.sql import SparkSession
+
+            self.spark_session = SparkSession(context)
+            made.append(self)
+
+    return GlueContext
+
+
+if __name__ == "__main__":
+    script = sys.argv[1]
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer = run(script, asked["argv"], asked["glue"])
+        print(json.dumps(answer), flush=True)

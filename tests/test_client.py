@@ -576,3 +576,10 @@ def test_the_simulators_limit_is_never_exceeded() -> None:
     assert {200} == {record.status for record in simulator.log}
     assert max(minutes.count(minute) for minute in minutes) <= 60
     assert 120 <= clock.now < 123
+
+
+def test_no_encoding_is_asked_for() -> None:
+    """What is stored is what was on the wire: the client asks for none of its encodings."""
+    with Scripted(always(page([ROW]))) as server:
+        answers(server.api, hours())
+    assert {one.headers["Accept-Encoding"] for one in server.log} == {"identity"}

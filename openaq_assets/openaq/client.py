@@ -43,7 +43,9 @@ _log = logging.getLogger("openaq_assets.openaq")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page: ``body`` is the JSON byte for byte as sent, with only the transport's gzip undone.
+    """One page: ``body`` is what came over the wire, byte for byte: no encoding is asked for.
+
+    A server that compresses all the same has only that undone.
 
     ``url`` holds the parameters and never the key; ``headers`` are those worth keeping; ``window``
     is the one that was asked for in the end; ``rows`` are the parsed ``results``.
@@ -90,7 +92,7 @@ class Client:
                 "X-API-Key": self._key,
                 "User-Agent": f"openaq-assets/{_version()}",
                 "Accept": "application/json",
-                "Accept-Encoding": "gzip",
+                "Accept-Encoding": "identity",  # the raw layer keeps bytes as received
             },
             timeout=httpx.Timeout(10.0, read=read_timeout, pool=None),
             limits=httpx.Limits(max_connections=max(1, api.concurrency), keepalive_expiry=90.0),

@@ -88,7 +88,8 @@ def small_world(places: Mapping[int, tuple[str, ...]] = PLACES, seed: int = 7) -
 class Time:
     """The simulator's clock as the client's: long waits step it, short ones pass by themselves.
 
-    Of several sleepers the one that wakes first steps it, so that none oversleeps.
+    Of several sleepers the one that wakes first steps it, so that none oversleeps; and it waits until
+    no request is in flight, for a flight of a minute is none that a limiter can plan for.
     """
 
     def __init__(self, simulator: Simulator) -> None:
@@ -96,6 +97,7 @@ class Time:
         self.start = simulator.now
         self.targets: list[float] = []
         self.ahead = 0.0
+        self.limiter: Limiter | None = None
 
     def __call__(self) -> float:
         return (self.simulator.now - self.start).total_seconds() + self.ahead
@@ -108,6 +110,9 @@ class Time:
         self.targets.append(target)
         try:
             while self() < target:
+                if self.limiter and self.limiter._flying:
+                    await asyncio.sleep(0.0005)
+                    continue
                 if target == min(self.targets):
                     whole = dt.timedelta(seconds=target - self(), microseconds=1)
                     self.simulator.advance(whole)

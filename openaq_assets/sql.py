@@ -227,8 +227,3 @@ def outputs(sql: str) -> tuple[Output, ...]:
     if isinstance(tree, SqlProblem):
         return ()
     return tuple(Output(one.output_name, *_place_of(sql, one)) for one in tree.selects)
-
-
-def output_columns(sql: str) -> tuple[str, ...]:
-    """The names of the columns a query answers with, in order."""
-    return tuple(one.name for one in outputs(sql))

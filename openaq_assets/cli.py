@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from openaq_assets.commands.backfill import backfill
+from openaq_assets.commands.status import status
 from openaq_assets.errors import ConfigError
-from openaq_assets.history import backfill
-from openaq_assets.status import status
 from openaq_assets.usage import (
     Commands,
     env_option,

@@ -141,6 +141,7 @@ class Lab:
         self.simulator, self.patch, self.limit = simulator, patch, limit
         self.time = Time(simulator)
         self.limiter = Limiter(limit, clock=self.time)  # one per key and process
+        self.time.limiter = self.limiter
         self.sleep = self.time.sleep if step or limit else self.time.skip
         self.project = lab_project(folder, simulator, raw, limit)
         self.seen: dict[str, bytes] = {}

@@ -3,7 +3,6 @@
 Exit codes: 0 ok, 1 problems, 2 usage, 3 platform.
 """
 
-import datetime as dt
 import os
 import sys
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openaq_assets.commands.backfill import backfill
+from openaq_assets.commands.simulate import simulate
 from openaq_assets.commands.status import status
 from openaq_assets.errors import ConfigError
 from openaq_assets.usage import (
@@ -271,27 +271,7 @@ def dashboard(out: Path | None, open_it: bool) -> None:
         click.launch(str(path))
 
 
-@cli.command()
-@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--seed", default=0, show_default=True, help="Another seed gives other weather.")
-@click.option(
-    "--faults", default="", help="Faults to switch on, comma-separated; 'list' names them."
-)
-@click.option(
-    "--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Where its clock stands (UTC)."
-)
-@told
-def simulate(port: int, seed: int, faults: str, now: dt.datetime | None) -> None:
-    """Serve a synthetic OpenAQ API on 127.0.0.1 until interrupted.
-
-    \b
-    Example: openaq-assets simulate --port 8765 --faults 500once,late_row
-             OPENAQ_API_URL=http://127.0.0.1:8765/v3 OPENAQ_API_KEY=$(printf '0%.0s' $(seq 64)) \\
-               openaq-assets run --job openaq_ingestion
-    """
-    from openaq_assets.serving import serve_simulator
-
-    serve_simulator(port, seed, faults, now.replace(tzinfo=dt.UTC) if now else None)
+cli.add_command(simulate)
 
 
 @cli.command()

@@ -3,14 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint airflow lock schema clean pictures test-long bench
+.PHONY: help demo test trino lint airflow lock schema clean pictures test-long bench memory
 
 help:
 	@echo "make demo      install, then run the whole way once: API to dashboard (lake/)"
 	@echo "make test      install what tests need, then lint, types and every test"
+	@echo "make trino     a real Trino through Maven: every view and check on it and on DuckDB, compared"
 	@echo "make airflow   Airflow 3.3 on 127.0.0.1:8080 with the generated DAGs (.airflow/)"
 	@echo "make test-long the property tests with many more examples"
-	@echo "make bench     ours beside the peers in one run; writes docs/benchmarks.md"
+	@echo "make bench     ours beside the peers in one run; writes docs/benchmarks.md (ONLY=--quick, ONLY=views)"
+	@echo "make memory    Airflow as docker-compose.yml starts it, a day of 200 sensors, inside 1 GB and less"
 	@echo "make schema    write the JSON Schema of conf/ again"
 	@echo "make pictures  make the pictures of docs/ again (needs chromium)"
 	@echo "make lock      pin every dependency again (needs uv)"
@@ -24,10 +26,13 @@ help:
 	$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-.venv/installed-test: requirements-test.txt .venv/installed $(wildcard infra/requirements-spark*.txt)
+.venv/installed-test: requirements-test.txt .venv/installed $(wildcard infra/requirements-spark*.txt) infra/trino/pom.xml
 	@echo "installing what the tests need ..."
 	$(PIP) --require-hashes -r requirements-test.txt
 	@sh infra/install_chromium.sh
+	@sh infra/install_java.sh
+	@sh infra/install_trino.sh
+	@sh infra/install_axe.sh
 	@PYTHON=$(BIN)/python sh infra/install_spark.sh
 	@touch $@
 
@@ -35,12 +40,17 @@ demo: .venv/installed
 	@$(BIN)/openaq-assets demo
 
 test: .venv/installed-test lint
+	$(BIN)/openaq-assets test
 	$(BIN)/python -m pytest
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+trino: .venv/installed-test
+	@sh infra/install_trino.sh
+	$(BIN)/python -m pytest -n 0 tests/trino
 
 test-long: .venv/installed-test
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/properties tests/airflow/test_factory.py
@@ -51,7 +61,7 @@ airflow: .venv/installed
 schema: .venv/installed
 	@$(BIN)/openaq-assets schema --write conf/schema
 
-pictures: .venv/installed
+pictures: .venv/installed-test
 	@sh infra/pictures.sh
 
 lock:
@@ -59,9 +69,19 @@ lock:
 		--no-emit-index-url --no-header --no-annotate -q -o requirements-test.txt
 	uv pip compile setup.cfg -c requirements-test.txt --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -q -o requirements.txt
+	uv pip compile infra/docker/requirements.in -c requirements-test.txt --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate -q -o infra/docker/requirements.txt
+	uv pip compile infra/requirements-bench.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -q -o infra/requirements-bench.txt
 
 clean:
-	rm -rf .venv .venv-spark35 .venv-spark41 lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-spark35 .venv-spark41 .venv-bench lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 bench: .venv/installed-test
-	cd tests && ../$(BIN)/python -m benchmarks
+	@PYTHON=$(BIN)/python sh infra/install_bench.sh
+	cd tests && ../$(BIN)/python -m benchmarks $(ONLY)
+
+memory: .venv/installed-test
+	@sh infra/install_postgres.sh
+	@$(BIN)/python -m infra.memory --limit 1000 --spare 150
+	@$(BIN)/python -m infra.memory --limit 700 --swap 1000

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const BBOX = [101, 7.5, 111, 24];
+const BBOX = [97, 3, 115, 28];
 const VIETNAM = "704";
 const MODULES = process.env.NODE_MODULES ?? "node_modules";
 const topojson = createRequire(import.meta.url)(join(MODULES, "topojson-client"));

@@ -1,13 +1,9 @@
 #!/bin/sh
-# The pictures of the documentation, made from the lake of 'make demo'.
+# The pictures of the documentation, made from the lake of 'make demo' (so their data are synthetic, and say so).
 set -eu
-page=$(.venv/bin/openaq-assets dashboard | sed 's/^wrote //')
-mkdir -p docs/img
-shot() {
-    chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
-        --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \
-        --user-data-dir="$(mktemp -d)" --virtual-time-budget=3000 \
-        --window-size="$2" --screenshot="docs/img/$1.png" "file://$page" >/dev/null 2>&1
-    echo "wrote docs/img/$1.png"
-}
-shot overview 1280,980
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+.venv/bin/openaq-assets dashboard --out "$work/page.html"
+.venv/bin/python tests/browser/pictures.py "$work/page.html" docs/img
+.venv/bin/openaq-assets dashboard --png docs/img/charts --env prod

@@ -12,13 +12,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openaq_assets.commands.backfill import backfill
+from openaq_assets.commands.cost import cost
+from openaq_assets.commands.dashboard import dashboard
+from openaq_assets.commands.deploy import deploy
+from openaq_assets.commands.diff import diff
+from openaq_assets.commands.docs import docs
+from openaq_assets.commands.doctor import doctor
+from openaq_assets.commands.owox import owox
+from openaq_assets.commands.promote import promote
+from openaq_assets.commands.records import records
+from openaq_assets.commands.rollback import rollback
 from openaq_assets.commands.simulate import simulate
 from openaq_assets.commands.status import status
+from openaq_assets.commands.test import test
 from openaq_assets.errors import ConfigError
 from openaq_assets.usage import (
     Commands,
     env_option,
     load_project,
+    max_cost_option,
     prepare,
     profile_name,
     selecting,
@@ -65,7 +77,14 @@ def check() -> None:
     \b
     Example: openaq-assets check && git push
     """
-    project = load_project()
+    from openaq_assets.owox.plan import problems_of
+    from openaq_assets.rates import mistakes
+    from openaq_assets.unit_tests import mistakes as of_tests
+
+    project = load_project(strict=False)
+    found = (*project.problems, *problems_of(project), *mistakes(project.root))
+    if problems := found or of_tests(project):
+        raise ConfigError(problems)
     click.echo(f"{len(project.graph.assets)} assets, {len(project.jobs)} jobs: no problems.")
 
 
@@ -171,20 +190,23 @@ def plan(**options: Any) -> None:
     Examples: openaq-assets plan --job openaq_ingestion --days 30
               openaq-assets plan measurements+ --from 2026-01-01 --to 2026-01-31
     """
+    from openaq_assets.costing import cost_line
     from openaq_assets.planning import plan as planned
 
     run, keys, _ = prepare(options)
     steps = planned(run.situation, keys)
     for step in steps:
         click.echo(str(step))
+    click.echo(cost_line(run, keys))
     active = sum(len(step.partitions) for step in steps if step.action != "skip")
     click.echo(f"{active} of {sum(len(step.partitions) for step in steps)} partitions have work.")
 
 
 @cli.command()
 @selecting
+@max_cost_option
 @told
-def run(**options: Any) -> None:
+def run(max_cost: float | None, **options: Any) -> None:
     """Make what is missing or stale of a selection or job. Running twice does the work once.
 
     \b
@@ -192,10 +214,12 @@ def run(**options: Any) -> None:
               openaq-assets run +view_latest_aqi --locations vietnam
               openaq-assets run measurements --from 2026-01-01 --to 2026-01-31 --force
     """
+    from openaq_assets.costing import limit_of, refuse_beyond
     from openaq_assets.reporting import result_line, summary_line
     from openaq_assets.runner import run_all
 
     prepared, keys, progress = prepare(options)
+    refuse_beyond(prepared, keys, limit_of(prepared.project, options["job"], max_cost))
     with progress:
         results = run_all(prepared, keys, told=lambda one: progress.say(result_line(one)))
     click.echo(summary_line(results))
@@ -205,6 +229,13 @@ def run(**options: Any) -> None:
 
 cli.add_command(backfill)
 cli.add_command(status)
+cli.add_command(test)
+cli.add_command(cost)
+cli.add_command(deploy)
+cli.add_command(docs)
+cli.add_command(doctor)
+cli.add_command(owox)
+cli.add_command(records)
 
 
 @cli.command()
@@ -216,7 +247,7 @@ def query(sql: str, form: str, env: str) -> None:
     """Ask the tables and views of an environment, in Athena SQL.
 
     \b
-    Example: openaq-assets query --env prod "SELECT location, aqi FROM view_latest_aqi ORDER BY aqi DESC"
+    Example: openaq-assets query --env prod "SELECT location, us_aqi FROM view_latest_aqi ORDER BY 2 DESC"
     """
     from openaq_assets.reporting import print_rows
     from openaq_assets.serving import ask
@@ -224,53 +255,10 @@ def query(sql: str, form: str, env: str) -> None:
     print_rows(ask(load_project(), sql, env, profile_name()), form)
 
 
-@cli.command()
-@click.option(
-    "--from", "source", default="dev", show_default=True, help="Where the candidates are."
-)
-@click.option(
-    "--to", "target", default="prod", show_default=True, help="The environment that serves."
-)
-@click.option("--allow", multiple=True, help="Views whose contract may break.")
-@told
-def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
-    """Serve dev's views from prod: compare contracts, check, replace, validate; undo if that fails.
-
-    \b
-    Example: openaq-assets promote --allow view_daily_average
-    """
-    from openaq_assets.planning import make_request
-    from openaq_assets.promotion import promote as promoted
-    from openaq_assets.runner import open_run
-
-    project = load_project()
-    run = open_run(project, make_request(project.graph), source, profile_name())
-    done = promoted(run, target, allow)
-    for word in ("created", "replaced", "unchanged"):
-        if names := getattr(done, word):
-            click.echo(f"{word:9} {', '.join(names)}")
-
-
-@cli.command()
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="The file (default: <root>/dashboard/...)."
-)
-@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
-@told
-def dashboard(out: Path | None, open_it: bool) -> None:
-    """Write the Air Quality Overview: one HTML file that needs no network.
-
-    \b
-    Example: openaq-assets dashboard --open
-    """
-    from openaq_assets.serving import write_dashboard
-
-    path = write_dashboard(load_project(), profile_name(), out)
-    click.echo(f"wrote {path}")
-    if open_it:
-        click.launch(str(path))
-
-
+cli.add_command(promote)
+cli.add_command(rollback)
+cli.add_command(diff)
+cli.add_command(dashboard)
 cli.add_command(simulate)
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from openaq_assets.definitions import Asset, Common, Job, Name, TextFile
+from openaq_assets.definitions import Asset, Common, Dollars, Job, Name, TextFile
 from openaq_assets.environment import LogicalEnvironment, Profile
-from openaq_assets.errors import Problem, nearest
+from openaq_assets.errors import Mark, Problem, nearest
 from openaq_assets.locations import Location
 from openaq_assets.plugins import Plugins
-from openaq_assets.source import Mark, Node, Reading, parse_file, read_text, shortened
+from openaq_assets.source import Node, Reading, parse_file, read_text, shortened
 from openaq_assets.values import ABSENT, build, build_fields, construct, declared
 
 SETTINGS, ENVIRONMENTS, LOCATIONS = (
@@ -33,6 +33,7 @@ class Settings:
     version: int
     project: Name
     description: str = ""
+    max_cost: Dollars | None = None
 
 
 @dataclass(frozen=True, slots=True)

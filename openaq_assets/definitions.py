@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from openaq_assets.errors import FieldError, Problem
-from openaq_assets.source import Mark
+from openaq_assets.errors import FieldError, Mark, Problem
 
 if TYPE_CHECKING:
     from openaq_assets.graph import AssetGraph
     from openaq_assets.operations import Operation
+    from openaq_assets.questions import Promise
 
 ColumnType = Literal["varchar", "bigint", "integer", "double", "boolean", "timestamp", "date"]
 PartitionScheme = Literal["daily", "snapshot"]
@@ -36,6 +36,19 @@ class Duration(dt.timedelta):
         if not found:
             raise ValueError("Write a number and a unit: minutes, hours or days.")
         return cls(**{_UNITS[found[2][0]]: int(found[1])})
+
+
+class Dollars(float):
+    """An amount of US dollars: ``0.50``."""
+
+    noun = "an amount of US dollars"
+    pattern = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?\Z", re.ASCII)
+
+    @classmethod
+    def parse(cls, text: str) -> "Dollars":
+        if not cls.pattern.match(text.strip()):
+            raise ValueError("Write a number like 0.50, without a currency.")
+        return cls(text)
 
 
 class Name(str):
@@ -173,6 +186,12 @@ class Kind(Protocol):
         """What is wrong with the asset that only its kind can see."""
         return ()
 
+    def promises(self, asset: Asset, graph: "AssetGraph") -> Sequence["Promise"]:
+        """What is checked whenever the asset is made: by default its own ``checks``."""
+        from openaq_assets.promises import own_promises
+
+        return own_promises(asset, graph)
+
     def scope(self, asset: Asset, graph: "AssetGraph") -> tuple[str, ...]:
         """The parts of a partition that can be made apart (selectors of locations), if it has any."""
         return ()
@@ -251,6 +270,7 @@ class Job:
     days: int = 3
     owner: str = ""
     tags: tuple[str, ...] = ()
+    max_cost: Dollars | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.days <= 3660:

@@ -14,8 +14,9 @@ from openaq_assets.serving import ask, write_dashboard
 
 JOB = "openaq_ingestion"
 LATEST = """
-SELECT location, city, as_of, concentration AS pm25, aqi, category, reason
-FROM view_latest_aqi ORDER BY aqi DESC NULLS LAST, location
+SELECT location, city, as_of, us_pollutant AS pollutant, us_aqi, us_category AS category, vn_aqi,
+    us_reason AS reason
+FROM view_latest_aqi ORDER BY us_aqi DESC NULLS LAST, location
 """
 
 
@@ -54,7 +55,7 @@ def run_demo(project: Project, profile: str | None, days: int | None) -> int:
 
 
 def _say_where(project: Project, profile: str | None, root: str) -> None:
-    page = write_dashboard(project, profile)
+    page, _ = write_dashboard(project, profile)
     click.echo("\nWhere everything lies:")
     for what, where in (
         ("raw answers", f"{root}/dev/raw/"), ("tables", f"{root}/dev/processed/"),

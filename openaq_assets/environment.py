@@ -3,7 +3,9 @@
 <root>/<environment>/raw/year=/month=/day=/<object>.json
 <root>/<environment>/{processed,reference,check,export,quarantine}/<asset>/...
 <root>/<environment>/ledger/<asset>/...
+<root>/dashboard/<asset>.html
 <root>/catalog/<database>/<table>.json        (local profile)
+<root>/{glue-tmp,athena-results}/...          (aws profile; may be deleted at any time)
 """
 
 from collections.abc import Mapping
@@ -45,12 +47,54 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Aws:
+    """How the platform ``aws`` uses an account. Empty ``region``: what the default chain says.
+
+    ``connection`` is Airflow's, used inside its tasks; elsewhere, or where there is none, the default
+    credential chain. ``catalog: crawler`` costs about $0.15 whenever there is something to register,
+    ``partitions`` nothing; ``transform: glue`` about $0.02 a run, ``local`` (Polars on this host) nothing.
+    """
+
+    region: str = ""
+    connection: str = "aws_default"
+    transform: Literal["glue", "local"] = "glue"
+    catalog: Literal["crawler", "partitions"] = "crawler"
+    job: str = "openaq_raw_to_dev"
+    crawler: str = "openaq_dev_processed"
+    workgroup: str = "openaq"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Where alerts go: ``log``, ``email`` (by Airflow's SMTP connection) or ``webhook``.
+
+    A webhook's ``url`` is a secret: it comes from a variable or from Airflow's ``connection``, and
+    without either the channel is off. ``on`` says which alerts.
+    """
+
+    to: Literal["log", "email", "webhook"]
+    url: str = field(default="", repr=False)
+    connection: str = ""
+    recipients: tuple[str, ...] = ()
+    sender: str = ""
+    on: tuple[Literal["failed", "warned"], ...] = ("failed", "warned")
+
+    def __post_init__(self) -> None:
+        if self.to == "email" and not self.recipients:
+            raise FieldError("", "an e-mail has no 'recipients'.", "Add 'recipients: [you@...]'.")
+        if self.url and not self.url.startswith(("https://", "http://")):
+            raise FieldError("url", "it is no address.", "Begin it with https://.")
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Which platform carries the environments, and the root under which everything lies."""
 
     platform: str
     root: str
     api: Api = Api()
+    aws: Aws = Aws()
+    notify: tuple[Notify, ...] = (Notify("log"),)
 
     def __post_init__(self) -> None:
         if not self.root.strip():
@@ -97,6 +141,8 @@ class Environment:
 
     def place(self, ref: Ref) -> Ref:
         """The reference with its URI and table name."""
+        if ref.layer == "dashboard":  # a page shows every environment, so it lies above them
+            return replace(ref, uri=f"{self.root}/dashboard/{ref.asset}.html")
         home = self.sibling(ref.environment) if ref.environment else self
         owner = home.siblings[home.name].tables_from
         if owner and ref.layer in _HELD_BY_TABLES_OWNER:

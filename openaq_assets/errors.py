@@ -5,10 +5,11 @@ AssetsError
   SelectionError            a selection or an argument names something that is not there
   PlatformError(retryable)  storage, API or engine did not do what was asked
   CheckFailed               data are there, but not as promised
+  TooExpensive              a run would cost more than it may
   PromotionError            prod was left as it was
+    LeaseLost               another took over in the meantime
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -33,6 +34,25 @@ class Problem:
         field = f"{self.field}: " if self.field else ""
         line = " ".join(f"{place}{field}{self.message} {self.hint}".split())
         return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file."""
+
+    path: str
+    line: int
+    column: int
+
+    def problem(self, field_path: str, message: str, hint: str = "") -> Problem:
+        """The problem of the value that stands here."""
+        return Problem(self.path, self.line, self.column, field_path, message, hint)
+
+    @classmethod
+    def within(cls, path: str, text: str, offset: int) -> "Mark":
+        """The place of a character of a text."""
+        before = text[:offset]
+        return cls(path, before.count("\n") + 1, offset - before.rfind("\n"))
 
 
 class FieldError(ValueError):
@@ -76,8 +96,16 @@ class CheckFailed(AssetsError):
     """A check of severity error found rows that should not be there."""
 
 
+class TooExpensive(AssetsError):
+    """A run would cost more than it may; nothing was done."""
+
+
 class PromotionError(AssetsError):
     """A promotion was refused or undone; prod serves what it served before."""
+
+
+class LeaseLost(PromotionError):
+    """The right to change an environment's views went to another in the meantime."""
 
 
 def sentence(text: str) -> str:
@@ -87,6 +115,8 @@ def sentence(text: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """A remedy that names the nearest valid choice, or all of them when few."""
+    import difflib  # which few processes need
+
     choices = sorted(set(names))
     close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
     if close:

@@ -8,9 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, TypeVar
 
 from openaq_assets.definitions import Asset, Column, Reference
-from openaq_assets.errors import LeftOut, Problem, SelectionError, nearest
+from openaq_assets.errors import LeftOut, Mark, Problem, SelectionError, nearest
 from openaq_assets.locations import Location
-from openaq_assets.source import Mark
 
 if TYPE_CHECKING:
     from openaq_assets.checks import CheckType

@@ -1,4 +1,4 @@
-"""The hooks a plugin can implement: four that register, one that is told.
+"""The hooks a plugin can implement: four that register, two that are told.
 
 Mark a function with ``@hookimpl``. Hooks return lists, so that every result can be traced to its
 plugin and duplicates can name both. Nothing a hook receives can be changed.
@@ -12,9 +12,11 @@ import pluggy
 if TYPE_CHECKING:
     from openaq_assets.checks import CheckType
     from openaq_assets.definitions import Kind
+    from openaq_assets.environment import Profile
     from openaq_assets.errors import Problem
     from openaq_assets.graph import AssetGraph
     from openaq_assets.ledger import Materialization
+    from openaq_assets.notifications import Alert
     from openaq_assets.platforms import PlatformType
 
 NAMESPACE = "openaq_assets"
@@ -45,3 +47,8 @@ def lint_rules(graph: "AssetGraph") -> "Sequence[Problem]":  # type: ignore[empt
 @hookspec
 def materialized(record: "Materialization") -> None:
     """Be told that an asset was materialized or failed; called after the record is in the ledger."""
+
+
+@hookspec
+def notify(alert: "Alert", profile: "Profile") -> None:
+    """Tell people: called once per run that failed or was warned of, and per promotion that failed."""

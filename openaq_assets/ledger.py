@@ -17,6 +17,7 @@ from typing import Any, Literal
 from openaq_assets.environment import Environment
 from openaq_assets.operations import digest
 from openaq_assets.platforms import Facts, ObjectStore
+from openaq_assets.questions import CheckResult
 
 Outcome = Literal["ok", "partial", "failed"]
 WHOLE = "all"
@@ -64,6 +65,7 @@ class Materialization:
     reason: str = ""
     message: str = ""
     at: str = ""
+    checks: tuple[CheckResult, ...] = ()
 
     @property
     def inputs_digest(self) -> str:
@@ -114,6 +116,12 @@ class Ledger:
                 found[partition] = entry
         return found
 
+    def history(self, asset: str) -> list[Entry]:
+        """Every record of an asset, newest first."""
+        folder = self._uri(asset)
+        found = (_entry(uri, folder)[1] for uri in self.store.list(folder))
+        return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+
     def read(self, entry: Entry) -> Materialization:
         """The whole record behind an entry; only what its name says, if it cannot be read."""
         asset, partition = entry.uri.split("/")[-3:-1]
@@ -124,10 +132,11 @@ class Ledger:
         }  # fmt: skip
         try:
             body: dict[str, Any] = json.loads(self.store.get(entry.uri))
-            facts = _only(Facts, body.pop("facts"))
-            facts["failures"] = tuple(facts["failures"])
+            facts = Facts.of(_only(Facts, body.pop("facts")))
             body["scope"] = tuple(body["scope"])
-            return Materialization(**_only(Materialization, body), facts=Facts(**facts))
+            found = body.pop("checks", ())  # records older than checks have none
+            body["checks"] = tuple(CheckResult(**_only(CheckResult, one)) for one in found)
+            return Materialization(**_only(Materialization, body), facts=facts)
         except (AttributeError, FileNotFoundError, KeyError, TypeError, ValueError):
             return Materialization(**known)
 

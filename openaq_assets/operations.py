@@ -16,7 +16,9 @@ from typing import Any, Literal
 from openaq_assets.definitions import Column, ColumnType, Severity
 
 FullPass = Literal["never", "weekly", "monthly"]
-Layer = Literal["raw", "processed", "reference", "catalog", "view", "check", "export", "quarantine"]
+Layer = Literal[
+    "raw", "processed", "reference", "catalog", "view", "check", "export", "quarantine", "dashboard"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Recipe:
     known, to that of one second before ``partition_by_end``. With ``spread`` n, a day's rows also
     lie in the raw objects of n days before and after; what lies there of other days is theirs.
     ``free_text`` is the CSV column whose unquoted text may hold commas: surplus cells are its own.
+    A field that neither a column reads nor ``known`` names is new: ``on_new_field`` says whether it is
+    ignored, recorded once, or fails the day (``platforms/recipe_drift.py`` says what a path is).
     """
 
     rows: str
@@ -90,6 +94,8 @@ class Recipe:
     partition_by_end: str = ""
     spread: int = 0
     free_text: str = ""
+    on_new_field: Literal["ignore", "warn", "fail"] = "ignore"
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """The tables exist in the catalog with these columns and every partition there is."""
+    """The tables exist in the catalog with these columns and every partition there is.
+
+    Where the reference of a table names ``partitions``, they were just written and are about to be
+    asked by checks: others need not be made known.
+    """
 
     tables: tuple[Table, ...]
 
@@ -143,22 +153,32 @@ class Query:
     """A question in Athena SQL.
 
     As a check (``expect='no rows'``) each returned row is a failure; ``expect='contract'`` compares the
-    names and types of the result with ``columns``; ``into`` keeps the rows as CSV.
+    names and types of the result with ``columns``; ``expect='counts'`` answers with numbers that the
+    caller judges (see ``checks``): a platform only reads it. ``into`` keeps the rows as CSV.
     """
 
     name: str
     sql: str
     inputs: tuple[Ref, ...]
-    expect: Literal["", "no rows", "contract"] = ""
+    expect: Literal["", "no rows", "contract", "counts"] = ""
     columns: tuple[Column, ...] = ()
     severity: Severity = "error"
     remedy: str = ""
     into: Ref | None = None
 
 
-Operation = Fetch | Transform | Register | Load | CreateView | Query
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """A page drawn from the answers of queries, each named ``<environment>.<part>``; ``into`` keeps it."""
+
+    queries: tuple[Query, ...]
+    into: Ref
+
+
+Operation = Fetch | Transform | Register | Load | CreateView | Query | Publish
 TYPES: dict[str, type] = {
-    kind.__name__: kind for kind in (Fetch, Transform, Register, Load, CreateView, Query)
+    kind.__name__: kind
+    for kind in (Fetch, Transform, Register, Load, CreateView, Query, Publish)
 }
 
 
@@ -218,6 +238,9 @@ def _template(operation: Operation) -> Operation:
     template: Operation = map_refs(
         operation, lambda ref: dataclasses.replace(ref, partitions=(), uri="", table="")
     )
+    if isinstance(template, Transform):  # to say that a field is known changes no row
+        recipe = dataclasses.replace(template.recipe, on_new_field="ignore", known=())
+        return dataclasses.replace(template, recipe=recipe)
     return template
 
 

@@ -23,8 +23,7 @@ import pluggy
 
 from openaq_assets import hooks
 from openaq_assets.definitions import Kind, Name
-from openaq_assets.errors import Problem, nearest
-from openaq_assets.source import Mark
+from openaq_assets.errors import Mark, Problem, nearest
 from openaq_assets.values import declared
 
 if TYPE_CHECKING:
@@ -32,7 +31,12 @@ if TYPE_CHECKING:
     from openaq_assets.graph import AssetGraph
     from openaq_assets.platforms import PlatformType
 
-BUILT_IN = ("openaq_assets.kinds", "openaq_assets.checks", "openaq_assets.platforms")
+BUILT_IN = (
+    "openaq_assets.kinds",
+    "openaq_assets.checks",
+    "openaq_assets.platforms.builtin",
+    "openaq_assets.notifications",
+)
 FOLDER = "plugins/asset_kinds"
 
 
@@ -225,6 +229,6 @@ def _answers(implementation: Any, plugin: str, problems: list[Problem]) -> Seque
 def _listeners(manager: pluggy.PluginManager) -> tuple[Provided, ...]:
     return tuple(
         Provided("hook", hook, implementation.plugin_name)
-        for hook in ("lint_rules", "materialized")
+        for hook in ("lint_rules", "materialized", "notify")
         for implementation in getattr(manager.hook, hook).get_hookimpls()
     )

@@ -36,6 +36,7 @@ class Project:
     places: Places
     plugins: Plugins
     problems: tuple[Problem, ...] = ()
+    max_cost: float | None = None
 
     def environment(self, name: str = "dev", profile: str | None = None) -> Environment:
         """An environment in the profile asked for, else that of ``OPENAQ_PROFILE``, else ``local``."""
@@ -83,7 +84,8 @@ def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
     problems = tuple(sorted(set(reading.problems)))
     if strict and problems:
         raise ConfigError(problems)
-    return Project(home, settings.project, graph, jobs, places, plugins, problems)
+    most = settings.max_cost
+    return Project(home, settings.project, graph, jobs, places, plugins, problems, most)
 
 
 def _sound_jobs(

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from openaq_assets.partitions import summary
 from openaq_assets.platforms import Facts, Rows
 from openaq_assets.project import Project
 from openaq_assets.runner import Result, open_platform
+
+if TYPE_CHECKING:
+    from openaq_assets.ledger import Ledger
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -94,17 +97,31 @@ def details(project: Project, key: str, env: str, profile: str | None, operation
         ("read by", ", ".join(graph.downstream(key)) or "nothing"),
         ("fingerprint", fingerprint(tuple(asset.kind.operations(asset, graph, (), ())))),
     ]  # fmt: skip
-    entries = Ledger(platform.objects, place).entries(key)
+    ledger = Ledger(platform.objects, place)
+    entries = ledger.entries(key)
     good = [name for name, one in entries.items() if one.state != "failed"]
     if entries:
         newest = max(entries.values(), key=lambda one: one.at)
         facts.append(("materialized", summary(good) or "yes"))
         facts.append(("last", f"{newest.at:%Y-%m-%d %H:%M:%S} UTC, {newest.state}"))
+        facts += [("checks", line) for line in check_lines(ledger, key)]
     for name, value in facts:
         click.echo(f"{name:14}{value}")
     columns = [(one.name, one.type, one.unit, one.description) for one in asset.kind.columns(asset)]
     if columns:
         click.echo("\n" + table(("column", "type", "unit", "description"), columns))
+
+
+def check_lines(ledger: "Ledger", key: str) -> list[str]:
+    """What came of the checks when an asset was last made: those that failed, each with its rows, and
+    how many did not."""
+    newest = ledger.history(key)[:1]
+    checks = ledger.read(newest[0]).checks if newest else ()
+    lines = [
+        f"{'FAILED' if one.blocks else 'warned'}  {one}" for one in checks if one.state != "passed"
+    ]
+    good = len(checks) - len(lines)
+    return lines + ([f"{good} passed"] if good else [])
 
 
 def mermaid(graph: AssetGraph, keys: Sequence[str]) -> str:
@@ -126,7 +143,9 @@ def result_line(result: Result) -> str:
     parts = [f"{_MARKS[result.state]:10} {result.asset:22}", days, _counts(result.facts)]
     if result.state in ("partial", "failed", "blocked"):
         parts.append(result.message)
-    return "  ".join(part for part in parts if part).rstrip()
+    line = "  ".join(part for part in parts if part).rstrip()
+    warned = [f"  warned: {result.warning}"] if result.warning else []
+    return "\n".join((line, *warned, *(f"  {notice}" for notice in result.facts.notices)))
 
 
 def _counts(facts: Facts) -> str:

@@ -13,15 +13,20 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
+from openaq_assets.checking import Results, summary_of
 from openaq_assets.definitions import Asset
 from openaq_assets.environment import Environment, bind
 from openaq_assets.errors import SelectionError, nearest
+from openaq_assets.journal import utc_now
 from openaq_assets.ledger import Entry, Ledger, Materialization
+from openaq_assets.notifications import tell_of_run
 from openaq_assets.operations import Fetch, Operation, Query, digest, to_json
 from openaq_assets.partitions import chunks
 from openaq_assets.planning import Request, Situation, Step, is_open
 from openaq_assets.platforms import Facts, Platform, Progress, Ticket, silent
 from openaq_assets.project import Project
+from openaq_assets.questions import CheckResult
+from openaq_assets.validation import checked, make_first, split
 
 CHUNK_DAYS = 31
 log = logging.getLogger(__name__)
@@ -38,6 +43,8 @@ class Run:
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     tickets: MutableMapping[str, str] = field(default_factory=dict)
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], dt.datetime] = utc_now
+    link: str = ""  # where a person sees what was started last
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.platform.objects, self.environment)
@@ -82,6 +89,12 @@ class Result:
         """All partitions together."""
         return sum((record.facts for record in self.records), Facts())
 
+    @property
+    def warning(self) -> str:
+        """The checks of severity ``warn`` that failed, as one message; '' if none did."""
+        found = [one for record in self.records for one in record.checks]
+        return summary_of(found, blocking=False)
+
 
 def run_all(
     run: Run, keys: Iterable[str], told: Callable[[Result], None] = lambda result: None
@@ -102,6 +115,7 @@ def run_all(
             result = materialize(run, asset.key)
         results[asset.key] = result
         told(result)
+    tell_of_run(run, tuple(results.values()))
     return tuple(results.values())
 
 
@@ -122,12 +136,13 @@ def materialize(run: Run, key: str) -> Result:
     for batch in _batches(steps):
         made, tickets = _carry_out(run, asset, batch)
         records += made
-        failed += [ticket for ticket in tickets if ticket.state == "failed"]
+        failed += _failed(tickets)
         if failed:
             break
     run.situation.forget(key)
-    retryable = bool(failed) and all(ticket.retryable for ticket in failed)
-    return _result(key, records, retryable)
+    blocking = [one for record in records for one in record.checks if one.blocks]
+    told = [one.retryable for one in failed] + [one.retryable for one in blocking]
+    return _result(key, records, bool(told) and all(told))
 
 
 def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
@@ -154,15 +169,32 @@ def _carry_out(
     operations = asset.kind.operations(asset, run.project.graph, partitions, batch[0].scope)
     if run.request.force or batch[0].action == "rebuild":
         operations = [_again(operation) for operation in operations]
-    tickets = _submit_all(run, operations)
+    tickets, results = _done_and_checked(run, asset, partitions, operations)
     seconds = (time.monotonic() - started) / len(batch)
     records = []
     for step in batch:
-        record = _record(run, asset, step, tickets, read[step.partition], seconds)
+        checks = results.get(step.partition, ())
+        record = _record(run, asset, step, tickets, checks, read[step.partition], seconds)
         run.ledger.append(record)
         _tell(run, record)
         records.append(record)
     return records, tickets
+
+
+def _done_and_checked(
+    run: Run, asset: Asset, partitions: tuple[str, ...], operations: Sequence[Operation]
+) -> tuple[list[Ticket], Results]:
+    """The tickets of what was done, and if all of it was, what came of the asset's checks."""
+    started = dt.datetime.now(dt.UTC)
+    first, rest, asked = split(run, asset, operations, partitions)
+    tickets = make_first(run, first)
+    if not _failed(tickets):
+        tickets += _submit_all(run, rest)
+    return tickets, {} if _failed(tickets) else checked(run, asset, partitions, asked, started)
+
+
+def _failed(tickets: Sequence[Ticket]) -> list[Ticket]:
+    return [ticket for ticket in tickets if ticket.state == "failed"]
 
 
 def _again(operation: Operation) -> Operation:
@@ -195,6 +227,7 @@ def _submit(run: Run, operation: Operation) -> Ticket:
     ticket = _ticket_from(kept) if kept else run.platform.submit(operation)
     wait = 1.0
     while ticket.state == "running":
+        run.link = ticket.link
         run.tickets[name] = json.dumps(dataclasses.asdict(ticket))
         try:
             run.sleep(wait)
@@ -203,16 +236,14 @@ def _submit(run: Run, operation: Operation) -> Ticket:
             run.platform.cancel(ticket)
             raise
         wait = min(wait * 1.5, 15.0)
+    run.link = ticket.link or run.link
     run.tickets.pop(name, None)
     return ticket
 
 
 def _ticket_from(text: str) -> Ticket:
     body = json.loads(text)
-    facts = {
-        key: Facts(**{**one, "failures": tuple(one["failures"])})
-        for key, one in body.pop("facts").items()
-    }
+    facts = {key: Facts.of(one) for key, one in body.pop("facts").items()}
     return Ticket(**body, facts=facts)
 
 
@@ -221,11 +252,13 @@ def _record(
     asset: Asset,
     step: Step,
     tickets: Sequence[Ticket],
+    checks: tuple[CheckResult, ...],
     inputs: Mapping[str, str],
     seconds: float,
 ) -> Materialization:
     facts = sum((_facts_of(ticket, step.partition) for ticket in tickets), Facts())
-    failed = [ticket.message for ticket in tickets if ticket.state == "failed"]
+    failed = [ticket.message for ticket in _failed(tickets)]
+    failed += [f"check {said}"] if (said := summary_of(checks)) else []
     state = "failed" if failed else "partial" if facts.failures and not asset.kind.always else "ok"
     print_of = run.situation.fingerprints[asset.key]
     return Materialization(
@@ -245,6 +278,7 @@ def _record(
         reason=f"{step.action}: {step.reason}",
         message="; ".join(failed),
         at=dt.datetime.now(dt.UTC).isoformat(),
+        checks=checks,
     )
 
 

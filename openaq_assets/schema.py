@@ -11,7 +11,10 @@ from typing import Any, Literal
 from openaq_assets.configuration import Places, Settings
 from openaq_assets.definitions import Common, Job, Name
 from openaq_assets.locations import Location
+from openaq_assets.owox.plan import Plan
 from openaq_assets.plugins import Plugins
+from openaq_assets.pricing import Rates
+from openaq_assets.unit_tests import TestFields
 from openaq_assets.values import declared
 
 _END = r"\Z"
@@ -32,7 +35,10 @@ def schemas(plugins: Plugins) -> Mapping[str, str]:
         "assets.schema.json": _file("assets", {"oneOf": kinds}),
         "environments.schema.json": _object((Places,)),
         "locations.schema.json": _file("locations", _type(Location)),
+        "owox.schema.json": _object((Plan,)),
         "openaq.schema.json": settings,
+        "rates.schema.json": _object((Rates,)),
+        "tests.schema.json": _file("tests", _object((TestFields,))),
     }
     return {
         name: json.dumps({"$schema": _DRAFT, **body}, indent=1, ensure_ascii=False)

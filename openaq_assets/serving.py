@@ -2,21 +2,18 @@
 
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from openaq_assets import sql as athena
 from openaq_assets.environment import Environment, bind
-from openaq_assets.errors import AssetsError, PlatformError, SelectionError
+from openaq_assets.errors import AssetsError, PlatformError, SelectionError, nearest
 from openaq_assets.kinds.view import table_ref
-from openaq_assets.operations import Query, Ref
+from openaq_assets.operations import Publish, Query, Ref
 from openaq_assets.platforms import Platform, Rows
-from openaq_assets.platforms.api import is_synthetic
 from openaq_assets.project import Project
 from openaq_assets.runner import open_platform
-
-DASHBOARD = "dashboard/air_quality_overview.html"
 
 
 def ask(project: Project, sql: str, env: str, profile: str | None = None) -> Rows:
@@ -51,66 +48,56 @@ def _ref(project: Project, place: Environment, name: str) -> Ref:
 
 def overview(project: Project, profile: str | None = None) -> Any:
     """Everything the dashboard shows, from the views of every environment."""
-    from openaq_assets.dashboard.page import Overview
+    from openaq_assets.dashboard.publishing import overview_of
 
-    served = {name: _serving(project, name, profile) for name in project.places.environments}
+    place, platform, operation = _page(project, profile)
+    return overview_of(platform, place, operation)
+
+
+def _page(project: Project, profile: str | None) -> "tuple[Environment, Platform, Publish]":
+    """Where the page is made, and the bound operation that makes it."""
+    from openaq_assets.dashboard.publishing import NAME, publish
+
     place, platform = open_platform(project, "dev", profile)
-    sources = {
-        str(row["provider"]) for one in served.values() for row in one.latest if row.get("provider")
-    }
-    return Overview(
-        generated_at=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        title="Air Quality Overview",
-        synthetic=is_synthetic(place, platform.objects),
-        timezone="Asia/Ho_Chi_Minh",
-        sources=tuple(sorted(sources)),
-        default_environment="prod" if "prod" in served else next(iter(served)),
-        environments=served,
-    )
+    operation = bind(publish(NAME, sorted(project.places.environments)), place)
+    assert isinstance(operation, Publish)
+    return place, platform, operation
 
 
-def _serving(project: Project, env: str, profile: str | None) -> Any:
-    from openaq_assets.dashboard.page import Serving
-
-    try:
-        latest = _select(project, env, profile, "view_latest_aqi", "ORDER BY location_id")
-        since = (
-            "WHERE local_day >= date_add('day', -30, current_date) ORDER BY local_day, location_id"
-        )
-        daily = _select(project, env, profile, "view_daily_average", since)
-    except PlatformError as error:
-        return Serving((), (), problem=str(error))
-    return Serving(tuple(map(_plain, latest.as_dicts())), tuple(map(_plain, daily.as_dicts())))
-
-
-def _select(project: Project, env: str, profile: str | None, view: str, rest: str) -> Rows:
-    columns = ", ".join(str(column.name) for column in project.graph.columns(view))
-    return ask(project, f"SELECT {columns} FROM {view} {rest}", env, profile)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _text(value) for name, value in row.items()}
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, dt.datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def write_dashboard(project: Project, profile: str | None = None, out: Path | None = None) -> str:
-    """The path or URI of the page, freshly written."""
+def write_dashboard(
+    project: Project, profile: str | None = None, out: Path | None = None
+) -> tuple[str, Sequence[str]]:
+    """The path or URI of the page, freshly written whole or not at all, and what it cannot show."""
     from openaq_assets.dashboard.page import render
+    from openaq_assets.dashboard.publishing import overview_of
+    from openaq_assets.platforms.files import FileStore
 
-    body = render(overview(project, profile)).encode()
-    place, platform = open_platform(project, "dev", profile)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(body)
-        return str(out)
-    uri = f"{place.root}/{DASHBOARD}"
-    platform.objects.put(uri, body)
-    return uri
+    place, platform, operation = _page(project, profile)
+    found = overview_of(platform, place, operation)
+    uri = operation.into.uri if out is None else str(out.absolute())
+    store = platform.objects if out is None else FileStore()
+    store.put(uri, render(found).encode())
+    problems = [f"{env}: {one.problem}" for env, one in found.environments.items() if one.problem]
+    return uri if out is None else str(out), problems
+
+
+def write_pictures(
+    project: Project, profile: str | None, folder: Path, env: str, language: str
+) -> Sequence[Path]:
+    """The PNG files of the page's charts in a folder, freshly drawn without a browser."""
+    from openaq_assets.dashboard.pictures import pictures
+    from openaq_assets.platforms.files import FileStore
+
+    found = overview(project, profile)
+    if env not in found.environments:
+        raise SelectionError(f"there is no environment '{env}'. {nearest(env, found.environments)}")
+    if problem := found.environments[env].problem:
+        raise PlatformError(f"{env}: {problem}")
+    written = []
+    for name, body in pictures(found, env, language).items():
+        written.append(folder / f"{name}.png")
+        FileStore().put(str(written[-1].absolute()), body)
+    return written
 
 
 def serve_simulator(port: int, seed: int, faults: str, now: dt.datetime | None) -> None:

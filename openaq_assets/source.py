@@ -12,32 +12,13 @@ from typing import Any
 
 import yaml
 
-from openaq_assets.errors import Problem
+from openaq_assets.errors import Mark, Problem
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile(
     "[^\\x09\\x0a\\x0d\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
 )
 MAX_DEPTH = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place in a file."""
-
-    path: str
-    line: int
-    column: int
-
-    def problem(self, field_path: str, message: str, hint: str = "") -> Problem:
-        """The problem of the value that stands here."""
-        return Problem(self.path, self.line, self.column, field_path, message, hint)
-
-    @classmethod
-    def within(cls, path: str, text: str, offset: int) -> "Mark":
-        """The place of a character of a text."""
-        before = text[:offset]
-        return cls(path, before.count("\n") + 1, offset - before.rfind("\n"))
 
 
 def shortened(text: str) -> str:

@@ -1,7 +1,6 @@
-"""Athena SQL as this package understands it: what a view reads, and the same question for DuckDB.
+"""Athena SQL as this package understands it: what a view reads, and with its tables' full names.
 
-One SQL text serves two engines. ``BANNED`` are the constructs that run in both and mean different
-things; they are refused when the project is checked, before anyone trusts a number.
+One SQL text serves two engines: ``sql_rules`` says what it may hold, ``sql_duckdb`` asks it of DuckDB.
 """
 
 import re
@@ -63,6 +62,7 @@ def _parsed(sql: str) -> exp.Query | SqlProblem:
     return SqlProblem(1, 1, "expected one SELECT.", _ONE_QUERY)
 
 
+NO_QUALIFY = ("Athena has no QUALIFY.", "Use row_number() in a subquery.")
 _ONE_QUERY = "Keep one query; the view is created from it."
 _FIRST = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.VALUES)
 
@@ -79,6 +79,28 @@ def _not_one_query(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
     after = tokens[end + 1 :] if end is not None else ()
     if after:
         return SqlProblem(*_at(sql, after[0].start), "a second statement begins here.", _ONE_QUERY)
+    return _leniently_read(sql, tokens)
+
+
+_NO_VALUE = (TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.ORDER_BY)
+
+_BEFORE_INDEX = (
+    TokenType.ARRAY, TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET
+)  # fmt: skip
+
+
+def _leniently_read(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
+    """What this parser reads and Athena's does not: the text itself is what Athena gets."""
+    for one, following in zip(tokens, [*tokens[1:], None]):
+        if one.token_type == TokenType.DCOLON:
+            return SqlProblem(*_at(sql, one.start), "Athena has no '::'.", "Use CAST(... AS type).")
+        last = following is None or following.token_type in _NO_VALUE
+        starts = one.token_type not in _BEFORE_INDEX
+        if starts and following is not None and following.token_type == TokenType.L_BRACKET:
+            at = _at(sql, following.start)
+            return SqlProblem(*at, "Athena has no list in brackets.", "Write ARRAY[...].")
+        if one.token_type == TokenType.COMMA and last:
+            return SqlProblem(*_at(sql, one.start), "nothing follows this comma.", "Remove it.")
     return None
 
 
@@ -92,7 +114,7 @@ def _misread(sql: str, told: Mapping[str, Any]) -> SqlProblem:
         )
     if re.search(r"\bqualify\s*\Z", sql[:start], re.IGNORECASE):
         start = sql[:start].lower().rindex("qualify")
-        return SqlProblem(*_at(sql, start), BANNED[exp.Qualify][0], BANNED[exp.Qualify][1])
+        return SqlProblem(*_at(sql, start), *NO_QUALIFY)
     what = str(told.get("description") or "unreadable").split(" but got <")[0].rstrip(".")
     what = what.replace("Invalid expression / Unexpected token", "unexpected here")
     what = what.replace("Expect", "expect")
@@ -105,7 +127,7 @@ def _at(sql: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - before.rfind("\n")
 
 
-def _place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
+def place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
     """Where a piece of the syntax tree begins, by the first part that says so."""
     starts = [int(one.meta["start"]) for one in node.walk() if "start" in one.meta]
     return _at(sql, min(starts)) if starts else (1, 1)
@@ -122,7 +144,7 @@ def tables(sql: str) -> tuple[TableUse, ...]:
     found: dict[str, TableUse] = {}
     for table in tree.find_all(exp.Table, bfs=False):
         if table.name and not table.db and not _is_cte(table):
-            found.setdefault(table.name, TableUse(table.name, *_place_of(sql, table.this)))
+            found.setdefault(table.name, TableUse(table.name, *place_of(sql, table.this)))
     return tuple(found.values())
 
 
@@ -150,40 +172,25 @@ def _names_given(node: exp.Expr, below: exp.Expr) -> Sequence[str]:
     return names[: earlier + bool(ctes.args.get("recursive"))]
 
 
-_NULLS = "NULL in one argument is NULL in Athena and ignored in DuckDB."
-BANNED: Mapping[type[exp.Expr], tuple[str, str]] = {
-    exp.Qualify: ("Athena has no QUALIFY.", "Use row_number() in a subquery."),
-    exp.Greatest: (f"greatest: {_NULLS}", "Use CASE."),
-    exp.Least: (f"least: {_NULLS}", "Use CASE."),
-    exp.Try: ("try: a division by zero is NULL in Athena and infinite in DuckDB.", "Use nullif."),
-    exp.JSONValue: ("json_value: paths differ between the engines.", "Use json_extract_scalar."),
-}
-
-
-def problems(sql: str) -> tuple[SqlProblem, ...]:
-    """Everything that is wrong with a query before any table is known."""
-    tree = parse(sql)
-    if isinstance(tree, SqlProblem):
-        return (tree,)
-    return tuple(sorted(_banned(sql, tree), key=lambda one: (one.line, one.column)))
-
-
-def _banned(sql: str, tree: exp.Query) -> Iterator[SqlProblem]:
-    for node in tree.walk():
-        if type(node) in BANNED:
-            yield SqlProblem(*_place_of(sql, node), *BANNED[type(node)])
-        if isinstance(node, exp.Star) and isinstance(node.parent, exp.Select):
-            yield SqlProblem(
-                *_place_of(sql, node), "SELECT * hides the columns.", "Name every column."
-            )
-        if isinstance(node, exp.Table) and node.db:
+def table_problems(sql: str, tree: exp.Query) -> Iterator[SqlProblem]:
+    """Tables that are named with a database."""
+    for node in tree.find_all(exp.Table):
+        if node.db:
             message = f"'{exp.table_name(node)}' names a database; each environment has its own."
-            yield SqlProblem(*_place_of(sql, node), message, f"Write '{node.name}'.")
+            yield SqlProblem(*place_of(sql, node), message, f"Write '{node.name}'.")
 
 
 def place(sql: str, names: Mapping[str, str], dialect: str = DIALECT) -> str:
-    """The query in a dialect, with every table named in full (``measurements`` -> ``db.measurements``)."""
-    tree: exp.Expr = _tree(sql).copy()
+    """The query in a dialect, with every table named in full (``measurements`` -> ``db.measurements``).
+
+    It is translated word for word: ``sql_duckdb.to_duckdb`` is what keeps its meaning.
+    """
+    tree = with_full_names(_tree(sql).copy(), names)
+    return tree.sql(dialect=dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)
+
+
+def with_full_names(tree: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
+    """The same tree, with every table of ``names`` named in full."""
     read = [one for one in tree.find_all(exp.Table) if not one.db and not _is_cte(one)]
     for table in read:
         if table.name in names:
@@ -192,9 +199,28 @@ def place(sql: str, names: Mapping[str, str], dialect: str = DIALECT) -> str:
             full.set("alias", alias)
             full.set("joins", table.args.get("joins"))
             table.replace(full)
-    if dialect == "duckdb":
-        tree = tree.transform(_for_duckdb)
-    return tree.sql(dialect=dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)
+    return tree
+
+
+def in_full(sql: str, names: Mapping[str, str]) -> str:
+    """The very text with every table named in full: nothing else of what its author wrote changes."""
+    spots = []
+    for table in _tree(sql).find_all(exp.Table):
+        if table.name in names and not table.db and not _is_cte(table):
+            full = ".".join(f'"{part}"' for part in names[table.name].split("."))
+            alias = "" if table.alias else f' AS "{table.name}"'
+            spots.append((table.this.meta["start"], table.this.meta["end"] + 1, full + alias))
+    ends = (one.start for one in tokens_of(sql) if one.token_type == TokenType.SEMICOLON)
+    end = next(ends, len(sql))
+    text = sql[:end].rstrip()
+    for start, stop, full in sorted(spots, reverse=True):
+        text = text[:start] + full + text[stop:]
+    return text
+
+
+def tokens_of(sql: str) -> Sequence[Token]:
+    """The words of SQL text."""
+    return sqlglot.tokenize(sql, dialect=DIALECT)
 
 
 def _tree(sql: str) -> exp.Query:
@@ -202,14 +228,6 @@ def _tree(sql: str) -> exp.Query:
     if isinstance(tree, exp.Query):
         return tree
     raise ValueError(f"line {tree.line}: {tree.message}")
-
-
-def _for_duckdb(node: exp.Expr) -> exp.Expr:
-    """The constructs sqlglot would carry over with another meaning."""
-    if isinstance(node, exp.DateDiff):  # Trino counts whole units, DuckDB's date_diff boundaries
-        unit = exp.Literal.string(node.text("unit").lower() or "day")
-        return exp.Anonymous(this="date_sub", expressions=[unit, node.expression, node.this])
-    return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,4 +244,4 @@ def outputs(sql: str) -> tuple[Output, ...]:
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
         return ()
-    return tuple(Output(one.output_name, *_place_of(sql, one)) for one in tree.selects)
+    return tuple(Output(one.output_name, *place_of(sql, one)) for one in tree.selects)

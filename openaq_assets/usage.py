@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
-from openaq_assets.errors import AssetsError, ConfigError, PlatformError, PromotionError, sentence
+from openaq_assets.errors import (
+    AssetsError,
+    ConfigError,
+    PlatformError,
+    PromotionError,
+    TooExpensive,
+    sentence,
+)
 from openaq_assets.partitions import parse_day
 
 if TYPE_CHECKING:
@@ -86,6 +93,9 @@ def told(function: Callable[P, None]) -> Callable[P, None]:
         except PromotionError as error:
             click.echo(f"not promoted: {error}", err=True)
             sys.exit(1)
+        except TooExpensive as error:
+            click.echo(f"not run: {error}", err=True)
+            sys.exit(1)
         except AssetsError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
@@ -102,6 +112,13 @@ def print_problems(problems: Sequence[object]) -> None:
 
 
 env_option = click.option("--env", default="dev", show_default=True, help="The environment.")
+
+
+max_cost_option = click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    help="Refuse to run if it would cost more US dollars (default: max_cost of the job or project).",
+)
 
 
 def selecting(function: Callable[..., None]) -> Callable[..., None]:

@@ -115,6 +115,7 @@ class Lake:
         """The finished ticket of an unbound operation."""
         ticket = self.platform.submit(bind(operation, self.home))
         while ticket.state == "running":
+            time.sleep(0.02)
             ticket = self.platform.poll(ticket)
         return ticket
 

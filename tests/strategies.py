@@ -16,6 +16,7 @@ from openaq_assets.operations import (
     Fetch,
     Load,
     Operation,
+    Publish,
     Query,
     Recipe,
     RecipeColumn,
@@ -220,6 +221,7 @@ _recipes = st.builds(
              max_size=3).map(tuple),
     st.lists(names, max_size=2).map(tuple), st.lists(names, max_size=2).map(tuple), _text,
     st.sampled_from(("quarantine", "fail")),
+    on_new_field=st.sampled_from(("ignore", "warn", "fail")), known=st.lists(_text, max_size=2).map(tuple),
 )  # fmt: skip
 _several = st.lists(refs, max_size=2).map(tuple)
 operations: st.SearchStrategy[Operation] = st.one_of(
@@ -235,6 +237,7 @@ operations: st.SearchStrategy[Operation] = st.one_of(
         Query, _text, _text, _several, st.sampled_from(("", "no rows", "contract")), _columns,
         st.sampled_from(("warn", "error")), _text, st.none() | refs,
     ),
+    st.builds(Publish, st.lists(st.builds(Query, _text, _text, _several), max_size=2).map(tuple), refs),
 )  # fmt: skip
 raw_parts = st.dictionaries(
     st.sampled_from(("location", "sensor", "page", "country", "from", "to")),

@@ -23,7 +23,7 @@ from openaq_assets.operations import Fetch, Recipe, RecipeColumn, Ref
 from openaq_assets.platforms import Facts
 from openaq_assets.platforms.api import archive_of
 from openaq_assets.platforms.recipe_polars import decode, frame
-from openaq_assets.platforms.recipe_rows import rows_of
+from openaq_assets.platforms.recipe_rows import opened
 from openaq_assets.rawkey import RawKey, parse_raw_key, raw_key
 
 RAW = "memory://lake/dev/raw"
@@ -372,8 +372,8 @@ def test_an_unquoted_name_keeps_its_commas() -> None:
     """Before 2024 nothing is quoted: cells too many belong to the station's name, and to nothing else."""
     line = "7,8,Số 46, phố Lưu Quang Vũ, Hà Nội-7,2023-01-01T08:00:00+07:00,21.0,105.8,pm25,µg/m³,41.2"
     recipe = replace(RECIPE, free_text="location")
-    (row,) = rows_of(recipe, gzip.compress(f"{HEADER}\n{line}\n".encode(), mtime=0))
+    _, (row,) = opened(recipe, gzip.compress(f"{HEADER}\n{line}\n".encode(), mtime=0))
     assert row["location"] == "Số 46, phố Lưu Quang Vũ, Hà Nội-7"
     assert (row["datetime"], row["value"]) == ("2023-01-01T08:00:00+07:00", "41.2")
-    (kept,) = rows_of(RECIPE, gzip.compress(f"{HEADER}\n{line}\n".encode(), mtime=0))
+    _, (kept,) = opened(RECIPE, gzip.compress(f"{HEADER}\n{line}\n".encode(), mtime=0))
     assert len(kept) == 11

@@ -54,6 +54,7 @@ PROCESSED = """assets:
     unique: [sensor_id, period_to]
     partition_by_end: period_to
     spread: 1
+    known: [lat, lon]
     columns:
       - {name: location_id, type: bigint, path: location_id}
       - {name: sensor_id, type: bigint, path: sensors_id}
@@ -235,7 +236,7 @@ def test_an_unreadable_file_is_set_aside_on_its_day(project: Project, archive: A
 
 # --- the project's own views ----------------------------------------------------------------------
 
-HOURS = "location_id, sensor_id, parameter, unit, round(value, 6), period_from, period_to, local_day, day_key"
+HOURS = "location_id, sensor_id, parameter, unit, round(value_valid, 6), period_from, period_to, local_day, day_key"
 
 
 def own_project(archive: Archive, api: Simulator, folder: Path) -> Project:
@@ -248,8 +249,8 @@ def own_project(archive: Archive, api: Simulator, folder: Path) -> Project:
 
 
 def hours_of(run: Run) -> list[tuple[Any, ...]]:
-    """The rows of view_valid_hours."""
-    query = bind(Query("q", f"SELECT {HOURS} FROM view_valid_hours ORDER BY 2, 6", (Ref("view_valid_hours", "view"),)), run.environment)
+    """The valid rows of view_hourly_quality."""
+    query = bind(Query("q", f"SELECT {HOURS} FROM view_hourly_quality WHERE qc_flag IN (1, 3) ORDER BY 2, 6", (Ref("view_hourly_quality", "view"),)), run.environment)
     assert isinstance(query, Query)
     return list(run.platform.read(query).rows)
 
@@ -259,7 +260,7 @@ def test_the_archive_fills_the_hours_the_api_was_not_asked_for(archive: Archive,
     world, found = small_world(), {}
     world = replace(world, sensors={key: one for key, one in world.sensors.items() if one.parameter.name in ("pm25", "pm10")})
     archive.fill(world, dt.date(2025, 10, 18), dt.date(2025, 10, 28), NOW)
-    views = ("aqi_breakpoints", "cities", "qc_ranges", "locations_raw", "locations", "openaq_tables", "archive_tables", "view_stations", "view_valid_hours")
+    views = ("aqi_breakpoints", "cities", "qc_ranges", "qc_sentinels", "locations_raw", "locations", "openaq_tables", "archive_tables", "view_stations", "view_hours", "view_hour_flags", "view_hourly_quality")
     api, files = ("measurements_raw", "measurements"), ("archive_raw", "archive_measurements")
     with Simulator(world, now=NOW, per_minute=None) as server:
         for name, parts in {

@@ -89,7 +89,7 @@ def test_what_has_no_days_runs_once_before_or_after_them() -> None:
     parts = phases(own().graph, keys_of("view_daily_average latest_aqi_csv", "api"))
     assert parts.daily == API
     assert {"locations_raw", "locations", "cities", "qc_ranges"} <= set(parts.before)
-    assert {"openaq_tables", "view_valid_hours", "view_daily_average", "latest_aqi_csv"} <= set(parts.after)
+    assert {"openaq_tables", "view_hour_flags", "view_daily_average", "latest_aqi_csv"} <= set(parts.after)
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.data())

@@ -29,7 +29,7 @@ TABLES = {
     "expected_count, observed_count, day",
     "locations": "location_id, name, timezone, latitude, longitude, is_monitor",
     "view_daily_average": "location_id, local_day, avg_pm25, avg_pm10, hours",
-    "view_latest_aqi": "location_id, city, as_of, concentration, aqi",
+    "view_latest_aqi": "location_id, city, as_of, us_concentration, us_aqi, vn_aqi",
 }
 
 
@@ -107,12 +107,12 @@ def test_twice_is_once(made: Deployment) -> None:
 
 def test_the_views_have_answers(made: Deployment) -> None:
     """Both environments answer alike: every station once, sane values, cities and reasons."""
-    latest = made.rows("SELECT location_id, city, aqi, reason, is_current FROM view_latest_aqi")
+    latest = made.rows("SELECT location_id, city, us_aqi, us_reason, vn_aqi, vn_reason, is_current FROM view_latest_aqi")
     assert len({row["location_id"] for row in latest}) == len(latest) > 20
-    assert all((row["aqi"] is None) != (row["reason"] is None) for row in latest)
+    assert all((row[f"{one}_aqi"] is None) != (row[f"{one}_reason"] is None) for row in latest for one in ("us", "vn"))
     assert {"Hà Nội", "TP. Hồ Chí Minh"} <= {row["city"] for row in latest}
-    prod = made.rows("SELECT location_id, aqi FROM view_latest_aqi ORDER BY location_id", "prod")
-    assert prod == made.rows("SELECT location_id, aqi FROM view_latest_aqi ORDER BY location_id")
+    prod = made.rows("SELECT location_id, us_aqi FROM view_latest_aqi ORDER BY location_id", "prod")
+    assert prod == made.rows("SELECT location_id, us_aqi FROM view_latest_aqi ORDER BY location_id")
 
 
 def test_add_a_location_and_a_view(made: Deployment, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_add_a_location_and_a_view(made: Deployment, tmp_path: Path) -> None:
     locations = copy.project / "conf/locations.yaml"
     locations.write_text(locations.read_text() + "  bangkok: {id: 9100001}\n", encoding="utf-8")
     (copy.project / "views/view_hot.sql").write_text(
-        "SELECT location_id, max(value) AS most FROM view_valid_hours WHERE parameter = 'pm25' GROUP BY location_id\n"
+        "SELECT location_id, max(value_valid) AS most FROM view_hourly_quality WHERE parameter = 'pm25' GROUP BY location_id\n"
     )
     views = copy.project / "conf/assets/views.yaml"
     views.write_text(

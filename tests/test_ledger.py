@@ -24,7 +24,7 @@ def record(minute: int = 0, **more: Any) -> Materialization:
     known: dict[str, Any] = {
         "asset": "answers", "kind": "processed", "partition": "2026-01-01", "state": "ok",
         "fingerprint": "f" * 12, "version": "a" * 12, "inputs": {"raw": "b" * 12}, "scope": ("id=1",),
-        "facts": Facts(3, 4, 5, "a" * 12, 1, ("late",)), "at": (START + dt.timedelta(minutes=minute)).isoformat(),
+        "facts": Facts(3, 4, 5, "a" * 12, 1, ("late",), ("new",)), "at": (START + dt.timedelta(minutes=minute)).isoformat(),
     }  # fmt: skip
     return Materialization(**(known | more))
 

@@ -1,15 +1,14 @@
 """Dev to prod: what may pass, what is refused, and what is put back."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from runner_fixtures import SMALL, Scripted, place, run_it, settled, small, small_run
 
-from openaq_assets.errors import PromotionError, SelectionError
+from openaq_assets.errors import PlatformError, PromotionError, SelectionError
+from openaq_assets.journal import Journal, Record
 from openaq_assets.operations import CreateView, Operation, Query, Ref
-from openaq_assets.platforms import Ticket
+from openaq_assets.platforms import Rows, Ticket
 from openaq_assets.promotion import promote
 from openaq_assets.runner import Run, materialize
 
@@ -52,10 +51,14 @@ def prod(run: Run) -> dict[str, CreateView | None]:
     return {name: run.platform.view(home.place(Ref(name, "view"))) for name in ("sums", "tops")}
 
 
-def records(run: Run) -> list[dict[str, Any]]:
-    """The records of promotions, oldest first."""
-    folder = run.environment.sibling("prod").uri("promotions")
-    return [json.loads(run.platform.objects.get(uri)) for uri in run.platform.objects.list(folder)]
+def records(run: Run) -> list[Record]:
+    """The promotions that took effect, oldest first."""
+    return list(reversed(list(journal(run).done())))
+
+
+def journal(run: Run) -> Journal:
+    """The journal of prod."""
+    return Journal(run.platform.objects, run.environment.sibling("prod"))
 
 
 def test_the_first_promotion_creates(tmp_path: Path) -> None:
@@ -68,8 +71,9 @@ def test_the_first_promotion_creates(tmp_path: Path) -> None:
     assert found["sums"] is not None and found["sums"].inputs[0].table == "openaq_dev.answers"
     assert found["tops"] is not None and found["tops"].inputs[0].table == "openaq_prod.sums"
     (record,) = records(run)
-    assert record["created"] == ["sums", "tops"] and record["from"] == "dev"
-    assert [one["sql"] for one in record["views"]] == [SMALL["views/sums.sql"], SMALL["views/tops.sql"]]
+    assert record.created == ("sums", "tops") and record.source == "dev" and record.number == done.number == 1
+    assert "@" in record.who and record.at <= record.ended and not record.before
+    assert [record.after[one].sql for one in ("sums", "tops")] == [SMALL["views/sums.sql"], SMALL["views/tops.sql"]]
 
 
 def test_promoting_again_changes_nothing(run: Run) -> None:
@@ -85,7 +89,7 @@ def test_an_added_column_passes(run: Run) -> None:
     later = edited(run, sums=ADDED, all=WITH_HOURS)
     done = promote(later, "prod")
     assert (done.replaced, done.unchanged) == (("sums",), ("tops",))
-    assert records(later)[-1]["before"][0]["sql"] == SUMS
+    assert records(later)[-1].before["sums"].sql == SUMS
 
 
 def test_a_breaking_change_is_refused(run: Run) -> None:
@@ -126,33 +130,44 @@ def test_a_failing_check_in_dev(run: Run) -> None:
     assert prod(later) == before
 
 
-def test_sql_that_dev_refuses(run: Run) -> None:
-    """A view that cannot be made in dev is told with the engine's words; prod stays."""
-    before = prod(run)
-    later = edited(run, sums="SELECT place, no_such(value) AS total FROM answers GROUP BY place\n")
-    with pytest.raises(PromotionError, match=r"no_such.*Nothing was promoted\."):
-        promote(later, "prod")
-    assert prod(later) == before
-
-
 class Flaky(Scripted):
     """A platform on which a query or view of prod fails while told to."""
 
     failing: str = ""
     fatal: BaseException | None = None
+    where: str = "openaq_prod"
 
     def submit(self, operation: Operation) -> Ticket:
         name = operation.name if isinstance(operation, Query) else ""
         tables = [ref.table for ref in getattr(operation, "inputs", ())]
-        here = f"{name} {operation.into.table if isinstance(operation, CreateView) else tables}"
-        if self.failing and self.failing in here and "openaq_prod" in here:
-            if self.fatal:
-                raise self.fatal
+        if self._fails(f"{name} {operation.into.table if isinstance(operation, CreateView) else tables}"):
             return Ticket("x", "failed", message=f"{self.failing} did not work.")
         return super().submit(operation)
 
+    def read(self, query: Query) -> Rows:
+        if self._fails(f"{query.name} {[ref.table for ref in query.inputs]}"):
+            raise PlatformError(f"{self.failing} did not work.")
+        return super().read(query)
 
-@pytest.mark.parametrize("failing", ["not_null sums.total", "openaq_prod.tops"])
+    def _fails(self, what: str) -> bool:
+        fails = bool(self.failing) and self.failing in what and self.where in what
+        if fails and self.fatal:
+            raise self.fatal
+        return fails
+
+
+def test_a_view_that_dev_refuses(run: Run) -> None:
+    """A view that cannot be made in dev is told with the platform's words; prod stays."""
+    before = prod(run)
+    later = edited(run, sums="SELECT place, sum(value) + 1 AS total FROM answers GROUP BY place\n")
+    later.platform = Flaky(run.environment)
+    later.platform.failing, later.platform.where = "openaq_dev.sums", "openaq_dev"
+    with pytest.raises(PromotionError, match=r"did not work\. Nothing was promoted\."):
+        promote(later, "prod")
+    assert prod(later) == before
+
+
+@pytest.mark.parametrize("failing", ["checks of sums", "openaq_prod.tops"])
 def test_a_failure_in_prod_is_put_back(run: Run, failing: str) -> None:
     """If a view or a check fails in prod, every view is as it was, though both had changed."""
     before = prod(run)
@@ -175,7 +190,7 @@ def test_an_allowed_break_is_put_back_too(run: Run) -> None:
     before = prod(run)
     later = edited(run, sums=RENAMED, all=WITH_AMOUNT, tops="SELECT place FROM sums WHERE amount >= 0\n")
     later.platform = Flaky(run.environment)
-    later.platform.failing = "not_null sums.amount"
+    later.platform.failing = "checks of sums"
     with pytest.raises(PromotionError, match="did not work") as told:
         promote(later, "prod", ["sums"])
     assert "NOT put back" not in str(told.value)
@@ -188,7 +203,7 @@ def test_views_that_were_not_there_are_taken_away(tmp_path: Path) -> None:
     run = small_run(small(tmp_path), **settled(1))
     run_it(run, "places_raw", "answers_raw", "answers", "tables")
     run.platform = Flaky(run.environment)
-    run.platform.failing = "not_null sums.total"
+    run.platform.failing = "checks of sums"
     with pytest.raises(PromotionError):
         promote(run, "prod")
     assert prod(run) == {"sums": None, "tops": None}
@@ -207,7 +222,7 @@ def test_an_interruption_is_put_back(run: Run) -> None:
 
 
 def test_the_gate_makes_missing_views_once(tmp_path: Path) -> None:
-    """The gate's bootstrap makes what prod lacks, and never replaces what it has."""
+    """The gate's bootstrap makes what prod lacks; what it had comes back as it was, not as it is edited."""
     run = small_run(small(tmp_path), **settled(1))
     run_it(run)
     first = prod(run)
@@ -217,5 +232,5 @@ def test_the_gate_makes_missing_views_once(tmp_path: Path) -> None:
     assert prod(later) == first
     run.platform.drop_view(place("memory", run.environment.root, "prod").place(Ref("tops", "view")))
     run_it(edited(run, tops="SELECT place FROM sums WHERE total >= 5\n"))
-    found = prod(run)
-    assert found["sums"] == first["sums"] and found["tops"] is not None and ">= 5" in found["tops"].sql
+    assert prod(run) == first
+    assert [record.action for record in records(run)] == ["bootstrap", "bootstrap"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from openaq_assets import sql
+from openaq_assets import sql, sql_rules
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_place_names_tables_in_full_and_leaves_names_of_with() -> None:
 @pytest.mark.parametrize("text", ["", ";", "-- remark", "SHOW TABLES", "INSERT INTO t SELECT 1", "SELECT 1; SELECT 2"])
 def test_only_one_query(text: str) -> None:
     """Anything but one query is a problem, and no table is read."""
-    assert len(sql.problems(text)) == 1 and sql.tables(text) == () and sql.outputs(text) == ()
+    assert len(sql_rules.problems(text)) == 1 and sql.tables(text) == () and sql.outputs(text) == ()
 
 
 def test_a_semicolon_at_the_end_is_fine() -> None:
     """A closing semicolon is no second statement."""
-    assert sql.problems("SELECT 1 AS a;\n") == ()
+    assert sql_rules.problems("SELECT 1 AS a;\n") == ()
 
 
 def test_outputs() -> None:

@@ -1,271 +1,219 @@
-"""The serving views, asked through the memory platform with sparse rows: what they say must be right."""
+"""The serving views, asked through the memory platform with sparse rows: what they say must be right.
 
-import csv
+The index by the published cases: tests/views/test_cases.py. Quality: tests/views/test_quality.py. Any data:
+tests/views/test_parity.py.
+"""
+
 import datetime as dt
-import io
-import math
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from runner_fixtures import ROOT, Lake, memory_root, place
+from air import HOUR, OSLO, Air, back, fresh_air, hour, now_hour, of_day, project, station
 
 from openaq_assets.contracts import pairs
 from openaq_assets.kinds.view import table_ref
 from openaq_assets.operations import Query
-from openaq_assets.partitions import segment
-from openaq_assets.platforms.memory import open_memory
-from openaq_assets.platforms.recipe_polars import POLARS
-from openaq_assets.project import Project, load
 
-CASES = ROOT.parent / "shared" / "aqi"
-HANOI, OSLO = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Oslo")
-HOUR = dt.timedelta(hours=1)
-
-
-def now_hour() -> dt.datetime:
-    """The end of the last full hour, naive UTC."""
-    return dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
-
-
-@cache
-def project() -> Project:
-    """This project."""
-    return load(ROOT)
-
-
-@dataclass
-class Air:
-    """A lake with the project's reference tables and views over rows that a test writes."""
-
-    lake: Lake
-
-    def clear(self) -> None:
-        """Forget every row."""
-        store = self.lake.platform.objects
-        for uri in list(store.list(self.lake.home.uri("processed"))):
-            store.delete(uri)
-
-    def stations(self, *rows: dict[str, Any]) -> None:
-        """The inventory: one row per station; what is not said is NULL."""
-        stamp = dt.datetime(2026, 1, 1)
-        self.write("locations", "2026-01-01", [{"retrieved_at": stamp} | row for row in rows])
-
-    def hours(self, *rows: dict[str, Any]) -> None:
-        """The measurements, in the partition of the UTC day of their start."""
-        by_day: dict[str, list[dict[str, Any]]] = {}
-        for row in rows:
-            by_day.setdefault(row["period_from"].date().isoformat(), []).append(row)
-        for day, found in by_day.items():
-            self.write("measurements", day, found)
-
-    def write(self, table: str, day: str, rows: list[dict[str, Any]]) -> None:
-        """One Parquet file of a table."""
-        columns = project().graph.columns(table)
-        schema = {str(one.name): POLARS[one.type] for one in columns if one.name not in ("year", "month", "day")}
-        buffer = io.BytesIO()
-        pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema).write_parquet(buffer)
-        uri = self.lake.home.uri("processed", table, *segment(day).split("/"), "part-0.parquet")
-        self.lake.platform.objects.put(uri, buffer.getvalue())
-
-    def ask(self, view: str, columns: str = "*", rest: str = "ORDER BY location_id") -> list[dict[str, Any]]:
-        """Rows of a view."""
-        if columns == "*":
-            columns = ", ".join(str(one.name) for one in project().graph.columns(view))
-        query = Query("q", f"SELECT {columns} FROM {view} {rest}", (table_ref(project().graph, view),))
-        from openaq_assets.environment import bind
-
-        bound = bind(query, self.lake.home)
-        assert isinstance(bound, Query)
-        return self.lake.platform.read(bound).as_dicts()
-
-    def one(self, view: str = "view_latest_aqi") -> dict[str, Any]:
-        """The only row of a view."""
-        (row,) = self.ask(view)
-        return row
-
-
-def open_air() -> Air:
-    """An empty lake with everything that is not raw or processed."""
-    home = place("memory", memory_root())
-    lake = Lake(open_memory(home), home)
-    for asset in project().graph:
-        if asset.kind.name in ("reference", "catalog", "view"):
-            for operation in asset.kind.operations(asset, project().graph, (), ()):
-                lake.good(operation)
-    return Air(lake)
+TODAY = dt.datetime.now(dt.UTC).date()
+DAY = TODAY - dt.timedelta(days=4)
+NEWYEAR = dt.date(2026, 1, 10)
 
 
 @pytest.fixture
 def air() -> Air:
     """A lake whose tables are empty."""
-    found = shared_air()
-    found.clear()
-    return found
+    return fresh_air()
 
 
-def station(number: int = 1, **more: Any) -> dict[str, Any]:
-    """A station in Hanoi."""
-    known = {"location_id": number, "name": f"S{number}", "country": "VN", "provider": "P"}
-    return known | {"latitude": 21.03, "longitude": 105.85, "timezone": "Asia/Ho_Chi_Minh"} | more
+# --- the air now ---------------------------------------------------------------------------------
 
 
-def hour(value: float | None, end: dt.datetime | None = None, zone: ZoneInfo = HANOI, **more: Any) -> dict[str, Any]:
-    """An hour of PM2.5 that ends then (the last full hour), of station and sensor 1."""
-    until = end or now_hour()
-    start = until - HOUR
-    local = start.replace(tzinfo=dt.UTC).astimezone(zone).isoformat()
-    known = {
-        "location_id": 1, "sensor_id": 1, "parameter_id": 2, "parameter": "pm25", "unit": "µg/m³",
-        "value": value, "average": value, "has_flags": False, "period_from": start, "period_to": until,
-        "period_from_local": local, "retrieved_at": until,
-    }  # fmt: skip
-    return known | more
-
-
-# --- the AQI -------------------------------------------------------------------------------------
-
-
-def cases(name: str) -> list[tuple[str, float, int]]:
-    """The PM2.5 cases of the US scheme that count: id, concentration, AQI."""
-    if not (CASES / name).exists():
-        pytest.skip(f"{name} is not beside this project (../shared/aqi)")
-    with Path(CASES / name).open(encoding="utf-8", newline="") as file:
-        return [
-            (row["id"], float(row["concentration"]), int(row.get("expected_aqi") or row["expected"]))
-            for row in csv.DictReader(file)
-            if (row["scheme"], row["pollutant"]) == ("US_EPA_2024", "pm25_24h")
-            and row.get("status", "ok") == "ok"
-        ]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ["official_examples.csv", "computed_cases.csv"])
-def test_published_aqi_values(air: Air, name: str) -> None:
-    """Every published PM2.5 value that a station may report gives the published AQI."""
-    known = cases(name)
-    air.stations(*(station(n) for n in range(len(known))))
-    air.hours(*(hour(value, location_id=n, sensor_id=n) for n, (_, value, _) in enumerate(known)))
-    found = {row["location_id"]: row for row in air.ask("view_latest_aqi")}
-    usable = [(n, case) for n, case in enumerate(known) if 0 <= case[1] <= 1000 and case[1] not in (985, 999)]
-    assert len(usable) > 30
-    wrong = [(case, found[n]["aqi"]) for n, case in usable if found[n]["aqi"] != case[2]]
-    assert wrong == []
-    assert all(found[n]["aqi"] is None for n in range(len(known)) if n not in dict(usable))
+def test_nowcast_of_a_station(air: Air) -> None:
+    """Particles are told as the NowCast of twelve hours, with the hours it was made of, and by both schemes."""
+    air.stations(station(license="CC BY 4.0", is_monitor=True))
+    air.hours(*back([13, 16, 10, 21, 74, 64, 53, 82, 90, 75, 80, 50]))
+    row = air.one()
+    assert (row["us_aqi"], row["us_category"], row["us_colour"], row["us_pollutant"]) == (66, "Moderate", "#FFFF00", "pm25")
+    assert (row["us_concentration"], row["us_unit"], row["us_method"], row["us_hours_used"]) == (17.4, "µg/m³", "nowcast", 12)
+    assert (row["vn_aqi"], row["vn_category"], row["vn_hours_used"]) == (35, "Tốt", 12)
+    assert (row["us_reason"], row["vn_reason"], row["as_of"], row["is_current"]) == (None, None, now_hour(), True)
+    assert (row["license"], row["is_monitor"], row["lat_lon"]) == ("CC BY 4.0", True, "21.030000,105.850000")
+    assert row["qc_version"]
 
 
 @pytest.mark.parametrize(
-    ("value", "aqi", "category"),
+    ("newest", "aqi"),
     [
-        (0.0, 0, "Good"), (9.0, 50, "Good"), (9.05, 50, "Good"), (9.099, 50, "Good"),
-        (sum([9.1] * 12) / 12, 51, "Moderate"),  # 9.099999999999998
-        (9.1, 51, "Moderate"), (35.49, 100, "Moderate"), (35.5, 101, "Unhealthy for Sensitive Groups"),
-        (0.9, 5, "Good"), (0.99, 5, "Good"), (1.0, 6, "Good"), (1.1, 6, "Good"),  # 5.56 and 6.11
-        (225.4, 300, "Very Unhealthy"), (225.5, 301, "Hazardous"), (325.4, 500, "Hazardous"),
-        (325.5, 500, "Hazardous"), (400.0, 649, "Hazardous"), (1000.0, 1844, "Hazardous"),
+        ([10, 10], 53), ([None, 10, 10], 53), ([10, None, 10], 53), ([10, None, None], None),
+        ([None, None, 10, 10], None), ([10, None, None, *[10] * 9], None), ([10], None),
     ],
 )  # fmt: skip
-def test_aqi_at_the_edges(air: Air, value: float, aqi: int, category: str) -> None:
-    """Concentrations are truncated, the index is rounded half up, and above 500 the line goes on."""
+def test_two_of_the_three_newest_hours(air: Air, newest: list[float | None], aqi: int | None) -> None:
+    """A NowCast needs two of the three newest hours; else there is the reason and no number."""
     air.stations(station())
-    air.hours(hour(value))
+    air.hours(*back(newest))
     row = air.one()
-    assert (row["aqi"], row["category"], row["pollutant"], row["reason"]) == (aqi, category, "pm25", None)
-    assert row["concentration"] == value
+    assert (row["us_aqi"], row["us_reason"]) == (aqi, None if aqi else "too few valid hours")
+
+
+def test_all_zero_is_clean_air(air: Air) -> None:
+    """Twelve measured zeros are AQI 0, Good, not a division by zero."""
+    air.stations(station())
+    air.hours(*back([0.0] * 12))
+    row = air.one()
+    assert (row["us_aqi"], row["us_category"], row["us_concentration"], row["vn_aqi"]) == (0, "Good", 0.0, 0)
+
+
+def test_negatives_are_clipped(air: Air) -> None:
+    """A small negative hour counts as zero in a NowCast and as it is in the mean of a day."""
+    air.stations(station())
+    air.hours(*back([-1.2, 3, 4, 5, 4, 3, 4, 5, 6, 5, 4, 3]), *of_day([-2.0, 4.0] * 10, DAY))
+    assert (air.one()["us_concentration"], air.one()["us_aqi"]) == (1.8, 10)
+    (day,) = air.ask("view_daily_average", rest=f"WHERE local_day = DATE '{DAY}'")
+    assert (day["avg_pm25"], day["hours"]) == (1.0, 20)
+
+
+def test_nine_point_one(air: Air) -> None:
+    """A mean of 9.1 is Moderate, though a sum of floats divided by their count is 9.099999999999998."""
+    assert sum([9.1] * 12) / 12 < 9.1
+    air.stations(station(), station(2))
+    air.hours(*back([9.1] * 12), *of_day([9.1] * 18, DAY), *of_day([9.0999] * 18, DAY, location_id=2, sensor_id=2))
+    assert (air.one_of(1)["us_aqi"], air.one_of(1)["us_category"]) == (51, "Moderate")
+    days = air.ask("view_daily_average", rest=f"WHERE local_day = DATE '{DAY}' ORDER BY location_id")
+    assert [(row["us_aqi"], row["us_category"]) for row in days] == [(51, "Moderate"), (50, "Good")]
 
 
 @pytest.mark.parametrize(
-    "value", [-999.0, -9999.0, -0.1, 985.0, 999.0, 9999.0, 99999.0, 1000.1, math.nan, math.inf, -math.inf, None]
+    ("ppm", "aqi"), [(0.072, 105), (0.076, 119), (0.080, 133), (0.084, 147), (0.0789, 126), (0.0709, 100)]
 )
-def test_what_is_no_measurement(air: Air, value: float | None) -> None:
-    """Sentinels, negatives, NaN, infinities and NULL never become an AQI; the hour before counts."""
+def test_half_up_and_truncated(air: Air, ppm: float, aqi: int) -> None:
+    """Ozone is truncated to 0.001 ppm and the index rounded half up, where half-even gives one less."""
     air.stations(station())
-    air.hours(hour(value, has_flags=value is None))
-    row = air.one()
-    assert (row["aqi"], row["as_of"], row["is_current"]) == (None, None, False)
-    assert row["reason"] == "no valid PM2.5 in the last 30 days"
-    air.hours(hour(value), hour(12.0, now_hour() - HOUR))
-    assert (air.one()["aqi"], air.one()["as_of"]) == (56, now_hour() - HOUR)
-    assert [row["hours"] for row in air.ask("view_daily_average")] == [1]
+    air.hours(*of_day([ppm] * 22, DAY, 7, parameter="o3", unit="ppm"))
+    assert air.day(DAY)["us_aqi"] == aqi
 
 
-def test_a_sentinel_behind_a_rounding(air: Air) -> None:
-    """A shown 985 whose mean is 984.96 is a broken hour, and so is a mean of 985 behind another value."""
-    air.stations(station(), station(2))
-    air.hours(hour(985.0, average=984.96), hour(900.0, average=985.0, location_id=2, sensor_id=2))
-    assert [row["aqi"] for row in air.ask("view_latest_aqi")] == [None, None]
-
-
-def test_the_mean_in_full_is_used(air: Air) -> None:
-    """The full mean decides, not the three digits that are shown; without one the shown value counts."""
-    air.stations(station(), station(2))
-    air.hours(hour(9.1, average=9.0999), hour(9.1, average=None, location_id=2, sensor_id=2))
-    assert [row["aqi"] for row in air.ask("view_latest_aqi")] == [50, 51]
-
-
-def test_zero_is_clean_air(air: Air) -> None:
-    """A measured zero is AQI 0, Good."""
-    air.stations(station())
-    air.hours(hour(0.0))
-    assert (air.one()["aqi"], air.one()["category"]) == (0, "Good")
-
-
-@pytest.mark.parametrize("broken", [985.0, -999.0, -9.0, 1000.5, math.nan, None])
-def test_a_broken_value_does_not_spoil_its_hour(air: Air, broken: float | None) -> None:
-    """Of the archive's rows within an hour only measurements are averaged, not a sentinel among them."""
-    air.stations(station())
-    start = now_hour() - HOUR
-    rows = [
-        hour(value, start + dt.timedelta(minutes=minute), period_to_local="2026-01-10T12:00:00+07:00")
-        for minute, value in ((15, 10.0), (30, broken), (45, 20.0))
+def test_units_are_converted_before_truncation(air: Air) -> None:
+    """The same nitrogen dioxide in ppb, ppm and µg/m³ has one index by each scheme."""
+    air.stations(*(station(n) for n in range(1, 5)))
+    same = ((100.0, "ppb"), (0.1, "ppm"), (100 * 46.01 / 24.45, "µg/m³"), (0.1 * 46.01 / 24.45, "mg/m³"))
+    for_each = [
+        row
+        for n, (value, unit) in enumerate(same, 1)
+        for row in (
+            *back([value], location_id=n, sensor_id=n, parameter="no2", unit=unit),
+            *back([1.0, 1.0], location_id=n, sensor_id=10 + n),
+        )
     ]
-    air.write("archive_measurements", start.date().isoformat(), rows)
-    assert [(row["value"], row["period_to"]) for row in air.ask("view_valid_hours")] == [(15.0, now_hour())]
-
-
-def test_a_greek_mu_is_a_micro_sign(air: Air) -> None:
-    """Both spellings of the unit count; another unit does not."""
-    air.stations(station(), station(2))
-    air.hours(hour(12.0, unit="μg/m³"), hour(12.0, unit="ppm", location_id=2, sensor_id=2))
+    air.hours(*for_each)
     rows = air.ask("view_latest_aqi")
-    assert [(row["aqi"], row["unit"]) for row in rows] == [(56, "µg/m³"), (None, None)]
+    assert [(row["us_aqi"], row["us_pollutant"], row["us_unit"]) for row in rows] == [(100, "no2", "ppb")] * 4
+    assert [row["us_concentration"] for row in rows] == [100.0] * 4
+    assert [row["vn_aqi"] for row in rows] == [94] * 4  # 188.18 µg/m³
+
+
+def test_ozone_now_is_a_surrogate(air: Air) -> None:
+    """Ozone of now is 0.85 times the hour plus 4.5 ppb, says so, and may be two hours old."""
+    air.stations(station(), station(2), station(3))
+    ozone = {"parameter": "o3", "unit": "ppb"}
+    air.hours(
+        *back([80.0], **ozone), *back([None, None, 80.0], location_id=2, sensor_id=2, **ozone),
+        *back([None, None, None, 80.0], location_id=3, sensor_id=3, **ozone),
+    )  # fmt: skip
+    rows = air.ask("view_latest_aqi")
+    told = [(row["us_method"], row["us_concentration"], row["us_aqi"], row["us_hours_used"]) for row in rows]
+    assert told == [("nowcast_surrogate", 0.072, 105, 1)] * 2 + [(None, None, None, None)]
+    assert [row["vn_reason"] for row in rows[:2]] == ["VN_AQI needs PM2.5 or PM10", "too few valid hours"]
+
+
+def test_eight_hours_of_carbon_monoxide(air: Air) -> None:
+    """Carbon monoxide needs six of the eight newest hours."""
+    air.stations(station(), station(2))
+    carbon = {"parameter": "co", "unit": "ppm"}
+    air.hours(
+        *back([9.5, None, 9.5, 9.5, 9.5, None, 9.5, 9.5], **carbon),
+        *back([9.5, None, 9.5, 9.5, None, None, 9.5, 9.5, 9.5], location_id=2, sensor_id=2, **carbon),
+    )
+    rows = air.ask("view_latest_aqi")
+    assert [(row["us_aqi"], row["us_method"], row["us_hours_used"]) for row in rows] == [(101, "mean_8h", 6), (None, None, None)]
+
+
+def test_gases_of_another_hour_drop_out(air: Air) -> None:
+    """Nitrogen dioxide counts in its hour only; the newest hour of the station is now."""
+    air.stations(station())
+    air.hours(*back([10.0, 10.0]), *back([None, 300.0], sensor_id=2, parameter="no2", unit="ppb"))
+    assert (air.one()["us_pollutant"], air.one()["us_aqi"]) == ("pm25", 53)
+
+
+def test_vietnam_needs_particles(air: Air) -> None:
+    """VN_AQI is not told of gases alone, now or of a day; the US AQI is."""
+    air.stations(station())
+    air.hours(*back([100.0], parameter="no2"), *of_day([100.0, 90.0] * 10, DAY, parameter="no2"))
+    row, day = air.one(), air.day(DAY)
+    assert (row["us_aqi"], row["vn_aqi"], row["vn_category"], row["vn_reason"]) == (50, None, None, "VN_AQI needs PM2.5 or PM10")
+    assert (day["us_pollutant"], day["vn_aqi"], day["vn_category"], day["vn_pollutant"]) == ("no2", None, None, None)
+
+
+def test_beyond_500(air: Air) -> None:
+    """The US line goes on above 500 and stays Hazardous; VN_AQI ends at 500."""
+    air.stations(station())
+    air.hours(*back([600.0, 600.0]))
+    row = air.one()
+    assert (row["us_aqi"], row["us_category"], row["vn_aqi"], row["vn_category"]) == (1047, "Hazardous", 500, "Nguy hại")
+
+
+def test_the_same_air_by_two_schemes(air: Air) -> None:
+    """45 µg/m³ is 124, orange, in the US and 90, yellow, in Viet Nam."""
+    air.stations(station())
+    air.hours(*back([45.0, 45.0]))
+    row = air.one()
+    assert (row["us_aqi"], row["us_colour"], row["vn_aqi"], row["vn_colour"]) == (124, "#FF7E00", 90, "#FFFF00")
 
 
 # --- current or not ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("hours", "current"), [(0, True), (2, True), (4, False), (24, False), (24 * 29, False)])
-def test_old_hours_have_no_aqi(air: Air, hours: int, current: bool) -> None:
-    """After three hours the value is still told with its time, but no AQI, category or colour."""
+def test_old_hours_have_no_index(air: Air, hours: int, current: bool) -> None:
+    """After three hours there is the time of the newest hour, and no index, category, colour or concentration."""
     air.stations(station())
     end = now_hour() - hours * HOUR
-    air.hours(hour(50.0, end))
+    air.hours(*back([50.0, 50.0], end))
     row = air.one()
-    assert (row["as_of"], row["concentration"], row["is_current"]) == (end, 50.0, current)
-    assert (row["aqi"] is not None, row["category"] is not None, row["colour"] is not None) == (current,) * 3
-    assert row["reason"] == (None if current else "older than 3 hours")
+    assert (row["as_of"], row["is_current"]) == (end, current)
+    shown = ("aqi", "category", "colour", "pollutant", "concentration", "unit", "method", "hours_used")
+    assert {row[f"{scheme}_{name}"] is not None for scheme in ("us", "vn") for name in shown} == {current}
+    assert row["us_reason"] == row["vn_reason"] == (None if current else "older than 3 hours")
     assert hours * 60 <= row["age_minutes"] <= hours * 60 + 61
 
 
 def test_the_window_of_thirty_days(air: Air) -> None:
-    """The thirtieth day back still counts, as in Athena; the thirty-first does not."""
-    today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    """The thirtieth day back still has a time; a station silent for longer than the files that are read has none."""
+    midnight = dt.datetime(TODAY.year, TODAY.month, TODAY.day)
     air.stations(station(), station(2))
-    last, gone = today - dt.timedelta(days=30) + HOUR, today - dt.timedelta(days=31) + HOUR
+    last, gone = midnight - dt.timedelta(days=30) + HOUR, midnight - dt.timedelta(days=45)
     air.hours(hour(50.0, last), hour(50.0, gone, location_id=2, sensor_id=2))
     assert [row["as_of"] for row in air.ask("view_latest_aqi")] == [last, None]
+    assert air.ask("view_latest_aqi")[1]["us_reason"] == "no valid hour in the last 30 days"
 
 
 def test_an_hour_of_the_future(air: Air) -> None:
-    """An hour that has not ended is not the latest."""
+    """An hour that has not ended is not the latest, and not of any day."""
     air.stations(station())
-    air.hours(hour(200.0, now_hour() + 3 * HOUR), hour(12.0))
-    assert (air.one()["aqi"], air.one()["as_of"]) == (56, now_hour())
+    air.hours(hour(200.0, now_hour() + 3 * HOUR), *back([12.0, 12.0]))
+    assert (air.one()["us_aqi"], air.one()["as_of"]) == (56, now_hour())
+    assert sum(row["hours"] for row in air.ask("view_daily_average")) == 2
+
+
+def test_broken_hours_are_not_skipped_over(air: Air) -> None:
+    """A station that says only sentinels now has no index, though older hours are good and not three hours old."""
+    air.stations(station())
+    air.hours(*back([-999.0, -999.0, 10.0, 10.0, 10.0]))
+    row = air.one()
+    assert (row["us_aqi"], row["is_current"], row["us_reason"]) == (None, True, "too few valid hours")
+    assert row["as_of"] == now_hour() - 2 * HOUR
 
 
 def test_a_station_that_never_reported(air: Air) -> None:
@@ -273,24 +221,42 @@ def test_a_station_that_never_reported(air: Air) -> None:
     air.stations(station())
     row = air.one()
     assert (row["location"], row["city"]) == ("S1", "Hà Nội")
-    assert (row["aqi"], row["age_minutes"], row["is_current"]) == (None, None, False)
-    assert row["reason"] == "no valid PM2.5 in the last 30 days"
+    assert (row["us_aqi"], row["vn_aqi"], row["age_minutes"], row["is_current"]) == (None, None, None, False)
+    assert row["us_reason"] == row["vn_reason"] == "no valid hour in the last 30 days"
     assert air.ask("view_daily_average") == []
 
 
 def test_no_data_at_all(air: Air) -> None:
     """Views over empty tables are empty, not errors."""
-    for view in ("view_stations", "view_valid_hours", "view_latest_aqi", "view_daily_average"):
-        assert air.ask(view) == []
+    for asset in project().graph:
+        if asset.kind.name == "view":
+            assert air.ask(asset.key, rest="") == []
 
 
-def test_two_sensors_of_one_parameter(air: Air) -> None:
-    """Two PM2.5 sensors give one latest row (the lower sensor id) and one hour of their mean."""
+# --- sensors -------------------------------------------------------------------------------------
+
+
+def test_one_sensor_speaks_now(air: Air) -> None:
+    """Of two sensors the one with the newest hour speaks, then the one with more hours, then the lower id."""
+    air.stations(station(1), station(2), station(3))
+    air.hours(
+        *back([None, 20.0, 20.0, 20.0], sensor_id=1), *back([30.0, 30.0], sensor_id=2),
+        *back([20.0, 20.0], location_id=2, sensor_id=3), *back([30.0, 30.0, 30.0], location_id=2, sensor_id=4),
+        *back([20.0, 20.0], location_id=3, sensor_id=5), *back([30.0, 30.0], location_id=3, sensor_id=6),
+    )  # fmt: skip
+    assert [row["us_concentration"] for row in air.ask("view_latest_aqi")] == [30.0, 30.0, 20.0]
+
+
+def test_sensors_and_units_are_not_mixed(air: Air) -> None:
+    """The sensor with most hours speaks for a day; a mean never holds two sensors or two units."""
     air.stations(station())
-    air.hours(hour(20.0, sensor_id=8), hour(10.0, sensor_id=9), hour(99.0, sensor_id=3, parameter="pm10"))
-    assert air.one()["concentration"] == 20.0
-    daily = air.one("view_daily_average")
-    assert (daily["avg_pm25"], daily["avg_pm10"], daily["hours"]) == (15.0, 99.0, 1)
+    air.hours(
+        *of_day([0.02] * 12, DAY, parameter="o3", unit="ppm", sensor_id=1),
+        *of_day([90.0] * 13, DAY, parameter="o3", sensor_id=2),
+        *of_day([10.0] * 12, DAY, sensor_id=8), *of_day([20.0] * 12, DAY, 12, sensor_id=7),
+    )  # fmt: skip
+    row = air.day(DAY)
+    assert (row["avg_o3"], row["avg_pm25"], row["hours"]) == (90.0, 20.0, 12)
 
 
 # --- places --------------------------------------------------------------------------------------
@@ -327,13 +293,29 @@ def days(air: Air) -> dict[str, int]:
     return {str(row["local_day"]): row["hours"] for row in air.ask("view_daily_average")}
 
 
-def test_the_hour_that_ends_at_midnight(air: Air) -> None:
-    """The hour from 23:00 to 00:00 local time belongs to the day that ends, the next one to the new day."""
+@pytest.mark.parametrize("day", [DAY, NEWYEAR, dt.date(2019, 12, 31), TODAY - dt.timedelta(days=33), TODAY - dt.timedelta(days=400)])
+def test_the_hour_that_ends_at_midnight(air: Air, day: dt.date) -> None:
+    """The hour from 23:00 to 00:00 local time belongs to the day that ends, however long ago that is."""
     air.stations(station())
-    midnight = dt.datetime(2026, 1, 10, 17)  # 2026-01-11 00:00 in Viet Nam
-    air.hours(hour(1.0, midnight - HOUR), hour(2.0, midnight), hour(4.0, midnight + HOUR))
+    air.hours(*of_day([1.0, 2.0, 4.0], day, 22))
     rows = air.ask("view_daily_average", rest="ORDER BY local_day")
-    assert [(str(row["local_day"]), row["avg_pm25"]) for row in rows] == [("2026-01-10", 1.5), ("2026-01-11", 4.0)]
+    told = [(row["local_day"], row["avg_pm25"], row["hours"]) for row in rows]
+    assert told == [(day, 1.5, 2), (day + dt.timedelta(days=1), 4.0, 1)]
+
+
+def test_every_day_is_told_once(air: Air) -> None:
+    """Around the days on which the eras meet no hour and no day is lost or told twice."""
+    air.stations(station())
+    rows = [
+        row
+        for ago in (*range(28, 42), *range(394, 408))
+        for row in of_day([float(one) for one in range(24)], TODAY - dt.timedelta(days=ago))
+    ]
+    air.hours(*rows)
+    told = air.ask("view_daily_average", rest="ORDER BY local_day")
+    assert [(TODAY - row["local_day"]).days for row in told] == [*range(407, 393, -1), *range(41, 27, -1)]
+    assert {(row["hours"], row["avg_pm25"]) for row in told} == {(24, 11.5)}
+    assert len(air.ask("view_hourly_quality", "period_from", "")) == len(rows)
 
 
 @pytest.mark.parametrize(("day", "length"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-01", 24)])
@@ -341,8 +323,20 @@ def test_days_of_daylight_saving(air: Air, day: str, length: int) -> None:
     """In Oslo the days of the change have 23 and 25 hours, each hour counted once."""
     air.stations(station(timezone="Europe/Oslo", latitude=59.91, longitude=10.75, country="NO"))
     around = dt.datetime.fromisoformat(day) - dt.timedelta(days=1)
-    air.hours(*(hour(5.0, around + (n + 1) * HOUR, OSLO) for n in range(72)))
+    air.hours(*(hour(5.0 + n % 2, around + (n + 1) * HOUR, OSLO) for n in range(72)))
     assert days(air)[day] == length
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata", "Asia/Kathmandu"])
+def test_any_time_zone(air: Air, zone: str) -> None:
+    """A day is the station's own, fourteen hours ahead of UTC, eleven behind it, or at half past."""
+    air.stations(station())
+    air.hours(*of_day([float(n) for n in range(24)], DAY, zone=ZoneInfo(zone)))
+    (row,) = air.ask("view_daily_average") if "Kat" not in zone and "Kol" not in zone else [None]
+    if row:
+        assert (row["local_day"], row["hours"]) == (DAY, 24)
+    else:  # an hour from half past to half past is not the hour of the API, and is told as that
+        assert {one["qc_reason"] for one in air.ask("view_hourly_quality", "qc_reason", "")} == {"not an hour"}
 
 
 @pytest.mark.parametrize(
@@ -350,23 +344,29 @@ def test_days_of_daylight_saving(air: Air, day: str, length: int) -> None:
                                        (18, False, True), (24, False, True)],
 )  # fmt: skip
 def test_coverage(air: Air, count: int, incomplete: bool, valid: bool) -> None:
-    """Half of the hours make a day complete enough to show, eighteen make it valid."""
+    """Half of the hours make a day complete enough to show, eighteen make it valid and give it an index."""
     air.stations(station())
-    first = dt.datetime(2026, 1, 9, 17)  # midnight in Viet Nam
-    air.hours(*(hour(10.0, first + (n + 1) * HOUR) for n in range(count)))
+    air.hours(*of_day([10.0, 11.0] * (count // 2) + [10.0] * (count % 2), NEWYEAR))
     row = air.one("view_daily_average")
     assert (row["hours"], row["coverage"]) == (count, count / 24)
     assert (row["is_incomplete"], row["valid_75"]) == (incomplete, valid)
+    assert (row["us_aqi"] is not None, row["vn_aqi"] is not None, row["exceeds_who"] is not None) == (valid,) * 3
 
 
 def test_invalid_hours_lower_coverage(air: Air) -> None:
     """Hours that are no measurement are gaps, not zeros."""
     air.stations(station())
-    first = dt.datetime(2026, 1, 9, 17)
-    values = [10.0] * 11 + [-999.0] * 6 + [None] * 6 + [985.0]
-    air.hours(*(hour(value, first + (n + 1) * HOUR) for n, value in enumerate(values)))
+    air.hours(*of_day([10.0] * 11 + [-999.0] * 6 + [985.0], NEWYEAR))
     row = air.one("view_daily_average")
     assert (row["avg_pm25"], row["hours"], row["is_incomplete"]) == (10.0, 11, True)
+
+
+def test_a_day_without_particles(air: Air) -> None:
+    """A day of gases alone has a row: no hours of PM2.5, and the mean of what there is in µg/m³."""
+    air.stations(station())
+    air.hours(*of_day([1.0, 3.0] * 10, NEWYEAR, parameter="co", unit="ppm"))
+    row = air.one("view_daily_average")
+    assert (row["avg_co"], row["avg_pm25"], row["hours"], row["us_pollutant"]) == (2291.206544, None, 0, "co")
 
 
 @pytest.mark.parametrize("local", ["", "yesterday", None, "2026-13-40T00:00:00+07:00"])
@@ -375,10 +375,69 @@ def test_a_stamp_that_is_no_date(air: Air, local: str | None) -> None:
     air.stations(station())
     air.hours(hour(10.0, period_from_local=local), hour(30.0, now_hour() - HOUR))
     assert [row["avg_pm25"] for row in air.ask("view_daily_average")] == [30.0]
-    assert air.one()["concentration"] == 10.0
+    assert air.one()["us_hours_used"] == 2
 
 
-# --- contracts, and any data ---------------------------------------------------------------------
+def test_ozone_of_a_day_begins_at_seven(air: Air) -> None:
+    """Eight hours of ozone count on the day they begin in, from 07:00 on; US needs 13 of 17, six of eight hours each."""
+    air.stations(station(1), station(2), station(3))
+    ozone = {"parameter": "o3", "unit": "ppm"}
+    night = [0.1] * 7 + [0.03] * 22
+    air.hours(
+        *of_day(night, DAY, location_id=1, sensor_id=1, **ozone),
+        *of_day([0.06] * 19, DAY, 7, location_id=2, sensor_id=2, **ozone),
+        *of_day([0.06] * 16, DAY, 7, location_id=3, sensor_id=3, **ozone),
+    )
+    rows = air.ask("view_daily_average", rest=f"WHERE local_day = DATE '{DAY}' ORDER BY location_id")
+    assert [row["us_aqi"] for row in rows] == [28, 67, None]
+
+
+def test_limits_of_a_day(air: Air) -> None:
+    """A valid day above any 24-hour limit exceeds it; QCVN's limit of PM2.5 fell from 50 to 45 in 2026."""
+    air.stations(*(station(n) for n in range(1, 6)))
+    old, new = dt.date(2025, 12, 31), dt.date(2026, 1, 1)
+    air.hours(
+        *(row for n, (day, level) in enumerate([(old, 47.0), (new, 47.0), (new, 15.0), (new, 16.0)], 1)
+          for row in of_day([level - 1, level + 1] * 10, day, location_id=n, sensor_id=n)),
+        *of_day([24.0, 27.0] * 10, new, location_id=5, sensor_id=5, parameter="no2"),
+    )  # fmt: skip
+    told = {row["location_id"]: (row["exceeds_who"], row["exceeds_qcvn"]) for row in air.ask("view_daily_average")}
+    assert told == {1: (True, False), 2: (True, True), 3: (False, False), 4: (True, False), 5: (True, False)}
+
+
+# --- the hours of a day, and one source for a dashboard ------------------------------------------
+
+
+def test_hours_of_the_day(air: Air) -> None:
+    """The mean of each local hour over the last thirty days; hour 0 ends at one o'clock."""
+    air.stations(station())
+    older = TODAY - dt.timedelta(days=60)
+    air.hours(*of_day([10.0, 20.0], DAY), *of_day([30.0], DAY - dt.timedelta(days=1)), *of_day([99.0], older))
+    told = [(row["hour"], row["avg_pm25"], row["hours"]) for row in air.ask("view_hour_of_day", rest="ORDER BY hour")]
+    assert told == [(0, 20.0, 2), (1, 20.0, 1)]
+
+
+def test_one_source_for_map_and_trend(air: Air) -> None:
+    """Every day of the last year is a row; the newest is marked and holds the air now, all ids and dates as text."""
+    air.stations(station(), station(2, latitude=None))
+    air.hours(
+        *back([10.0, 10.0]), *of_day([5.0, 6.0] * 12, DAY), *of_day([5.0], TODAY - dt.timedelta(days=364)),
+        *of_day([5.0], TODAY - dt.timedelta(days=380)), *of_day([7.0], DAY, location_id=2, sensor_id=2),
+    )  # fmt: skip
+    rows = air.ask("view_air_quality_overview", rest="ORDER BY location_id, local_day")
+    newest = now_hour() - HOUR + dt.timedelta(hours=7)
+    first = {row["day"]: row for row in rows if row["location_id"] == "1"}
+    assert (TODAY - dt.timedelta(days=364)).strftime("%Y%m%d") in first and newest.strftime("%Y%m%d") in first
+    assert (TODAY - dt.timedelta(days=380)).strftime("%Y%m%d") not in first
+    marked = {row["location_id"]: row for row in rows if row["is_latest"]}
+    assert marked.keys() == {"1", "2"}
+    assert marked["1"]["latest_us_aqi"] == 53 and marked["1"]["latest_is_current"] is True
+    assert marked["1"]["latest_as_of"] == now_hour().strftime("%Y%m%d%H%M%S")
+    assert (marked["2"]["latest_us_aqi"], marked["2"]["latest_is_current"], marked["2"]["lat_lon"]) == (None, False, None)
+    assert all(row["latest_as_of"] is None for row in rows if not row["is_latest"])
+
+
+# --- contracts -----------------------------------------------------------------------------------
 
 
 def test_types_are_as_promised(air: Air) -> None:
@@ -393,74 +452,17 @@ def test_types_are_as_promised(air: Air) -> None:
             assert pairs(columns)
 
 
-values = st.one_of(
-    st.floats(0, 1000), st.sampled_from([0.0, -1.0, -999.0, 985.0, 999.0, 1000.0, 1000.5, math.nan, None, 9.1])
-)
-readings = st.lists(
-    st.tuples(
-        st.integers(1, 2),  # location
-        st.integers(0, 1),  # which of its sensors
-        st.sampled_from(["pm25", "pm25", "pm10", "o3"]),
-        st.integers(0, 71),  # hour
-        values,
-        st.one_of(st.none(), values),  # the mean in full
-    ),
-    max_size=60,
-    unique_by=lambda one: one[:4],
-)
-START = dt.datetime(2026, 1, 9)
-
-
-def plain_daily(found: list[Any]) -> dict[tuple[int, str], tuple[float | None, float | None, int]]:
-    """Location and local day -> mean PM2.5, mean PM10 and hours of PM2.5, in plain Python."""
-    hourly: dict[Any, list[float]] = {}
-    upper = {"pm25": 1000.0, "pm10": 1500.0}
-    for location, _, parameter, at, shown, average in found:
-        value = shown if average is None else average
-        if parameter not in upper or shown is None:
-            continue
-        if not 0 <= value <= upper[parameter] or {value, shown} & {985.0, 999.0}:
-            continue
-        local = START + at * HOUR + 7 * HOUR
-        hourly.setdefault((location, str(local.date()), parameter, at), []).append(value)
-    daily: dict[tuple[int, str], dict[str, list[float]]] = {}
-    for (location, day, parameter, _), several in hourly.items():
-        of_day = daily.setdefault((location, day), {"pm25": [], "pm10": []})
-        of_day[parameter].append(math.fsum(several) / len(several))
-    return {
-        key: (*(math.fsum(one) / len(one) if one else None for one in by.values()), len(by["pm25"]))  # type: ignore[misc]
-        for key, by in daily.items()
-    }
-
-
-@settings(deadline=None)
-@given(readings)
-def test_daily_equals_plain_python(found: list[Any]) -> None:
-    """For any hourly data the daily view equals a computation without SQL."""
-    air = shared_air()
-    air.clear()
-    air.stations(station(1), station(2))
-    air.hours(
-        *(
-            hour(
-                value, START + (at + 1) * HOUR, average=average, parameter=parameter, location_id=location,
-                sensor_id=location * 100 + sensor * 10 + len(parameter),
-            )
-            for location, sensor, parameter, at, value, average in found
-        )
-    )  # fmt: skip
-    rows = {(row["location_id"], str(row["local_day"])): row for row in air.ask("view_daily_average")}
-    expected = plain_daily(found)
-    assert rows.keys() == expected.keys()
-    for key, (pm25, pm10, count) in expected.items():
-        row = rows[key]
-        assert row["avg_pm25"] == (pm25 if pm25 is None else pytest.approx(pm25, abs=1e-6))
-        assert row["avg_pm10"] == (pm10 if pm10 is None else pytest.approx(pm10, abs=1e-6))
-        assert (row["hours"], row["coverage"]) == (count, count / 24)
-        assert (row["is_incomplete"], row["valid_75"]) == (count < 12, count >= 18)
-
-
-@cache
-def shared_air() -> Air:
-    """One lake for all tests of this process: views are made once."""
-    return open_air()
+def test_a_breakpoint_is_data() -> None:
+    """Every table of an index is whole: its lines meet, rise and end, and every line has a category with a colour."""
+    rows: dict[Any, list[dict[str, Any]]] = {}
+    for row in fresh_air().ask("aqi_breakpoints", rest="ORDER BY c_lo"):
+        rows.setdefault((row["scheme"], row["metric"]), []).append(row)
+    assert len(rows) == 16
+    for (scheme, _), lines in rows.items():
+        for one, after in pairwise(lines):
+            assert one["c_next"] == after["c_lo"] and one["aqi_hi"] <= after["aqi_lo"]
+            assert one["c_hi"] <= after["c_lo"] and one["c_lo"] < one["c_hi"]
+        assert lines[0]["c_lo"] == 0 or scheme == "us_epa_2024"
+    bands = fresh_air().ask("aqi_categories", rest="ORDER BY scheme, band")
+    assert [row["band"] for row in bands] == [1, 2, 3, 4, 5, 6] * 2
+    assert all(row[name] for row in bands for name in ("colour_assist", "health_en", "health_vi", "name_en", "name_vi"))

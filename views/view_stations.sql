@@ -25,6 +25,11 @@ placed AS (
 )
 SELECT
     n.location_id, n.name AS location, p.city, n.country, n.provider, n.license, n.latitude, n.longitude,
+    CASE
+        WHEN n.latitude >= -90 AND n.latitude <= 90 AND n.longitude >= -180 AND n.longitude <= 180 THEN
+            -- By way of decimals: engines write doubles differently.
+            CAST(CAST(n.latitude AS decimal(9, 6)) AS varchar) || ',' || CAST(CAST(n.longitude AS decimal(9, 6)) AS varchar)
+    END AS lat_lon,
     n.timezone, n.is_monitor, n.last_at
 FROM newest AS n
 LEFT JOIN placed AS p ON p.location_id = n.location_id AND p.nearest_first = 1

@@ -1,51 +1,54 @@
 """Turn rows of the serving views into the Air Quality Overview: one HTML file, no network.
 
-The page is `overview.html` with three holes: the title, the land outline and the data. Station and
-city names come from outside, so they travel only as JSON text and reach the screen only as text.
+`page.html` has holes for the style, the scripts, the texts and the data. Station and city names come
+from outside, so they travel only as JSON text and reach the screen only as text.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
+from functools import cache
+from typing import Any
 
-Row = Mapping[str, object]
+from openaq_assets.dashboard import charts
+from openaq_assets.dashboard.payload import payload
+from openaq_assets.dashboard.series import Row
 
-LATEST_FIELDS = (
-    "location_id", "location", "city", "country", "provider", "latitude", "longitude", "as_of",
-    "age_minutes", "is_current", "pollutant", "concentration", "unit", "aqi", "category", "colour",
-    "reason",
-)  # fmt: skip
-_DECIMALS = {"latitude": 5, "longitude": 5, "concentration": 1, "avg_pm25": 2, "coverage": 3}
-_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
-_HOLE = re.compile(r"__(TITLE|OUTLINE|DATA)__")
+_SCRIPTS = ("1_words", "2_data", "3_headline", "4_charts", "5_map", "6_controls")
+_HOLE = re.compile(r"__(POLICY|TITLE|STYLE|TEXTS|BANDS|OUTLINE|CHARTS|DATA|SCRIPT|LIBRARY)__")
 # `<` would let a name close the script element; the two separators end a line in older JavaScript.
 _SCRIPT_ESCAPES = {ord("<"): "\\u003c", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 @dataclass(frozen=True)
 class Serving:
-    """What one environment serves: its latest and daily rows, or the problem why it has none.
+    """What one environment serves, or the problem why it serves nothing.
 
-    `latest` are rows of `view_latest_aqi`, `daily` rows of `view_daily_average`.
+    `latest` are rows of `view_latest_aqi`, `daily` of `view_daily_average`, `hours` of
+    `view_hour_of_day`.
     """
 
     latest: tuple[Row, ...] = ()
     daily: tuple[Row, ...] = ()
+    hours: tuple[Row, ...] = ()
     problem: str = ""
 
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything the page shows; `generated_at` is ISO 8601 in UTC, `timezone` an IANA name."""
+    """Everything the page shows; `generated_at` is ISO 8601 in UTC, `timezone` an IANA name.
+
+    Without a `title` the page has the one of its language.
+    """
 
     generated_at: str
-    title: str = "Air Quality Overview"
+    title: str = ""
     synthetic: bool = False
     timezone: str = "Asia/Ho_Chi_Minh"
     sources: tuple[str, ...] = ()
@@ -61,69 +64,69 @@ class Overview:
 
 def render(overview: Overview) -> str:
     """Return the whole page as HTML text; raise `ValueError` for rows that lack a column."""
-    parts = {
-        "TITLE": html.escape(overview.title),
-        "OUTLINE": _script_json(json.loads(_resource("outline.json"))),
-        "DATA": _script_json(_payload(overview)),
+    own = {
+        "TITLE": html.escape(overview.title or texts()["en"]["title"]),
+        "DATA": _script_json(payload(overview)),
     }
-    return _HOLE.sub(lambda hole: parts[hole[1]], _resource("overview.html"))
+    parts = {**_fixed(), **own}
+    return _HOLE.sub(lambda hole: parts[hole[1]], charts.resource("page.html"))
 
 
-def _payload(overview: Overview) -> dict[str, object]:
+@cache
+def _fixed() -> Mapping[str, str]:
+    """What is the same on every page."""
+    scripts = "\n".join(charts.resource(f"script/{name}.js") for name in _SCRIPTS)
+    style, library = style_sheet(), charts.library()
     return {
-        "generatedAt": overview.generated_at,
-        "title": overview.title,
-        "synthetic": overview.synthetic,
-        "timezone": overview.timezone,
-        "sources": list(overview.sources),
-        "defaultEnvironment": overview.default_environment,
-        "environments": {name: _serving(each) for name, each in overview.environments.items()},
+        "STYLE": style,
+        "SCRIPT": scripts,
+        "LIBRARY": library,
+        "POLICY": _policy(style, scripts, library),
+        "TEXTS": _script_json(texts()),
+        "BANDS": _script_json(bands()),
+        "OUTLINE": _script_json(json.loads(charts.resource("outline.json"))),
+        "CHARTS": _script_json(json.loads(charts.compiled())),
     }
 
 
-def _serving(serving: Serving) -> dict[str, object]:
-    latest = [[_value(row, name) for name in LATEST_FIELDS] for row in serving.latest]
-    return {
-        "problem": serving.problem,
-        "latest": {"fields": LATEST_FIELDS, "rows": latest},
-        "daily": _daily(serving.daily),
-    }
+def _policy(style: str, *scripts: str) -> str:
+    """A content security policy under which nothing runs or loads but these very texts."""
+    allowed = " ".join(map(_digest, scripts))
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src {_digest(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
-def _daily(rows: Iterable[Row]) -> dict[str, object]:
-    """Encode rows as `[place, day, avg_pm25, hours, coverage, flags]`, names and days stored once.
-
-    `flags` is 1 for an incomplete day plus 2 for a day valid at 75 %.
-    """
-    places: dict[tuple[object, ...], int] = {}
-    days: dict[object, int] = {}
-    encoded = []
-    for row in rows:
-        place = tuple(_value(row, name) for name in ("location_id", "location", "city"))
-        facts = [_value(row, name) for name in ("avg_pm25", "hours", "coverage")]
-        flags = bool(_value(row, "is_incomplete")) + 2 * bool(_value(row, "valid_75"))
-        place_index = places.setdefault(place, len(places))
-        day_index = days.setdefault(_value(row, "local_day"), len(days))
-        encoded.append([place_index, day_index, *facts, flags])
-    return {"places": list(places), "days": list(days), "rows": encoded}
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _value(row: Row, name: str) -> object:
-    try:
-        value = row[name]
-    except KeyError:
-        raise ValueError(f"{name}: a row given to the page lacks this column.") from None
-    if isinstance(value, float):
-        return round(value, _DECIMALS.get(name, 6)) if math.isfinite(value) else None
-    if name == "colour" and not _COLOUR.fullmatch(str(value)):
-        return None
-    return value
+def texts() -> dict[str, Any]:
+    """Every text of the page, by language and key."""
+    found: dict[str, Any] = json.loads(charts.resource("texts.json"))
+    return found
+
+
+def bands() -> dict[str, Any]:
+    """The bands of both indices with their colours, words and advice, and the limits of the trend."""
+    found: dict[str, Any] = json.loads(charts.resource("bands.json"))
+    return found
+
+
+def style_sheet() -> str:
+    """The style sheet with the colours of the bands in both palettes."""
+    standard, assist = (
+        "".join(
+            f"--aqi-{n}:{band[colour]};--ink-{n}:{band['ink']};"
+            for n, band in enumerate(bands()["us"])
+        )
+        for colour in ("colour", "assist")
+    )
+    chosen = f':root{{{standard}}}:root[data-palette="assist"]{{{assist}}}'
+    return charts.resource("page.css") + chosen + "\n"
 
 
 def _script_json(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(_SCRIPT_ESCAPES)
-
-
-def _resource(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

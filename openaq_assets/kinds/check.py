@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from openaq_assets import checks
+from openaq_assets.checks import mistakes
 from openaq_assets.definitions import Asset, Check, Kind, Name, Reference
 from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.kinds.view import create_view, table_ref
-from openaq_assets.operations import Operation, Query
+from openaq_assets.operations import CreateView, Operation
+from openaq_assets.promises import own_promises
+from openaq_assets.questions import Promise, in_environment, questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,20 @@ class CheckAsset(Kind):
             for where, message, hint in _mistakes(asset, check, graph)
         ]
 
+    def promises(self, asset: Asset, graph: AssetGraph) -> Sequence[Promise]:
+        """Its checks of its tables, and in another environment also what its views promise themselves."""
+        found = list(_promises(asset, graph))
+        for table in asset.spec.tables if asset.spec.environment else ():
+            if table in graph.assets and graph[table].kind.name == "view":
+                found += own_promises(graph[table], graph)
+        return in_environment(dict.fromkeys(found), asset.spec.environment)
+
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """The missing views if ``bootstrap``, then one Query per check and table."""
-        return [*_bootstrap(asset, graph), *_queries(asset, graph)]
+        """The missing views if ``bootstrap``, then the fewest queries that answer every check."""
+        asked = questions(self.promises(asset, graph), partitions)
+        return [*missing_views(asset, graph), *(one.query for one in asked)]
 
 
 def _mistakes(asset: Asset, check: Check, graph: AssetGraph) -> Iterator[tuple[str, str, str]]:
@@ -67,18 +78,26 @@ def _mistakes(asset: Asset, check: Check, graph: AssetGraph) -> Iterator[tuple[s
             nearest(check.table, asset.spec.tables),
         )
         return
+    if check.check == "reconciles":
+        hint = "Declare it there, below 'checks:'."
+        yield "check", "'reconciles' is asked of a processed asset as it is made.", hint
+        return
     for table in [check.table] if check.table else asset.spec.tables:
-        names = [str(column.name) for column in graph.columns(table)]
-        named = [("column", check.column)] if check.column else []
-        named += [(f"columns[{n}]", name) for n, name in enumerate(check.columns)]
-        for where, name in named:
-            if name not in names:
-                yield where, f"'{table}' has no column '{name}'.", nearest(name, names)
-    if missing := checks.missing(check, graph.checks):
-        yield missing
+        found = list(mistakes(check, table, graph.columns(table), graph.checks))
+        yield from found
+        if any(where in ("", "check", "min") for where, _, _ in found):
+            return  # wrong whatever the table
 
 
-def _bootstrap(asset: Asset, graph: AssetGraph) -> list[Operation]:
+def _promises(asset: Asset, graph: AssetGraph) -> Iterator[Promise]:
+    for check in asset.spec.checks:
+        for table in [check.table] if check.table else asset.spec.tables:
+            columns = tuple(graph.columns(table))
+            yield Promise(check, graph.checks[check.check], table, table_ref(graph, table), columns)
+
+
+def missing_views(asset: Asset, graph: AssetGraph) -> list[CreateView]:
+    """What ``bootstrap`` makes where it is missing: the tables that are views, and the views they read."""
     if not (asset.spec.bootstrap and asset.spec.environment):
         return []
     wanted = set(asset.spec.tables) | graph.ancestors(asset.spec.tables)
@@ -87,10 +106,3 @@ def _bootstrap(asset: Asset, graph: AssetGraph) -> list[Operation]:
         for one in graph
         if one.key in wanted and one.kind.name == "view"
     ]
-
-
-def _queries(asset: Asset, graph: AssetGraph) -> Iterator[Query]:
-    for check in asset.spec.checks:
-        for table in [check.table] if check.table else asset.spec.tables:
-            ref = table_ref(graph, table, asset.spec.environment)
-            yield checks.compile_check(check, graph.checks, table, graph.columns(table), ref)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from openaq_assets.definitions import Asset, Column, ColumnType, Kind, Name, Reference
+from openaq_assets.definitions import Asset, Check, Column, ColumnType, Kind, Name, Reference
 from openaq_assets.errors import FieldError, Problem, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.operations import Operation, Recipe, RecipeColumn, Ref, Transform
 from openaq_assets.partitions import COLUMNS
+from openaq_assets.promises import own_mistakes
 
 MOST_SPREAD = 7
 
@@ -49,8 +50,16 @@ class ProcessedFields:
     partition_by_end: Name | None = None
     spread: int = 0
     free_text: str = ""
+    on_new_field: Literal["ignore", "warn", "fail"] = "warn"
+    known: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     def __post_init__(self) -> None:
+        for index, path in enumerate(self.known):
+            if not all(path.removeprefix("/").split(".")):
+                message = f"'{path}' is no path."
+                hint = "Write steps like 'summary.max', 'licenses.*.url' or '/meta.found'."
+                raise FieldError(f"known[{index}]", message, hint)
         if not 0 <= self.spread <= MOST_SPREAD:
             message = f"expected a number of days, got {self.spread}."
             raise FieldError("spread", message, f"Write a number from 0 to {MOST_SPREAD}.")
@@ -96,11 +105,12 @@ class Processed(Kind):
         used += [(f"sort[{n}]", name) for n, name in enumerate(asset.spec.sort)]
         days = {field: getattr(asset.spec, field) for field in ("partition_by", "partition_by_end")}
         used += [(field, name) for field, name in days.items() if name]
-        return found + [
+        found += [
             asset.problem(where, f"there is no column '{name}'.", nearest(name, names))
             for where, name in used
             if name not in names
         ]
+        return [*found, *own_mistakes(asset, graph)]
 
     def spread(self, asset: Asset) -> int:
         """A local day is in two UTC days, so a day may need its neighbours' raw objects."""
@@ -125,6 +135,7 @@ class Processed(Kind):
         recipe = Recipe(
             spec.rows, columns, spec.unique, spec.sort, spec.partition_by or "", spec.on_bad_row,
             spec.format, spec.partition_by_end or "", spec.spread, spec.free_text,
+            spec.on_new_field, spec.known,
         )  # fmt: skip
         transform = Transform(
             source=Ref(spec.source, "raw", partitions),

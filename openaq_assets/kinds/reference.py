@@ -5,10 +5,11 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from openaq_assets.definitions import Asset, Column, Kind, TextFile
+from openaq_assets.definitions import Asset, Check, Column, Kind, TextFile
 from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.operations import Load, Operation, Ref
+from openaq_assets.promises import own_mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class ReferenceFields:
 
     file: TextFile
     columns: tuple[Column, ...]
+    checks: tuple[Check, ...] = ()
 
 
 class ReferenceTable(Kind):
@@ -53,6 +55,7 @@ class ReferenceTable(Kind):
             for name in header
             if name not in promised
         ]
+        found += own_mistakes(asset, graph)
         return found or list(_uneven(asset, rows))
 
     def operations(

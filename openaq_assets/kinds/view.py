@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from openaq_assets.definitions import Asset, Column, Kind, Reference, TextFile
-from openaq_assets.errors import Problem, nearest
+from openaq_assets.definitions import Asset, Check, Column, Kind, Reference, TextFile
+from openaq_assets.errors import Mark, Problem, nearest
 from openaq_assets.graph import AssetGraph
 from openaq_assets.operations import CreateView, Operation, Ref
-from openaq_assets.source import Mark
+from openaq_assets.promises import own_mistakes
 
 if TYPE_CHECKING:
     from openaq_assets.sql import Output
@@ -20,6 +20,7 @@ class ViewFields:
 
     sql: TextFile
     columns: tuple[Column, ...]
+    checks: tuple[Check, ...] = ()
 
 
 def view_inputs(asset: Asset, graph: AssetGraph, environment: str = "") -> tuple[Ref, ...]:
@@ -35,6 +36,11 @@ def table_ref(graph: AssetGraph, table: str, environment: str = "") -> Ref:
     if layer == "reference":
         return Ref(table, "reference", environment=environment)
     return Ref(table, "processed" if layer == "catalog" else "view", environment=environment)
+
+
+def column_types(graph: AssetGraph, table: str) -> dict[str, str]:
+    """The columns of a table with their types; empty for a table that nobody makes."""
+    return {str(column.name): str(column.type) for column in graph.columns(table)}
 
 
 class View(Kind):
@@ -60,14 +66,15 @@ class View(Kind):
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
         """SQL that cannot be read or trusted, and columns other than promised."""
-        from openaq_assets import sql
+        from openaq_assets import sql, sql_rules
 
         path, text = asset.spec.sql.path, asset.spec.sql.text
+        known = {one.name: column_types(graph, one.name) for one in sql.tables(text)}
         found = [
             Problem(path, one.line, one.column, f"assets.{asset.key}", one.message, one.hint)
-            for one in sql.problems(text)
+            for one in sql_rules.problems(text, known if all(known.values()) else None)
         ]
-        return found or list(_breaches(asset, sql.outputs(text)))
+        return [*(found or _breaches(asset, sql.outputs(text))), *own_mistakes(asset, graph)]
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]

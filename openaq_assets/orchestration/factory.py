@@ -11,6 +11,7 @@ from airflow.sdk import DAG, Param, get_parsing_context
 
 from openaq_assets.definitions import Asset, Job
 from openaq_assets.errors import ConfigError, Problem
+from openaq_assets.orchestration.alerts import tell_failure
 from openaq_assets.orchestration.assets import airflow_asset, home_of
 from openaq_assets.orchestration.documents import (
     asset_text,
@@ -20,6 +21,7 @@ from openaq_assets.orchestration.documents import (
     shortened,
 )
 from openaq_assets.orchestration.operator import BrokenOperator, MaterializeOperator
+from openaq_assets.orchestration.promoting import PROMOTE, promote_dag
 from openaq_assets.orchestration.timetable import timetable_of
 from openaq_assets.project import SETTINGS, Project, load
 
@@ -43,6 +45,9 @@ def build_dags(root: Path | str | None = None) -> dict[str, DAG]:
                 dags[name] = job_dag(project, name)
             except Exception as error:  # one bad job must not hide the others
                 problems.append(_of_job(name, error))
+    by_hand = project and PROMOTE not in project.jobs and wanted in (None, PROMOTE)
+    if by_hand and project and (promoting := promote_dag(project)) is not None:
+        dags[PROMOTE] = promoting
     for dag_id, group in _placeholders(problems).items():
         if dag_id not in dags and wanted in (None, dag_id):
             dags[dag_id] = placeholder_dag(dag_id, group)
@@ -135,6 +140,7 @@ def _task(dag: DAG, project: Project, name: str, key: str, tells: bool) -> Mater
         inlets=[airflow_asset(project, environment, up) for up in ups],
         outlets=[airflow_asset(project, environment, key)] if tells else [],
         trigger_rule="none_failed",  # a skipped input is up to date, not missing
+        on_failure_callback=tell_failure,
         doc_md=asset_text(asset, project.graph),
         **_of_asset(asset),
     )

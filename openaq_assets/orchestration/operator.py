@@ -4,12 +4,14 @@ import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from openaq_assets.errors import AssetsError, PlatformError, SelectionError
+from openaq_assets.orchestration.links import AwsConsoleLink, MaterializationLink
 
 if TYPE_CHECKING:
     from openaq_assets.definitions import Job
@@ -32,8 +34,8 @@ class Store(Protocol):
 class StoredTickets(MutableMapping[str, str]):
     """The tickets of running operations: a retry finds those of the worker that was killed."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, told: Callable[[str], None] = lambda ticket: None) -> None:
+        self._store, self._told = store, told
         self._tickets: dict[str, str] = dict(store.get(_TICKETS, default=None) or {})
 
     def _keep(self) -> None:
@@ -49,6 +51,7 @@ class StoredTickets(MutableMapping[str, str]):
         if self._tickets.get(name) != ticket:  # every write is a request to the API server
             self._tickets[name] = ticket
             self._keep()
+            self._told(ticket)
 
     def __delitem__(self, name: str) -> None:
         del self._tickets[name]
@@ -113,6 +116,7 @@ class MaterializeOperator(BaseOperator):
     """
 
     ui_color = "#e8f4f3"
+    operator_extra_links = (MaterializationLink(), AwsConsoleLink())
 
     def __init__(
         self,
@@ -151,15 +155,19 @@ class MaterializeOperator(BaseOperator):
         """Stop what runs elsewhere when a person stops the task."""
         from openaq_assets.platforms import Ticket
 
-        if self._run:
-            for text in list(self._run.tickets.values()):
+        for text in list(self._run.tickets.values()) if self._run else ():
+            assert self._run
+            try:
                 self._run.platform.cancel(Ticket(json.loads(text)["id"], "running"))
+            except PlatformError as error:  # the others are to be stopped all the same
+                self.log.error("%s", error)
 
     def _open(self, context: Context) -> "Run":
+        from openaq_assets.orchestration.alerts import with_airflow
         from openaq_assets.project import load
         from openaq_assets.runner import open_run
 
-        project = load(self.project_root, strict=False)
+        project = with_airflow(load(self.project_root, strict=False))
         dag_run = context["dag_run"]
         started = dag_run.start_date or dt.datetime.now(dt.UTC)
         request = request_of(
@@ -172,18 +180,22 @@ class MaterializeOperator(BaseOperator):
         )
         run = open_run(project, request, self.environment, progress=LoggedProgress(self.log.info))
         run.id = dag_run.run_id
-        run.tickets = StoredTickets(context["task_state_store"])
+        run.tickets = StoredTickets(context["task_state_store"], partial(_show, context))
         return run
 
     def _materialize(self, run: "Run") -> "Result":
+        from openaq_assets.costing import limit_of, refuse_beyond
         from openaq_assets.planning import grouped
         from openaq_assets.runner import materialize
 
+        # All that is left of the run: its first task sees the whole of it, and stops it before it costs.
+        refuse_beyond(run, run.project.keys(self.job), limit_of(run.project, self.job, None))
         for line in grouped(run.situation.steps(self.asset_key)):
             self.log.info("%s", line)
         return materialize(run, self.asset_key)
 
     def _tell(self, context: Context, run: "Run", result: "Result") -> None:
+        from openaq_assets.notifications import tell_of_run
         from openaq_assets.orchestration.events import emit
 
         if result.state == "failed":
@@ -193,8 +205,11 @@ class MaterializeOperator(BaseOperator):
             raise AirflowSkipException(result.message)
         if result.state == "partial":
             self.log.warning("%s is incomplete: %s", self.asset_key, result.message)
+        tell_of_run(run, [result])
         facts = result.facts
         self.log.info("%s: %d rows, %d bytes", self.asset_key, facts.rows, facts.bytes)
+        for notice in facts.notices:
+            self.log.warning("%s: %s", self.asset_key, notice)
         for outlet in self.outlets:
             emit(
                 context["outlet_events"],  # type: ignore[arg-type]
@@ -203,6 +218,12 @@ class MaterializeOperator(BaseOperator):
                 version=run.situation.version(self.asset_key),
                 run_key=context.get("partition_key"),
             )
+
+
+def _show(context: Context, ticket: str) -> None:
+    """The link of what goes on elsewhere, before the task has ended."""
+    if link := json.loads(ticket)["link"]:
+        context["ti"].xcom_push(key=AwsConsoleLink().xcom_key, value=link)
 
 
 class LoggedProgress:

@@ -28,13 +28,6 @@ STOP_SECONDS = 20
 START_SECONDS = 180
 # No triggerer (nothing is deferred); logs are read from disk, so the scheduler need not serve them.
 PROCESSES = ("api-server", "dag-processor", "scheduler --skip-serve-logs")
-_PREPARE = """
-from airflow.utils.db import initdb
-initdb()
-from airflow.models.pool import Pool
-Pool.create_or_update_pool("openaq_api", slots=1, include_deferred=False,
-                           description="One task at a time asks the OpenAQ API")
-"""
 
 
 def settings(root: Path, home: Path, port: int) -> Mapping[str, Mapping[str, object]]:
@@ -76,7 +69,6 @@ def settings(root: Path, home: Path, port: int) -> Mapping[str, Mapping[str, obj
         },
         "state_store": {"clear_on_success": True},
         "logging": {"logging_level": "INFO", "base_log_folder": home / "logs"},
-        "usage_data_collection": {"enabled": False},
     }
 
 
@@ -132,7 +124,7 @@ class Airflow:
         """Make or upgrade the database, and the pool that keeps API tasks one by one."""
         with (self.home / "database.log").open("wb") as log:
             subprocess.run(
-                [sys.executable, "-c", _PREPARE],
+                [sys.executable, "-m", "openaq_assets.orchestration.prepare"],
                 env=self._environment, check=True, stdout=log, stderr=log,
             )  # fmt: skip
 

@@ -5,13 +5,12 @@ asset, kind, graph or schedule, so that every kind runs on every platform.
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from openaq_assets.definitions import Column
 from openaq_assets.environment import Environment
-from openaq_assets.hooks import hookimpl
 from openaq_assets.operations import CreateView, Operation, Query, Ref
 
 State = Literal["running", "succeeded", "partial", "failed"]
@@ -27,6 +26,7 @@ class Facts:
     version: str = ""
     quarantined: int = 0
     failures: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()  # said once, whatever is run again
 
     def __add__(self, other: "Facts") -> "Facts":
         """Both together; the version is of whichever has one last."""
@@ -37,7 +37,14 @@ class Facts:
             other.version or self.version,
             self.quarantined + other.quarantined,
             self.failures + other.failures,
+            self.notices + other.notices,
         )
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "Facts":
+        """The facts that JSON says."""
+        lists = {name: tuple(one) for name, one in body.items() if isinstance(one, list)}
+        return cls(**{**body, **lists})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,10 @@ class Platform(Protocol):
         """Forget a view; nothing happens if it is not there."""
         ...
 
+    def views(self, database: str) -> Iterable[str]:
+        """The names of the views in a database, in order; none if there is no such database."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PlatformType:
@@ -144,14 +155,3 @@ class PlatformType:
         module, _, function = self.opener.partition(":")
         found: Callable[..., Platform] = getattr(importlib.import_module(module), function)
         return found(environment, progress)
-
-
-@hookimpl
-def platforms() -> Sequence[PlatformType]:
-    """The built-in platforms."""
-    return [
-        PlatformType("local", "files, Polars and DuckDB", f"{__name__}.local:open_local"),
-        PlatformType(
-            "memory", "everything in this process, for tests", f"{__name__}.memory:open_memory"
-        ),
-    ]

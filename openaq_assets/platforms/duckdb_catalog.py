@@ -5,15 +5,16 @@ Parquet files; a view is its Athena SQL, transpiled when it is asked.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from openaq_assets.contracts import DUCKDB, trino_type
 from openaq_assets.definitions import Column, ColumnType, Name
 from openaq_assets.errors import PlatformError
-from openaq_assets.partitions import COLUMNS
 from openaq_assets.platforms import ObjectStore, Rows
 
 if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL
@@ -33,10 +34,18 @@ class Entry:
 
 
 class ScansParquet(Protocol):
-    """How a session sees the Parquet files below a URI: as the FROM part of a query."""
+    """How a session sees the Parquet files below a URI: as the FROM part of a query.
+
+    It has the columns of ``types`` (name -> DuckDB type), NULL where a file is older than the promise.
+    Partition keys are text from the path, left bare, so that filters on them prune files.
+    """
 
     def scan(
-        self, session: "duckdb.DuckDBPyConnection", uri: str, partitioned: bool
+        self,
+        session: "duckdb.DuckDBPyConnection",
+        uri: str,
+        partitioned: bool,
+        types: Mapping[str, str],
     ) -> str | None: ...
 
 
@@ -92,7 +101,8 @@ class Catalog:
         """A DuckDB session in which the named tables and views (and what they read) exist."""
         import duckdb
 
-        with duckdb.connect(":memory:", config={"threads": 2}) as session:
+        threads = int(os.environ.get("OPENAQ_DUCKDB_THREADS") or 2)  # each has buffers of its own
+        with duckdb.connect(":memory:", config={"threads": threads}) as session:
             session.execute("SET TimeZone='UTC'")
             for entry in self._needed(names):
                 schema, view = (quoted(part) for part in entry.name.split("."))
@@ -126,6 +136,12 @@ class Catalog:
             ahead += before
         return ordered.values()
 
+    def placed(self, sql: str, names: Mapping[str, str]) -> str:
+        """Athena SQL as DuckDB takes it, with the full names of its tables."""
+        known = {name: self.get(full) for name, full in names.items()}
+        tables = tuple((name, one.columns) for name, one in known.items() if one)
+        return _placed(sql, tuple(names.items()), tables)
+
     def _view(self, entry: Entry) -> str:
         """The view's SQL; sums of whole numbers are cast to what Trino answers."""
         shown = [
@@ -134,35 +150,33 @@ class Catalog:
             else quoted(name)
             for name, kind in entry.columns
         ]
-        sql = placed(entry.sql, dict(entry.inputs))
+        sql = self.placed(entry.sql, dict(entry.inputs))
         return f"SELECT {', '.join(shown)} FROM ({sql})"
 
     def _table(self, session: "duckdb.DuckDBPyConnection", entry: Entry) -> str:
         types: Mapping[str, str] = {name: DUCKDB[kind] for name, kind in entry.columns}  # type: ignore[index]
-        source = self.files.scan(session, entry.uri, entry.partitioned)
-        empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
-        empty = f"SELECT {empty} WHERE false"
+        source = self.files.scan(session, entry.uri, entry.partitioned, types)
         if source is None:  # no file yet: an empty table, not an error
-            return empty
-        # Partition keys are text from the path: left bare, so that filters on them prune files.
-        kept = [
-            quoted(name) if name in COLUMNS else f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}"
-            for name, kind in types.items()
-        ]
-        # Files may be older than the promise: columns they lack are NULL.
-        return f"SELECT {', '.join(kept)} FROM (SELECT * FROM {source} UNION ALL BY NAME {empty})"
+            empty = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+            return f"SELECT {', '.join(empty)} WHERE false"
+        return f"SELECT {', '.join(map(quoted, types))} FROM {source}"
+
+
+@lru_cache(maxsize=256)
+def _placed(
+    sql: str,
+    names: tuple[tuple[str, str], ...],
+    tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...],
+) -> str:
+    """The same text for the same question: reading the SQL takes longer than answering it."""
+    from openaq_assets.sql_duckdb import to_duckdb
+
+    return to_duckdb(sql, dict(names), {name: dict(columns) for name, columns in tables})
 
 
 def quoted(name: str) -> str:
     """A name as SQL takes it, whatever it is."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def placed(sql: str, tables: Mapping[str, str]) -> str:
-    """Athena SQL as DuckDB takes it, with the full names of its tables."""
-    from openaq_assets import sql as athena
-
-    return athena.place(sql, tables, "duckdb")
 
 
 def describe(session: "duckdb.DuckDBPyConnection", query: str) -> tuple[tuple[str, str], ...]:
@@ -173,9 +187,11 @@ def describe(session: "duckdb.DuckDBPyConnection", query: str) -> tuple[tuple[st
 
 def rows_of(session: "duckdb.DuckDBPyConnection", query: str, most: int | None = None) -> Rows:
     """The answer to a DuckDB query."""
-    found_types = describe(session, query)  # an ad-hoc answer may have types no contract knows
-    columns = tuple(Column(Name(name), cast(ColumnType, kind)) for name, kind in found_types)
     session.execute(query)
+    columns = tuple(  # an ad-hoc answer may have types no contract knows
+        Column(Name(one[0]), cast(ColumnType, trino_type(str(one[1]))))
+        for one in session.description or ()
+    )
     found: Sequence[tuple[Any, ...]] = (
         session.fetchall() if most is None else session.fetchmany(most)
     )

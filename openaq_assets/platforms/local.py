@@ -1,14 +1,11 @@
 """Everything on one machine: files, Polars and DuckDB. ``submit`` does the work and returns it finished."""
 
-import csv
 import dataclasses
-import datetime as dt
-import hashlib
-import io
 import logging
+import os
 import re
-import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openaq_assets.contracts import compare, pairs
@@ -20,36 +17,64 @@ from openaq_assets.operations import (
     Fetch,
     Load,
     Operation,
+    Publish,
     Query,
     Ref,
     Register,
     Transform,
 )  # fmt: skip
+from openaq_assets.partitions import COLUMNS
 from openaq_assets.platforms import Facts, Progress, Rows, Ticket, silent
-from openaq_assets.platforms.duckdb_catalog import Catalog, Entry, describe, placed, rows_of
+from openaq_assets.platforms.answers import checked, csv_of, ticket, verdict, version_of
+from openaq_assets.platforms.duckdb_catalog import Catalog, Entry, describe, rows_of
 from openaq_assets.platforms.files import FileStore, LocalStore
+from openaq_assets.platforms.loading import loading_polars
 
 if TYPE_CHECKING:  # each engine is loaded by the operations that need it
     import duckdb
 
-KEPT_FAILURES = 100
 log = logging.getLogger(__name__)
 
 
 class ParquetFiles:
     """Parquet files where DuckDB reads them itself."""
 
-    def scan(self, session: "duckdb.DuckDBPyConnection", uri: str, partitioned: bool) -> str | None:
-        """A scan that prunes by partition, or None if there is no file."""
+    def scan(
+        self,
+        session: "duckdb.DuckDBPyConnection",
+        uri: str,
+        partitioned: bool,
+        types: Mapping[str, str],
+    ) -> str | None:
+        """A scan that opens only the files a filter on partition keys leaves, or None if there is no file.
+
+        The columns are told, not read from the files: with years of days that is most of the time, and a
+        file that is older than a column has NULL. The keys come from the file's name, as text.
+        """
+        depth = "year=*/month=*/day=*/*.parquet" if partitioned else "*.parquet"
+        if next(Path(uri).glob(depth), None) is None:
+            return None
+        uri = os.path.normpath(uri)  # as the engine tells the names of files
         # A root may hold any character: those of patterns and quotes stand for themselves.
         folder = re.sub(r"([*?\[])", r"[\1]", uri).replace("'", "''")
-        quoted = (
-            f"{folder}/year=*/month=*/day=*/*.parquet" if partitioned else f"{folder}/*.parquet"
+        schema = ", ".join(
+            f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
+            for name, kind in types.items()
+            if not (partitioned and name in COLUMNS)
         )
-        if not session.execute(f"SELECT 1 FROM glob('{quoted}') LIMIT 1").fetchone():
-            return None
-        hive = "true, hive_types_autocast=false" if partitioned else "false"
-        return f"read_parquet('{quoted}', hive_partitioning={hive}, union_by_name=true)"
+        read = f"read_parquet('{folder}/{depth}', schema=MAP {{{schema}}}"
+        if not partitioned:
+            return f"{read})"
+        first = len(uri) + len("/year=") + 1
+        places = (
+            (first, 4),
+            (first + len("2026/month="), 2),
+            (first + len("2026/month=01/day="), 2),
+        )
+        keys = ", ".join(
+            f"substr(_file, {at}, {wide}) AS {key}" for key, (at, wide) in zip(COLUMNS, places)
+        )
+        return f"(SELECT * EXCLUDE (_file), {keys} FROM {read}, filename='_file'))"
 
 
 class LocalPlatform:
@@ -70,13 +95,14 @@ class LocalPlatform:
         carry: Mapping[type, Callable[[Any], Ticket]] = {
             Fetch: self._fetch, Transform: self._transform, Register: self._register,
             Load: self._load, CreateView: self._create_view, Query: self._query,
+            Publish: self._publish,
         }  # fmt: skip
         try:
             return carry[type(operation)](operation)
         except Exception as error:  # whatever it is, the run goes on and says so in one line
             log.debug("%s failed", type(operation).__name__, exc_info=True)
             retryable = getattr(error, "retryable", isinstance(error, OSError))
-            return _ticket("failed", message=told(error), retryable=retryable)
+            return ticket("failed", message=told(error), retryable=retryable)
 
     def poll(self, ticket: Ticket) -> Ticket:
         """The same ticket: nothing is left running here."""
@@ -90,19 +116,20 @@ class LocalPlatform:
 
         facts = fetched(operation, self.environment, self.objects, self.progress)
         failed = any(one.failures for one in facts.values())
-        return _ticket("partial" if failed else "succeeded", facts)
+        return ticket("partial" if failed else "succeeded", facts)
 
     def _transform(self, operation: Transform) -> Ticket:
-        from openaq_assets.platforms.recipe_days import transformed
+        with loading_polars():
+            from openaq_assets.platforms.recipe_days import transformed
 
-        return _ticket("succeeded", transformed(self.objects, operation, self.progress))
+        return ticket("succeeded", transformed(self.objects, operation, self.progress))
 
     def _register(self, operation: Register) -> Ticket:
         for table in operation.tables:
             self.catalog.put(
                 Entry(table.at.table, pairs(table.columns), table.at.uri, table.partitioned)
             )
-        return _ticket("succeeded", {"": Facts(objects=len(operation.tables))})
+        return ticket("succeeded", {"": Facts(objects=len(operation.tables))})
 
     def _load(self, operation: Load) -> Ticket:
         from openaq_assets.platforms.recipe_polars import parquet
@@ -115,15 +142,15 @@ class LocalPlatform:
         body = parquet(table)
         self.objects.put(f"{operation.into.uri}/part-0.parquet", body)
         self.catalog.put(Entry(operation.into.table, pairs(operation.columns), operation.into.uri))
-        return _ticket("succeeded", {"": Facts(table.height, len(body), 1, _version(body))})
+        return ticket("succeeded", {"": Facts(table.height, len(body), 1, version_of(body))})
 
     def _create_view(self, operation: CreateView) -> Ticket:
         name = operation.into.table
         if not operation.replace and self.catalog.get(name):
-            return _ticket("succeeded", {"": Facts()}, message=f"{name} is there already")
+            return ticket("succeeded", {"": Facts()}, message=f"{name} is there already")
         inputs = tuple((ref.asset, ref.table) for ref in operation.inputs)
         with self.catalog.session(table for _, table in inputs) as session:
-            found = describe(session, placed(operation.sql, dict(inputs)))
+            found = describe(session, self.catalog.placed(operation.sql, dict(inputs)))
         differences = compare(pairs(operation.columns), found)
         if differences:
             raise PlatformError(
@@ -131,28 +158,30 @@ class LocalPlatform:
                 "Change the columns in YAML, or cast in the SQL."
             )
         self.catalog.put(Entry(name, found, sql=operation.sql, inputs=inputs))
-        return _ticket("succeeded", {"": Facts(objects=1)})
+        return ticket("succeeded", {"": Facts(objects=1)})
 
     def _query(self, operation: Query) -> Ticket:
         if operation.expect == "contract":
             return self._contract(operation)
         rows = self.read(operation)
         if operation.expect == "no rows":
-            lines = tuple(
-                f"{operation.name}: {_shown(row, rows)}" for row in rows.rows[:KEPT_FAILURES]
-            )
-            return _verdict(operation, lines)
+            return checked(operation, rows)
         if operation.into:
-            body = _csv(rows)
+            body = csv_of(rows)
             self.objects.put(f"{operation.into.uri}/{operation.into.asset}.csv", body)
-            return _ticket("succeeded", {"": Facts(len(rows.rows), len(body), 1, _version(body))})
-        return _ticket("succeeded", {"": Facts(len(rows.rows))})
+            return ticket("succeeded", {"": Facts(len(rows.rows), len(body), 1, version_of(body))})
+        return ticket("succeeded", {"": Facts(len(rows.rows))})
+
+    def _publish(self, operation: Publish) -> Ticket:
+        from openaq_assets.dashboard.publishing import published
+
+        return ticket("succeeded", {"": published(self, self.environment, operation)})
 
     def _contract(self, operation: Query) -> Ticket:
         with self._session(operation) as (session, text):
             found = describe(session, text)
         differences = compare(pairs(operation.columns), found)
-        return _verdict(operation, tuple(f"{operation.name}: {one}" for one in differences))
+        return verdict(operation, tuple(f"{operation.name}: {one}" for one in differences))
 
     def read(self, query: Query) -> Rows:
         """The rows of a bound query; raises PlatformError with the engine's own words."""
@@ -177,6 +206,15 @@ class LocalPlatform:
         """Forget a view; nothing happens if it is not there."""
         self.catalog.delete(at.table)
 
+    def views(self, database: str) -> tuple[str, ...]:
+        """The names of the views in a database, in order."""
+        found = self.catalog.names(database)
+        return tuple(name.rpartition(".")[2] for name in found if self._is_view(name))
+
+    def _is_view(self, name: str) -> bool:
+        entry = self.catalog.get(name)
+        return bool(entry and entry.sql)
+
     def _session(self, query: Query) -> "_Session":
         return _Session(self.catalog, query.sql, query.inputs)
 
@@ -193,7 +231,7 @@ class _Session:
         names = {ref.asset: ref.table for ref in self.inputs}
         self._context = self.catalog.session(names.values())
         session = self._context.__enter__()
-        return session, placed(self.sql, names)
+        return session, self.catalog.placed(self.sql, names)
 
     def __exit__(self, *error: Any) -> None:
         self._context.__exit__(*error)
@@ -209,45 +247,6 @@ def told(error: Exception) -> str:
         text = text.split(" LINE 1: ")[0].rstrip()
     known = isinstance(error, AssetsError | OSError | duckdb.Error | PolarsError | ValueError)
     return text if text and known else f"{type(error).__name__}: {text}".removesuffix(": ")
-
-
-def _ticket(
-    state: Any, facts: Mapping[str, Facts] | None = None, message: str = "", retryable: bool = False
-) -> Ticket:
-    return Ticket(uuid.uuid4().hex, state, facts or {}, message, retryable=retryable)
-
-
-def _verdict(operation: Query, failures: tuple[str, ...]) -> Ticket:
-    facts = {"": Facts(len(failures), failures=failures)}
-    if failures and operation.severity == "error":
-        more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
-        return _ticket("failed", facts, message=f"check {failures[0]}{more}")
-    return _ticket("succeeded", facts)
-
-
-def _shown(row: tuple[Any, ...], rows: Rows) -> str:
-    return ", ".join(f"{column.name}={value}" for column, value in zip(rows.columns, row))
-
-
-def _version(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()[:12]
-
-
-def _csv(rows: Rows) -> bytes:
-    """RFC 4180 in UTF-8; cells a spreadsheet would run as a formula are made text."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow([str(column.name) for column in rows.columns])
-    writer.writerows([_cell(value) for value in row] for row in rows.rows)
-    return buffer.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
-        return "'" + value
-    return value
 
 
 def open_local(environment: Environment, progress: Progress = silent) -> LocalPlatform:

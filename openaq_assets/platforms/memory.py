@@ -82,7 +82,13 @@ class ParquetInMemory:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
 
-    def scan(self, session: duckdb.DuckDBPyConnection, uri: str, partitioned: bool) -> str | None:
+    def scan(
+        self,
+        session: duckdb.DuckDBPyConnection,
+        uri: str,
+        partitioned: bool,
+        types: Mapping[str, str],
+    ) -> str | None:
         """A registered table with its partition columns, or None if there is no object."""
         tables = []
         for one in self.store.list(uri):
@@ -97,7 +103,10 @@ class ParquetInMemory:
             return None
         name = f"scan_{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
         session.register(name, ArrowStream(pl.concat(tables, how="diagonal_relaxed")))
-        return name
+        kept = ", ".join(f'CAST("{one}" AS {kind}) AS "{one}"' for one, kind in types.items())
+        empty = ", ".join(f'CAST(NULL AS {kind}) AS "{one}"' for one, kind in types.items())
+        whole = f"SELECT * FROM {name} UNION ALL BY NAME SELECT {empty} WHERE false"
+        return f"(SELECT {kept} FROM ({whole}))"
 
 
 STORES: dict[str, MemoryStore] = {}

@@ -22,6 +22,8 @@ from openaq_assets.operations import Ref, Transform, to_json
 from openaq_assets.partitions import around, segment
 from openaq_assets.platforms import Facts, Progress
 from openaq_assets.platforms.files import FileStore, LocalStore
+from openaq_assets.platforms.loading import uncollected
+from openaq_assets.platforms.recipe_drift import record
 from openaq_assets.platforms.recipe_polars import (
     Decoded,
     decode,
@@ -66,7 +68,7 @@ def transformed(store: LocalStore, operation: Transform, progress: Progress) -> 
 def rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
     """One day made from all its raw objects."""
     # Alone, or the files of two runs at once could end older than the newest raw object.
-    with store.alone(f"{operation.into.uri}/{segment(day)}"):
+    with store.alone(f"{operation.into.uri}/{segment(day)}"), uncollected():
         return _rebuilt(store, operation, day)
 
 
@@ -74,7 +76,8 @@ def _rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
     recipe = operation.recipe
     ours = _named(store, operation.source, (day,))
     near = [one for one in around(day, recipe.spread) if one != day]
-    others = _named(store, operation.source, near)
+    around_it = _named(store, operation.source, near)
+    others = {name: around_it[name] for name in around_it.keys() - ours.keys()}  # copies are one
     if compiled(recipe):
         table, decoded = table_of(recipe, day, _bodies(store, ours))
         _set_aside(store, operation, day, decoded)
@@ -83,10 +86,12 @@ def _rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
         decoded = decode(recipe, day, _pairs(store, ours), _pairs(store, others))
         _set_aside(store, operation, day, decoded)
         table = frame(recipe, decoded)
+    notices = record(store, operation, day, decoded.new)
     body = parquet(table)
     store.put(f"{operation.into.uri}/{segment(day)}/part-0.parquet", body)
     version = hashlib.sha256(body).hexdigest()[:12]
-    return Facts(table.height, len(body), len(ours) + len(others), version, len(decoded.bad))
+    count = len(ours) + len(others)
+    return Facts(table.height, len(body), count, version, len(decoded.bad), notices=notices)
 
 
 def _named(store: LocalStore, source: Ref, days: Iterable[str]) -> dict[str, tuple[RawKey, str]]:
@@ -170,4 +175,4 @@ def facts_from(line: str) -> Facts:
     found = json.loads(line)
     if not isinstance(found, dict):
         raise ValueError("no facts")
-    return Facts(**{**found, "failures": tuple(found["failures"])})
+    return Facts.of(found)

@@ -10,6 +10,7 @@ import msgspec
 
 from openaq_assets.definitions import ColumnType
 from openaq_assets.operations import Recipe
+from openaq_assets.platforms.recipe_drift import Tree, below_list
 
 _LEAVES: Mapping[ColumnType, Any] = {
     "varchar": str,
@@ -43,26 +44,74 @@ def tree_of(recipe: Recipe) -> dict[str, Any]:
     return tree
 
 
-def type_of(node: Any) -> Any:
-    """The type of a node: a leaf's own, a list where steps are positions, else a struct."""
+def type_of(node: Any, known: Tree | None = None) -> Any:
+    """The type of a node: a leaf's own, a list where steps are positions, else a struct.
+
+    It refuses fields that are not ``known``; None is everything. What is known and not read is only skipped.
+    """
     if not isinstance(node, dict):
         return node
+    if known and known.get("*", known) is None:
+        known = None
     if any(step.isdecimal() for step in node):
         kind, *others = node.values()
         if not all(step.isdecimal() for step in node) or any(one is not kind for one in others):
             raise Unfit("positions of different types")
-        return list[type_of(kind) | None]  # type: ignore[misc]
-    fields = [(f"f{n}", type_of(child) | None, None) for n, child in enumerate(node.values())]
-    names = {f"f{n}": step for n, step in enumerate(node)}
-    return msgspec.defstruct("Node", fields, rename=names, gc=False)
+        return list[type_of(kind, _elements(known)) | None]  # type: ignore[misc]
+    kinds = {
+        step: type_of(child, known.get(step) if known else known) | None
+        for step, child in node.items()
+    }
+    for step, below in (known or {}).items():
+        kinds.setdefault(step, _skipped(below))
+    if any(step == "*" or step.isdecimal() for step in kinds):
+        raise Unfit("both positions and fields, or any field")
+    return msgspec.defstruct(
+        "Node",
+        [(f"f{n}", kind, None) for n, kind in enumerate(kinds.values())],
+        rename={f"f{n}": step for n, step in enumerate(kinds)},
+        forbid_unknown_fields=known is not None,
+        gc=False,
+    )
+
+
+def _elements(known: Tree | None) -> Tree | None:
+    """What is known of every element of a list."""
+    if known is None:
+        return None
+    below = below_list(known)
+    if len(below) < len(known):
+        raise Unfit("both positions and fields")
+    return _merged(below)
+
+
+def _merged(trees: Sequence[Tree | None]) -> Tree | None:
+    """What any of them knows."""
+    merged: Tree = {}
+    for tree in trees:
+        if tree is None:
+            return None
+        for step, below in tree.items():
+            merged[step] = _merged([merged[step], below]) if step in merged else below
+    return merged
+
+
+def _skipped(known: Tree | None) -> Any:
+    """The type of what no column reads: as it stands where all is known, else what is known of it."""
+    if known is None or known.get("*", known) is None:
+        return msgspec.Raw
+    if any(step == "*" or step.isdecimal() for step in known):
+        below = _skipped(_elements(known))
+        return list[below] | None  # type: ignore[valid-type]
+    return type_of({}, known) | None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step from a value already found (0: the row) to a field of it or a position in it."""
+    """One step from a value already found (at path '': the row) to a field or a position in it."""
 
     path: str
-    above: int
+    above: str
     get: Callable[[Any], Any]
     least: int = 0
 
@@ -79,14 +128,39 @@ class Step:
 
 def walk(tree: dict[str, Any]) -> Iterator[Step]:
     """The steps to everything in the tree, each after the one above it."""
-    waiting, made = deque([("", 0, tree)]), 0
+    waiting = deque([("", tree)])
     while waiting:
-        prefix, above, node = waiting.popleft()
+        above, node = waiting.popleft()
         for n, (name, below) in enumerate(node.items()):
-            made += 1
+            path = f"{above}.{name}" if above else name
             if name.isdecimal():
-                yield Step(prefix + name, above, itemgetter(int(name)), int(name) + 1)
+                yield Step(path, above, itemgetter(int(name)), int(name) + 1)
             else:
-                yield Step(prefix + name, above, attrgetter(f"f{n}"))
+                yield Step(path, above, attrgetter(f"f{n}"))
             if isinstance(below, dict):
-                waiting.append((f"{prefix}{name}.", made, below))
+                waiting.append((path, below))
+
+
+def paths_of(tree: dict[str, Any]) -> tuple[str, ...]:
+    """The paths to the leaves."""
+    return tuple(path for path, _ in _leaves(tree))
+
+
+def at_once(tree: dict[str, Any]) -> Callable[[Any], tuple[Any, ...]] | None:
+    """A call that gets all leaves from a row that has every part: in half the time of the walk.
+
+    None for trees with positions, of which there may be too few.
+    """
+    places = list(_leaves(tree))
+    if len(places) < 2 or any(step.isdecimal() for path, _ in places for step in path.split(".")):
+        return None
+    return attrgetter(*(field for _, field in places))
+
+
+def _leaves(tree: dict[str, Any], path: str = "", field: str = "") -> Iterator[tuple[str, str]]:
+    """Each path with the same path by the names that fields have in structs."""
+    for n, (name, below) in enumerate(tree.items()):
+        if isinstance(below, dict):
+            yield from _leaves(below, f"{path}{name}.", f"{field}f{n}.")
+        else:
+            yield path + name, f"{field}f{n}"

@@ -6,7 +6,6 @@ What does not fit is kept with its reason, key and position; nothing is silently
 import datetime as dt
 import io
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ import polars as pl
 from openaq_assets.definitions import ColumnType
 from openaq_assets.operations import Recipe, RecipeColumn
 from openaq_assets.partitions import around
-from openaq_assets.platforms.recipe_rows import MISSING, BadRow, rows_of, value_at
+from openaq_assets.platforms.recipe_drift import NewField, note
+from openaq_assets.platforms.recipe_rows import MISSING, BadRow, opened, typed_text, value_at
 from openaq_assets.rawkey import RawKey, parse_raw_key
 
 POLARS: Mapping[ColumnType, Any] = {
@@ -34,10 +34,11 @@ POLARS: Mapping[ColumnType, Any] = {
 
 @dataclass(slots=True)
 class Decoded:
-    """Rows that fit, in order of retrieval, and what did not."""
+    """Rows that fit, in order of retrieval, what did not, and the fields nobody knew, by path."""
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     bad: list[dict[str, Any]] = field(default_factory=list)
+    new: dict[str, NewField] = field(default_factory=dict)
 
 
 def decode(
@@ -47,7 +48,7 @@ def decode(
     neighbours: Iterable[tuple[str, bytes]] = (),
 ) -> Decoded:
     """The rows of a day in its own raw objects (name, body) and in those of the days around it,
-    oldest retrieval first. What does not fit is told of its own objects only: once.
+    oldest retrieval first. What does not fit, or is new, is told of its own objects only: once.
     """
     decoded, near = Decoded(), Decoded()
     near.rows = decoded.rows
@@ -59,7 +60,9 @@ def decode(
     ]
     for key, name, body, into in sorted(named, key=lambda one: (one[0].retrieved, one[1])):
         try:
-            rows = rows_of(recipe, body)
+            page, rows = opened(recipe, body)
+            if into is decoded:
+                note(decoded.new, recipe, (name, key.retrieved.isoformat()), page, rows)
             from_key = {one.name: _from_key(one, key, name) for one in recipe.columns if one.key}
         except (ValueError, RecursionError) as error:
             into.bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
@@ -159,19 +162,7 @@ def key_text(column: RecipeColumn, key: RawKey, name: str) -> str | None:
 
 def key_value(column: RecipeColumn, text: str) -> Any:
     """That part as a value of the column; raises BadRow."""
-    return typed(column, parsed(column.type, text))
-
-
-def parsed(kind: ColumnType, text: str) -> Any:
-    """Text as the JSON value it stands for, if it stands for one of that type."""
-    if kind in ("bigint", "integer") and re.fullmatch(r"[+-]?\d{1,40}", text, re.ASCII):
-        return int(text)
-    with suppress(ValueError):
-        if kind == "double" and "_" not in text:
-            return float(text)
-        if kind == "timestamp" and dt.datetime.fromisoformat(text).tzinfo is None:
-            return dt.datetime.fromisoformat(text).isoformat() + "+00:00"
-    return {"true": True, "false": False}.get(text.lower(), text) if kind == "boolean" else text
+    return typed(column, typed_text(column.type, text))
 
 
 def typed(column: RecipeColumn, found: Any) -> Any:
@@ -243,10 +234,14 @@ def rows_frame(recipe: Recipe, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
 
 def settled(recipe: Recipe, table: pl.DataFrame) -> pl.DataFrame:
     """The last row of each key, in the declared order."""
-    if recipe.unique:
+    keys = table.select(recipe.unique)
+    if recipe.unique and keys.unique().height < table.height:  # else a copy of all for nothing
         table = table.unique(subset=list(recipe.unique), keep="last", maintain_order=True)
     order = [*recipe.sort, *(name for name in recipe.unique if name not in recipe.sort)]
-    return table.sort(order, nulls_last=True, maintain_order=True) if order else table
+    if not order:
+        return table
+    ranks = table.select(pl.arg_sort_by(order, nulls_last=True, maintain_order=True)).to_series()
+    return table if ranks.is_sorted() else table[ranks]
 
 
 def parquet(table: pl.DataFrame) -> bytes:

@@ -27,19 +27,15 @@ _WHOLE = re.compile(r"[+-]?\d{1,40}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Infinity", re.ASCII)
 
 
-def rows_of(recipe: Recipe, body: bytes) -> Sequence[Any]:
-    """The rows of an object; raises ValueError, with the reason, if it cannot be read."""
+def opened(recipe: Recipe, body: bytes) -> tuple[Mapping[str, Any], Sequence[Any]]:
+    """An object and the rows in it; raises ValueError, with the reason, if it cannot be read."""
     if recipe.format == "csv":
-        return _csv_rows(body, recipe.free_text)
-    return _json_rows(recipe.rows, body)
-
-
-def _json_rows(name: str, body: bytes) -> Sequence[Any]:
+        return {}, _csv_rows(body, recipe.free_text)
     found = json.loads(body)
-    rows = found.get(name) if isinstance(found, dict) else None
+    rows = found.get(recipe.rows) if isinstance(found, dict) else None
     if not isinstance(rows, list):
-        raise ValueError(f"'{name}' is not a list")
-    return rows
+        raise ValueError(f"'{recipe.rows}' is not a list")
+    return found, rows
 
 
 def _csv_rows(body: bytes, free_text: str) -> Sequence[Any]:

@@ -8,9 +8,9 @@ differently: its decoder is strict about each type, and the two things it is lax
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -18,7 +18,8 @@ import polars as pl
 
 from openaq_assets.operations import Recipe, RecipeColumn
 from openaq_assets.partitions import window
-from openaq_assets.platforms.recipe_fields import Unfit, tree_of, type_of, walk
+from openaq_assets.platforms.recipe_drift import MOST_NEW, known_to, note
+from openaq_assets.platforms.recipe_fields import Unfit, at_once, paths_of, tree_of, type_of, walk
 from openaq_assets.platforms.recipe_polars import (
     POLARS,
     Decoded,
@@ -28,15 +29,18 @@ from openaq_assets.platforms.recipe_polars import (
     rows_frame,
     typed,
 )
+from openaq_assets.platforms.recipe_rows import opened
 from openaq_assets.rawkey import RawKey
 
-BATCH_BYTES = 16 * 2**20
+BATCH_BYTES = 2**20  # what a cache holds with all that is made of it
 MOST_REMEMBERED = 100_000
+_NEW_FIELD = "Object contains unknown field"  # what the decoder says of one; no other words do
+_TIMES = ("timestamp", "date")
 _EPOCH = dt.datetime(1970, 1, 1)
 # 640 digits is the least that Python can be told to refuse as a whole number, and no run of 640
 # digits slips between the samples: the search of all bytes is only for what they make suspicious.
-_STRIDE = 80
-_DIGITS, _AS_ZERO = b"0" * 8, bytes.maketrans(b"123456789", b"0" * 9)
+_STRIDE = 40
+_DIGITS, _AS_ZERO = b"0" * 16, bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_NUMBER = re.compile(rb"\d{640}")
 
 RawObject = tuple[RawKey, str, bytes]
@@ -65,7 +69,7 @@ def compiled(recipe: Recipe) -> "TypedRecipe | None":
         return None
     try:
         return TypedRecipe(recipe)
-    except Unfit:
+    except ValueError:  # Unfit, or names the decoder cannot have
         return None
 
 
@@ -75,66 +79,71 @@ class TypedRecipe:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         tree = tree_of(recipe)
-        page = msgspec.defstruct(
-            "Page",
-            [("rows", list[type_of(tree)])],  # type: ignore[misc]
-            rename={"rows": recipe.rows},
-        )
+        known, around = (None, None) if recipe.on_new_field == "ignore" else known_to(recipe)
+        page = type_of({recipe.rows: list[type_of(tree, known)]}, around)  # type: ignore[misc]
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(page)
-        self.walk = tuple(walk(tree))
-        places = {step.path: n for n, step in enumerate(self.walk, 1)}
-        self.places = {one.name: [places[path] for path in one.paths] for one in recipe.columns}
+        self.walk, self.at_once, self.paths = tuple(walk(tree)), at_once(tree), paths_of(tree)
+        if not self.paths:
+            raise Unfit("nothing but names")
         self.readers = {one.name: Remembered(_reader(one)) for one in recipe.columns}
+        self.named = [one for one in recipe.columns if one.key]
 
     def read(self, key: RawKey, name: str, body: bytes) -> "Read":
-        """The columns of an object; raises ValueError for what is not surely as declared."""
-        body.decode()  # text that is skipped may be none
+        """What an object, which is text, holds; raises ValueError for what is not surely as declared."""
         if _DIGITS in body[::_STRIDE].translate(_AS_ZERO) and _LONG_NUMBER.search(body):
             raise Unfit("a number that the reference may refuse")
-        rows: Sequence[Any] = self.decoder.decode(body).rows
-        columns = self._columns(rows)
-        values = [
-            self.readers[one.name][key_text(one, key, name)] if one.key else next(columns)
-            for one in self.recipe.columns
-        ]
-        return Read(name, body, len(rows), values)
+        rows: Sequence[Any] | None = self.decoder.decode(body).f0
+        if rows is None:
+            raise Unfit("no rows")
+        named = {one.name: self.readers[one.name][key_text(one, key, name)] for one in self.named}
+        return Read(name, body, named, self._values(rows))
 
-    def _columns(self, rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-        """The values of each column that has paths. One object at a time is what a cache holds."""
-        found = [rows]
+    def _values(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """By row, the values at the paths. One object at a time is what a cache holds."""
+        if self.at_once:
+            try:
+                return list(map(self.at_once, rows))
+            except AttributeError:  # nothing to go down from
+                pass
+        found: dict[str, Sequence[Any]] = {"": rows}
         for step in self.walk:
-            found.append(step.down(found[step.above]))
-        for column in self.recipe.columns:
-            if not column.key:
-                first, *others = [found[place] for place in self.places[column.name]]
-                for other in others:  # where the first path has nothing, the next one counts
-                    first = [two if one is None else one for one, two in zip(first, other)]
-                read = self.readers[column.name].__getitem__
-                yield list(map(read, first)) if column.type in ("timestamp", "date") else first
+            found[step.path] = step.down(found[step.above])
+        return list(zip(*[found[path] for path in self.paths]))
 
     def frame(self, day: str, objects: "Sequence[Read]") -> pl.DataFrame:
         """The rows of objects, in order; raises ValueError if any of them does not fit."""
-        owner = pl.Series([n for n, one in enumerate(objects) for _ in range(one.rows)])
+        found = dict(zip(self.paths, zip(*chain.from_iterable(one.rows for one in objects))))
+        counts = [len(one.rows) for one in objects]
         columns = []
-        for n, column in enumerate(self.recipe.columns):
-            values = [one.values[n] for one in objects]
+        for column in self.recipe.columns:
             if column.key:
-                columns.append(_series(column, values).gather(owner.cast(pl.UInt32)))
+                once = (one.named[column.name] for one in objects)
+                values: Iterable[Any] = chain.from_iterable(map(repeat, once, counts))
             else:
-                columns.append(_series(column, list(chain.from_iterable(values))))
+                values = self._column(column, [found.get(path, ()) for path in column.paths])
+            columns.append(_series(column, list(values)))
         table = pl.DataFrame(columns)
         _check(self.recipe, day, table)
         return table
 
+    def _column(self, column: RecipeColumn, found: list[Sequence[Any]]) -> Iterable[Any]:
+        """Where the first path has nothing, the next one counts."""
+        values, *others = found
+        for other in others:
+            values = [two if one is None else one for one, two in zip(values, other)]
+        return (
+            map(self.readers[column.name].__getitem__, values) if column.type in _TIMES else values
+        )
+
 
 @dataclass(slots=True)
 class Read:
-    """An object with, by column, the value of its name or the values of its rows."""
+    """An object with the values of its name, by column, and those of its rows."""
 
     name: str
     body: bytes
-    rows: int
-    values: list[Any]
+    named: dict[str, Any]
+    rows: list[tuple[Any, ...]]
 
 
 def _series(column: RecipeColumn, values: list[Any]) -> pl.Series:
@@ -149,16 +158,15 @@ def table_of(
     recipe: Recipe, day: str, objects: Iterable[RawObject]
 ) -> tuple[pl.DataFrame, Decoded]:
     """The rows of a day's objects, which come oldest retrieval first, and what did not fit."""
-    fast = compiled(recipe)
-    aside = Decoded()
+    reading = _Day(recipe, day)
     tables = [rows_frame(recipe, [])]
     for batch in _batches(objects):
-        tables += _frames(fast, recipe, day, batch, aside)
-    return pl.concat(tables), aside
+        tables += reading.frames(batch)
+    return pl.concat(tables), reading.aside
 
 
 def _batches(objects: Iterable[RawObject]) -> Iterator[list[RawObject]]:
-    """As many at a time as memory should hold decoded."""
+    """As many at a time as should be decoded together."""
     batch: list[RawObject] = []
     size = 0
     for one in objects:
@@ -170,44 +178,81 @@ def _batches(objects: Iterable[RawObject]) -> Iterator[list[RawObject]]:
     yield batch
 
 
-def _frames(
-    fast: TypedRecipe | None, recipe: Recipe, day: str, batch: list[RawObject], aside: Decoded
-) -> Iterator[pl.DataFrame]:
-    """A batch as tables in its order: the runs of objects that fit, and the others by the reference."""
-    run: list[Read] = []
-    for key, name, body in batch:
-        try:
-            if fast is None:
-                raise Unfit("only the reference can")
-            run.append(fast.read(key, name, body))
-        except (ValueError, RecursionError):
-            yield from _settled(fast, day, run, aside)
-            yield _by_reference(recipe, day, name, body, aside)
-            run = []
-    yield from _settled(fast, day, run, aside)
-
-
-def _settled(
-    fast: TypedRecipe | None, day: str, run: list[Read], aside: Decoded
-) -> Iterator[pl.DataFrame]:
-    """A run as one table; if something in it does not fit, the halves of it, down to the object."""
-    if not run or fast is None:
-        return
+def _are_text(bodies: list[bytes]) -> bool:
+    """Whether all of it is UTF-8; told at a tenth of the cost of decoding each."""
     try:
-        yield fast.frame(day, run)
-    except (ValueError, TypeError, OverflowError, pl.exceptions.PolarsError):
-        if len(run) == 1:
-            yield _by_reference(fast.recipe, day, run[0].name, run[0].body, aside)
+        pl.Series(bodies, dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+class _Day:
+    """A day being read: the objects that fit, fast, and all others by the reference."""
+
+    def __init__(self, recipe: Recipe, day: str) -> None:
+        self.recipe, self.day = recipe, day
+        self.declared = self.fast = compiled(recipe)
+        self.aside = Decoded()
+
+    def frames(self, batch: list[RawObject]) -> Iterator[pl.DataFrame]:
+        """A batch as tables in its order: the runs of objects that fit, and the others."""
+        run: list[Read] = []
+        are_text = _are_text([body for _, _, body in batch])
+        for key, name, body in batch:
+            try:
+                if not are_text:
+                    body.decode()  # also of what is skipped
+                run.append(self._read(key, name, body))
+            except (ValueError, RecursionError):
+                yield from self._settled(run)
+                yield self._by_reference(name, body)
+                run = []
+        yield from self._settled(run)
+
+    def _read(self, key: RawKey, name: str, body: bytes) -> Read:
+        """An object, fast; raises ValueError or RecursionError where only the reference can."""
+        if self.fast is None:
+            raise Unfit("only the reference can")
+        try:
+            return self.fast.read(key, name, body)
+        except msgspec.ValidationError as error:
+            if not str(error).startswith(_NEW_FIELD):
+                raise
+        self._learn(key, name, body)
+        return self.fast.read(key, name, body)
+
+    def _learn(self, key: RawKey, name: str, body: bytes) -> None:
+        """Note what is new, and know it from now on: the next objects have it too, and are as fast."""
+        new = self.aside.new
+        note(new, self.recipe, (name, key.retrieved.isoformat()), *opened(self.recipe, body))
+        full = len(new) >= MOST_NEW
+        known = replace(self.recipe, known=(*self.recipe.known, *new))
+        self.fast = compiled(replace(self.recipe, on_new_field="ignore") if full else known)
+        if self.fast is None:
+            raise Unfit("only the reference can")
+
+    def _settled(self, run: list[Read]) -> Iterator[pl.DataFrame]:
+        """A run as one table; if something in it does not fit, the halves of it, down to the object."""
+        if not run or self.declared is None:
             return
-        half = len(run) // 2
-        yield from _settled(fast, day, run[:half], aside)
-        yield from _settled(fast, day, run[half:], aside)
+        try:
+            yield self.declared.frame(self.day, run)
+        except (ValueError, TypeError, OverflowError, pl.exceptions.PolarsError):
+            if len(run) == 1:
+                yield self._by_reference(run[0].name, run[0].body)
+                return
+            half = len(run) // 2
+            yield from self._settled(run[:half])
+            yield from self._settled(run[half:])
 
-
-def _by_reference(recipe: Recipe, day: str, name: str, body: bytes, aside: Decoded) -> pl.DataFrame:
-    decoded = decode(recipe, day, [(name, body)])
-    aside.bad += decoded.bad
-    return rows_frame(recipe, decoded.rows)
+    def _by_reference(self, name: str, body: bytes) -> pl.DataFrame:
+        decoded = decode(self.recipe, self.day, [(name, body)])
+        self.aside.bad += decoded.bad
+        for path, field in decoded.new.items():
+            if len(self.aside.new) < MOST_NEW:
+                self.aside.new.setdefault(path, field)
+        return rows_frame(self.recipe, decoded.rows)
 
 
 def _check(recipe: Recipe, day: str, table: pl.DataFrame) -> None:

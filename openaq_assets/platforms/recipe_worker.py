@@ -4,6 +4,7 @@ Each is answered by a line: the facts of the day, or ``null`` if it could not be
 does it again and tells the error. When the input ends, so does this, even if the asker was killed.
 """
 
+import gc
 import sys
 from typing import TextIO
 
@@ -26,6 +27,7 @@ def serve(asked: TextIO, answers: TextIO) -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what is loaded stays, and need not be searched for garbage at the end
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     serve(sys.stdin, sys.stdout)

@@ -1,15 +1,18 @@
 """A CSV that is reviewed like code, as a typed table."""
 
 import csv
+import datetime as dt
 import io
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import polars as pl
 
-from openaq_assets.definitions import Column
+from openaq_assets.definitions import Column, ColumnType
 from openaq_assets.operations import RecipeColumn
-from openaq_assets.platforms.recipe_polars import POLARS, parsed, typed
+from openaq_assets.platforms.recipe_polars import POLARS, typed
 from openaq_assets.platforms.recipe_rows import BadRow
 
 
@@ -50,3 +53,15 @@ def _cell(column: Column, text: str, line: int) -> Any:
         return typed(RecipeColumn(str(column.name), column.type), parsed(column.type, text))
     except BadRow:
         raise ValueError(f"{where}: {text!r:.80} is not {column.type}.") from None
+
+
+def parsed(kind: ColumnType, text: str) -> Any:
+    """Text as the JSON value it stands for, if it stands for one of that type."""
+    if kind in ("bigint", "integer") and re.fullmatch(r"[+-]?\d{1,40}", text, re.ASCII):
+        return int(text)
+    with suppress(ValueError):
+        if kind == "double" and "_" not in text:
+            return float(text)
+        if kind == "timestamp" and dt.datetime.fromisoformat(text).tzinfo is None:
+            return dt.datetime.fromisoformat(text).isoformat() + "+00:00"
+    return {"true": True, "false": False}.get(text.lower(), text) if kind == "boolean" else text

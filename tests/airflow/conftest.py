@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
-TELLS_THE_TIME = ("latest_aqi_csv",)  # its rows have their age in minutes
+TELLS_THE_TIME = ("latest_aqi_csv", "air_quality_overview")  # rows with their age; when it was made
 
 # Before anything imports airflow: it reads its home once, and would write into the user's.
 _home = tempfile.TemporaryDirectory(prefix="airflow-home-")

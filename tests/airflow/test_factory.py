@@ -309,3 +309,13 @@ def test_stored_dag_does_not_depend_on_the_hash_seed(project: Any) -> None:
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(printed) == 1
+
+
+def test_promote_has_a_form(project: Any) -> None:
+    """One task, by hand only, with the views to choose from; a project without prod has none."""
+    dag = build_dags(project.root)["openaq_promote"]
+    assert [task.task_id for task in dag.tasks] == ["promote"] and dag.timetable.can_be_scheduled is False
+    assert dag.params.dump() == {"action": "promote", "allow": [], "to": None}
+    assert "view_latest_aqi" in dag.params.get_param("allow").schema["examples"]
+    project.edit("conf/environments.yaml", "tables_from: dev", "description: alone #")
+    assert "openaq_promote" not in build_dags(project.root)

@@ -93,7 +93,7 @@ def test_second_run_makes_nothing(project: Any, dag_test: Runner) -> None:
     dag_test(project, **window(2))
     before = project.tables()
     answer = dag_test(project, **window(2))
-    again = {"locations_raw", "measurements_raw", "validate_prod_views"}
+    again = {"locations_raw", "measurements_raw", "validate_prod_views", "air_quality_overview"}
     made = {key for key, state in answer["states"].items() if state == "success"}
     assert answer["state"] == "success"
     assert made <= again
@@ -119,7 +119,7 @@ def test_failure_stops_what_reads_it_and_nothing_else(project: Any, dag_test: Ru
     answer = dag_test(project, **window(1))
     states = answer["states"]
     assert answer["state"] == "failed"
-    assert states["measurements"] == states["view_valid_hours"] == "success"
+    assert states["measurements"] == states["view_hourly_quality"] == "success"
     assert states["cities"] == "failed"
     assert states["view_stations"] == states["view_latest_aqi"] == states["validate_prod_views"] == "upstream_failed"
     assert not keyed(answer, "dev.cities")

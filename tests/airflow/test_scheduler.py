@@ -78,14 +78,14 @@ class Server:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
 
-    def trigger(self, key: str | None = None, **conf: Any) -> str:
-        """Start a run of the main job as the form does; gives its id."""
-        body = {"logical_date": None, "conf": conf, "partition_key": key}
-        return str(self.call("POST", f"/api/v2/dags/{JOB}/dagRuns", body)["dag_run_id"])
+    def trigger(self, key: str | None = None, *, of: str = JOB, **conf: Any) -> str:
+        """Start a run of the main job (or another DAG) as the form does; gives its id."""
+        body = {"logical_date": None, "conf": conf} | ({"partition_key": key} if of == JOB else {})
+        return str(self.call("POST", f"/api/v2/dags/{of}/dagRuns", body)["dag_run_id"])
 
-    def finished(self, run: str) -> str:
+    def finished(self, run: str, of: str = JOB) -> str:
         """How a run ended."""
-        path = f"/api/v2/dags/{JOB}/dagRuns/{urllib.parse.quote(run)}"
+        path = f"/api/v2/dags/{of}/dagRuns/{urllib.parse.quote(run)}"
         return str(until(lambda: (state := self.call("GET", path)["state"]) in ("success", "failed") and state))
 
     def tasks(self, run: str) -> dict[str, dict[str, Any]]:
@@ -226,3 +226,87 @@ def test_broken_file_is_seen_and_mended(airflow: Server) -> None:
     assert "Traceback" not in errors[0]["stack_trace"]
     until(lambda: airflow.dags().get(JOB) == JOB and name not in airflow.dags())
     until(lambda: not airflow.call("GET", "/api/v2/importErrors")["import_errors"])
+
+
+def fetched(airflow: Server, path: str, token: bool = True) -> tuple[int, str]:
+    """The status and text of a page."""
+    request = urllib.request.Request(airflow.url + path if path.startswith("/") else path)
+    if token:
+        request.add_header("authorization", f"Bearer {airflow._token}")
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+PAGES = ("/openaq/overview/", "/openaq/assets/", "/openaq/records/cities")
+
+
+def test_pages_are_behind_the_login(airflow: Server) -> None:
+    """The overview, the asset graph and the records answer who is logged in, and nobody else."""
+    assert [fetched(airflow, path, token=False)[0] for path in PAGES] == [401, 401, 401]
+    found = [fetched(airflow, path) for path in PAGES]
+    assert [status for status, _ in found] == [200, 200, 200]
+    assert all(word in text for word, (_, text) in zip(("Air Quality Overview", "view_latest_aqi", "cities"), found))
+    for path, status in {"/openaq/assets/?env=nope": 404, "/openaq/records/nothing": 404, "/openaq/records/No": 404}.items():
+        assert fetched(airflow, path)[0] == status
+
+
+def test_a_task_links_to_what_it_made(airflow: Server) -> None:
+    """The button on a task leads to the ledger's records of that very run."""
+    run = airflow.trigger(only=["cities"], force=True)
+    assert airflow.finished(run) == "success"
+    path = f"/api/v2/dags/{JOB}/dagRuns/{urllib.parse.quote(run)}/taskInstances/cities/links"
+    links = airflow.call("GET", path)["extra_links"]
+    status, text = fetched(airflow, links["Materialization record"])
+    assert status == 200 and "1 in dev" in text
+    assert f"&quot;run&quot;: &quot;{run}&quot;" in text and "&quot;state&quot;: &quot;ok&quot;" in text
+
+
+def test_pages_are_in_the_menu_of_the_ui(airflow: Server, tmp_path: Path) -> None:
+    """In a real browser: to the login first, then each page in its frame with what it shows."""
+    chromium = pytest.importorskip("chromium")
+    if chromium.executable() is None:
+        pytest.skip("no chromium on PATH")
+    with chromium.browser(tmp_path / "profile", chromium.ONLY_THIS_MACHINE) as tab:
+        tab.open(f"{airflow.url}/plugin/asset-graph")
+        tab.wait("location.pathname.startsWith('/auth/login')")
+        tab.call("Network.setCookie", name="_token", value=airflow._token, url=airflow.url)
+        inside = "document.querySelector('iframe')?.contentDocument"
+        tab.open(f"{airflow.url}/plugin/asset-graph")
+        tab.wait(f"{inside}?.querySelectorAll('.node').length > 10")
+        tab.open(f"{airflow.url}/plugin/air-quality-overview")
+        tab.wait(f"{inside}?.title.includes('Air Quality Overview')")
+
+
+def newest_promotion(lake: Path) -> dict[str, Any]:
+    """The outcome of the newest promotion, without when and the lake's own place."""
+    path = max(lake.glob("prod/promotions/*.outcome.json"))
+    record = json.loads(path.read_text(encoding="utf-8").replace(str(lake), "LAKE"))
+    return {name: one for name, one in record.items() if name not in ("at", "until", "ended")}
+
+
+def test_promote_and_rollback_are_the_command_lines(airflow: Server, tmp_path: Path) -> None:
+    """The DAG leaves the record of the same commands, with who asked; a refusal fails it and says why."""
+    project, dag, view = airflow.project, "openaq_promote", "views/view_hour_of_day.sql"
+    project.command("run", "+validate_prod_views", "view_hour_of_day", "--days", "2")
+    project.command("promote")
+    text = (project.root / view).read_text(encoding="utf-8")
+    try:
+        (project.root / view).write_text(text + "-- edited\n", encoding="utf-8")
+        twin = project.twin(tmp_path / "twin")
+        assert airflow.finished(airflow.trigger(of=dag, action="promote", allow=[]), dag) == "success"
+        assert "replaced   view_hour_of_day" in twin.command("promote")
+        for action in ("promote", "rollback"):
+            ours, theirs = newest_promotion(project.lake), newest_promotion(twin.lake)
+            assert ours.pop("who") == "admin in Airflow" and "@" in theirs.pop("who")
+            assert ours == theirs and ours["action"] == action and ours["replaced"] == ["view_hour_of_day"]
+            if action == "promote":
+                assert airflow.finished(airflow.trigger(of=dag, action="rollback"), dag) == "success"
+                twin.command("rollback")
+        assert airflow.finished(airflow.trigger(of=dag, action="promote", allow=["nothing"]), dag) == "failed"
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            airflow.trigger(of=dag, action="destroy")
+    finally:
+        (project.root / view).write_text(text, encoding="utf-8")

@@ -1,14 +1,29 @@
-"""``python -m benchmarks [NAME ...] [--quick]``: measure, print, and write build/bench.json and docs/benchmarks.md."""
+"""``python -m benchmarks [extraction|transform|views ...] [--quick]``: measure and print.
+
+Writes build/bench.json and docs/benchmarks.md as well, unless it is to be ``--quick``: fewer sizes and rounds,
+to see where one is.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from benchmarks import extraction, transform
-from benchmarks.harness import Row, save, told
+from benchmarks import extraction, transform, views
+from benchmarks.harness import Row, forget, save, told
 
-BENCHMARKS: dict[str, Callable[[bool], Iterator[Row]]] = {
-    "extraction": extraction.rows,
-    "transform": transform.rows,
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """What its rows are called, and the measuring."""
+
+    called: str
+    rows: Callable[[bool], Iterator[Row]]
+
+
+BENCHMARKS = {
+    "extraction": Benchmark("country day", extraction.rows),
+    "transform": Benchmark("transform", transform.rows),
+    "views": Benchmark("view_", views.rows),
 }
 
 
@@ -16,12 +31,21 @@ def main(arguments: list[str]) -> None:
     """Measure the benchmarks named (all by default)."""
     quick = "--quick" in arguments
     names = [one for one in arguments if one != "--quick"] or list(BENCHMARKS)
+    if unknown := set(names) - set(BENCHMARKS):
+        raise SystemExit(f"there is no benchmark {', '.join(unknown)}. Choose of: {', '.join(BENCHMARKS)}.")
     for name in names:
         with told(name):
-            found = list(BENCHMARKS[name](quick))
-        for row in found:
-            print(f"  {row.name:28} ours {row.ours_s:8.2f} s   {row.peer:18} {row.peer_s:8.2f} s   ratio {row.ratio}")
-        save(found)
+            found = [shown(row) for row in BENCHMARKS[name].rows(quick)]
+        if not quick:
+            forget(BENCHMARKS[name].called)
+            save(found)
+
+
+def shown(row: Row) -> Row:
+    """The row, printed as soon as it is there."""
+    peer = f"{row.peer:18} {row.peer_s:8.2f} s   ratio {row.ratio:.3f}"
+    print(f"  {row.name:60} ours {row.ours_s:8.2f} s {row.peak_mb:5.0f} MB   {peer}", flush=True)
+    return row
 
 
 if __name__ == "__main__":

@@ -1,17 +1,23 @@
-"""Raw answers of ``/hours`` as OpenAQ gives them, made up: the same rows as days or as long pages."""
+"""Raw answers as OpenAQ gives them, made up: hours as one object a day or as long pages, and minutes."""
 
 import datetime as dt
 import random
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
-from openaq_assets.operations import Recipe, RecipeColumn, Ref, Transform
+from openaq_assets.operations import Transform, from_json
 from openaq_assets.partitions import key_of, segment
 from openaq_assets.rawkey import raw_key
 
+ROOT = Path(__file__).resolve().parents[2]
 FIRST = dt.date(2025, 1, 1)
 PARAMETERS = ((2, "pm25", "µg/m³"), (1, "pm10", "µg/m³"), (7, "no2", "ppm"), (19, "pm1", "µg/m³"))
 PAGE_ROWS = 1000
+DAY, HOUR, AHEAD = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(hours=7)
 META = '{"meta":{"name":"openaq-api","website":"/","page":%d,"limit":1000,"found":"%s"},"results":[%s]}'
 ROW = (
     '{"value":%s,"flagInfo":{"hasFlags":false},"parameter":{"id":%d,"name":"%s","units":"%s","displayName":null},'
@@ -24,18 +30,17 @@ ROW = (
 )
 
 
-def sensor_day(sensor: int, day: dt.date) -> list[str]:
-    """The rows of a sensor and day: 97 % of the hours."""
+def sensor_day(sensor: int, day: dt.date, step: dt.timedelta = HOUR) -> list[str]:
+    """The rows of a sensor and day: 97 % of the hours (or shorter periods)."""
     chance = random.Random(sensor * 1_000_003 + day.toordinal())
     number, name, units = PARAMETERS[sensor % len(PARAMETERS)]
     start = dt.datetime.combine(day, dt.time())
     found = []
-    for hour in range(24):
+    for period in range(DAY // step):
         if chance.random() < 0.03:
             continue
-        first, last = start + dt.timedelta(hours=hour), start + dt.timedelta(hours=hour + 1)
-        away = dt.timedelta(hours=7)
-        times = tuple(one.isoformat() for one in (first, first + away, last, last + away))
+        first, last = start + period * step, start + (period + 1) * step
+        times = tuple(one.isoformat() for one in (first, first + AHEAD, last, last + AHEAD))
         value = chance.uniform(0, 80)
         more = tuple(f"{value + chance.random():.13g}" for _ in range(9))
         found.append(ROW % (f"{value:.3g}", number, name, units, *times, *more, *times))
@@ -71,40 +76,56 @@ def make_pages(root: Path, sensors: int, days: int) -> Path:
     """The same rows in pages of a thousand, under the day each begins with."""
     if not (root / "done").exists():
         for sensor in range(1000, 1000 + sensors):
-            rows = [(day, row) for day in days_of(days) for row in sensor_day(sensor, day)]
-            for number, start in enumerate(range(0, len(rows), PAGE_ROWS), 1):
-                some = rows[start : start + PAGE_ROWS]
-                stored(root, some[0][0], sensor, [row for _, row in some], number)
+            paged(root, sensor, [(day, row) for day in days_of(days) for row in sensor_day(sensor, day)])
         (root / "done").touch()
     return root
 
 
+def make_minutes(root: Path, sensors: int, days: int) -> Path:
+    """A row a minute in pages of a thousand: each sensor and day is two pages, of that day alone."""
+    if not (root / "done").exists():
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+            list(pool.map(partial(minutes_of, root, sensors), days_of(days)))
+        (root / "done").touch()
+    return root
+
+
+def minutes_of(root: Path, sensors: int, day: dt.date) -> None:
+    """A day of that."""
+    for sensor in range(1000, 1000 + sensors):
+        paged(root, sensor, [(day, row) for row in sensor_day(sensor, day, HOUR / 60)])
+
+
+def paged(root: Path, sensor: int, rows: list[tuple[dt.date, str]]) -> None:
+    """Rows as pages of a thousand."""
+    for number, start in enumerate(range(0, len(rows), PAGE_ROWS), 1):
+        some = rows[start : start + PAGE_ROWS]
+        stored(root, some[0][0], sensor, [row for _, row in some], number)
+
+
+RECIPE = "operation.json"
+
+
+def write_operation(root: Path) -> None:
+    """The Transform that conf/assets/processed.yaml declares, kept where ``operation`` finds it."""
+    from openaq_assets.operations import to_json
+    from openaq_assets.project import load
+
+    graph = load(ROOT).graph
+    (made,) = graph["measurements"].kind.operations(graph["measurements"], graph, (), ())
+    root.mkdir(parents=True, exist_ok=True)
+    (root / RECIPE).write_text(to_json(made), encoding="utf-8")
+
+
 def operation(raw: Path, into: Path) -> Transform:
-    """The Transform of conf/assets/processed.yaml's measurements, for every day there is."""
-    path = lambda name, kind, where, null=True: RecipeColumn(name, kind, (where,), nullable=null)
-    key = lambda name, kind, part: RecipeColumn(name, kind, key=part, nullable=False)
-    columns = (
-        key("location_id", "bigint", "location"),
-        key("sensor_id", "bigint", "sensor"),
-        path("parameter_id", "bigint", "parameter.id", False),
-        path("parameter", "varchar", "parameter.name", False),
-        path("unit", "varchar", "parameter.units"),
-        path("value", "double", "value"),
-        path("average", "double", "summary.avg"),
-        path("has_flags", "boolean", "flagInfo.hasFlags"),
-        path("period_from", "timestamp", "period.datetimeFrom.utc", False),
-        path("period_to", "timestamp", "period.datetimeTo.utc", False),
-        path("period_from_local", "varchar", "period.datetimeFrom.local"),
-        path("expected_count", "bigint", "coverage.expectedCount"),
-        path("observed_count", "bigint", "coverage.observedCount"),
-        path("percent_coverage", "double", "coverage.percentCoverage"),
-        key("retrieved_at", "timestamp", "retrieved"),
-    )
-    unique, sort = ("sensor_id", "period_from"), ("location_id", "sensor_id", "period_from")
-    recipe = Recipe("results", columns, unique, sort, "period_from")
+    """The Transform of the project's measurements, for every day there is."""
+    made = from_json((raw.parent / RECIPE).read_text(encoding="utf-8"))
+    assert isinstance(made, Transform)
     days = tuple(sorted(key_of(str(one)) or "" for one in raw.glob("raw/*/*/*")))
-    return Transform(
-        Ref("measurements_raw", "raw", days, uri=str(raw / "raw")), recipe,
-        Ref("measurements", "processed", days, uri=str(into / "processed" / "measurements")),
-        Ref("measurements", "quarantine", days, uri=str(into / "quarantine" / "measurements")),
-    )  # fmt: skip
+    place = lambda ref, *parts: replace(ref, partitions=days, uri="/".join(map(str, parts)))
+    return replace(
+        made,
+        source=place(made.source, raw, "raw"),
+        into=place(made.into, into, "processed", "measurements"),
+        quarantine=place(made.quarantine, into, "quarantine", "measurements"),
+    )

@@ -1,5 +1,6 @@
 """One way to carry out a Transform, as a process of its own: ``python -m benchmarks.transform_work WAY RAW INTO``."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -22,6 +23,16 @@ FROM (SELECT key, unnest(results) r FROM (
     'location=(\\d+)__sensor=(\\d+)__.*__(\\d{{8}}T\\d{{6}}Z)__', ['location', 'sensor', 'retrieved']) key
   FROM read_text({files})))
 """
+
+SPARK = {
+    "spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+    "spark.sql.session.timeZone": "UTC", "spark.ui.showConsoleProgress": "false",
+}  # fmt: skip
+SPARK_FIELDS = (
+    "results array<struct<parameter:struct<id:bigint,name:string,units:string>,value:double,summary:struct<avg:double>,"
+    "flagInfo:struct<hasFlags:boolean>,period:struct<datetimeFrom:struct<utc:string,local:string>,"
+    "datetimeTo:struct<utc:string>>,coverage:struct<expectedCount:bigint,observedCount:bigint,percentCoverage:double>>>"
+)
 
 
 def ours(raw: Path, into: Path) -> None:
@@ -85,6 +96,69 @@ def polars(raw: Path, into: Path) -> None:
         rows.write_parquet(folder / "part-0.parquet", compression="snappy")
 
 
+def pandas(raw: Path, into: Path) -> None:
+    """pandas as most people write it: ``json_normalize`` of each file, one table, ``to_parquet``."""
+    import pandas as pd
+
+    names = {
+        "parameter.id": "parameter_id", "parameter.name": "parameter", "parameter.units": "unit", "value": "value",
+        "summary.avg": "average", "flagInfo.hasFlags": "has_flags", "period.datetimeFrom.utc": "period_from",
+        "period.datetimeTo.utc": "period_to", "period.datetimeFrom.local": "period_from_local",
+        "coverage.expectedCount": "expected_count", "coverage.observedCount": "observed_count",
+        "coverage.percentCoverage": "percent_coverage",
+    }  # fmt: skip
+    tables = []
+    for file in sorted(raw.glob("raw/**/*.json")):
+        parts = dict(one.split("=") for one in file.name.split("__") if "=" in one)
+        rows = pd.json_normalize(json.loads(file.read_text(encoding="utf-8"))["results"])
+        rows = rows.rename(columns=names)[list(names.values())]
+        rows["location_id"], rows["sensor_id"] = int(parts["location"]), int(parts["sensor"])
+        rows["retrieved_at"] = file.name.split("__")[-2]
+        tables.append(rows)
+    table = pd.concat(tables, ignore_index=True)
+    for name in ("period_from", "period_to", "retrieved_at"):
+        table[name] = pd.to_datetime(table[name]).dt.tz_localize(None)
+    table = table.sort_values("retrieved_at").drop_duplicates(["sensor_id", "period_from"], keep="last")
+    table = table.sort_values(["location_id", "sensor_id", "period_from"])
+    days = table["period_from"].dt.strftime("%Y-%m-%d").str.split("-", expand=True)
+    table[["year", "month", "day"]] = days
+    table.to_parquet(into, partition_cols=["year", "month", "day"], compression="snappy", index=False)
+
+
+def pyspark(raw: Path, into: Path) -> None:
+    """PySpark on this machine as most people write it, but with a schema: detecting one reads all twice."""
+    from pyspark.sql import SparkSession, Window
+    from pyspark.sql import functions as f
+
+    session = SparkSession.builder.master("local[2]").config("spark.driver.memory", "4g")
+    for name, value in SPARK.items():
+        session = session.config(name, value)
+    spark = session.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    reader = spark.read.schema(SPARK_FIELDS).option("recursiveFileLookup", "true")
+    rows = reader.json(str(raw / "raw")).select(f.col("_metadata.file_name").alias("file"), f.explode("results").alias("r"))
+    part = lambda name: f.regexp_extract("file", name, 1)
+    row = f.col("r")
+    utc = lambda side: f.to_timestamp(row["period"][side]["utc"])
+    latest = Window.partitionBy("sensor_id", "period_from").orderBy(f.desc("retrieved_at"))
+    rows = rows.select(
+        part(r"location=(\d+)").cast("long").alias("location_id"), part(r"sensor=(\d+)").cast("long").alias("sensor_id"),
+        row["parameter"]["id"].alias("parameter_id"), row["parameter"]["name"].alias("parameter"),
+        row["parameter"]["units"].alias("unit"), row["value"].alias("value"), row["summary"]["avg"].alias("average"),
+        row["flagInfo"]["hasFlags"].alias("has_flags"), utc("datetimeFrom").alias("period_from"),
+        utc("datetimeTo").alias("period_to"), row["period"]["datetimeFrom"]["local"].alias("period_from_local"),
+        row["coverage"]["expectedCount"].alias("expected_count"), row["coverage"]["observedCount"].alias("observed_count"),
+        row["coverage"]["percentCoverage"].alias("percent_coverage"),
+        f.to_timestamp(part(r"__(\d{8}T\d{6}Z)__"), "yyyyMMdd'T'HHmmssX").alias("retrieved_at"),
+    )  # fmt: skip
+    rows = rows.withColumn("n", f.row_number().over(latest)).where("n = 1").drop("n")
+    for name, pattern in (("year", "yyyy"), ("month", "MM"), ("day", "dd")):
+        rows = rows.withColumn(name, f.date_format("period_from", pattern))
+    rows = rows.repartition("year", "month", "day").sortWithinPartitions("location_id", "sensor_id", "period_from")
+    rows.write.partitionBy("year", "month", "day").mode("overwrite").parquet(str(into))
+    spark.stop()
+
+
 def read(raw: Path, into: Path) -> None:
     """A floor: the bytes, read and forgotten."""
     for file in raw.glob("raw/**/*.json"):
@@ -93,12 +167,16 @@ def read(raw: Path, into: Path) -> None:
 
 def parse(raw: Path, into: Path) -> None:
     """A floor: read, and decoded to the needed fields by msgspec; one core."""
-    from benchmarks.raw_pages import operation
-    from openaq_assets.platforms.recipe_typed import TypedRecipe
+    import msgspec
 
-    recipe = TypedRecipe(operation(raw, into).recipe)
+    from benchmarks.raw_pages import operation
+    from openaq_assets.platforms.recipe_fields import tree_of, type_of
+
+    recipe = operation(raw, into).recipe
+    rows = list[type_of(tree_of(recipe))]  # type: ignore[misc]
+    decoder = msgspec.json.Decoder(type_of({recipe.rows: rows}))
     for file in raw.glob("raw/**/*.json"):
-        recipe.decoder.decode(file.read_bytes())
+        decoder.decode(file.read_bytes())
 
 
 def write(raw: Path, into: Path) -> None:
@@ -110,7 +188,7 @@ def write(raw: Path, into: Path) -> None:
         table.write_parquet(into / f"{number}.parquet", compression="snappy")
 
 
-WAYS = {one.__name__: one for one in (ours, duckdb, polars, read, parse, write)}
+WAYS = {one.__name__: one for one in (ours, duckdb, polars, pandas, pyspark, read, parse, write)}
 
 
 def main(way: str, raw: str, into: str) -> None:

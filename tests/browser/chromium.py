@@ -21,6 +21,7 @@ FLAGS = (
     "--disable-extensions", "--hide-scrollbars", "--remote-debugging-port=0",
 )  # fmt: skip
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND"
+ONLY_THIS_MACHINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 START_SECONDS = 30
 CALL_SECONDS = 20
 
@@ -99,6 +100,15 @@ class Tab:
                 "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code
             )
 
+    def click(self, x: float, y: float) -> None:
+        """Scroll to a point of the page, in CSS pixels, and click it with the mouse."""
+        self.run(f"scrollTo(0, {y} - innerHeight / 2)")
+        top = self.run("scrollY")
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.call(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y - top, button="left", clickCount=1
+            )
+
     def picture(self, path: Path) -> None:
         """Write a PNG of the whole page."""
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
@@ -122,12 +132,12 @@ class Tab:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Tab]:
+def browser(profile: Path, network: str = NO_NETWORK) -> Iterator[Tab]:
     """Start Chromium without a network and yield its tab; the process ends with the block."""
     program = executable()
     if program is None:
         raise FileNotFoundError("no chromium on PATH")
-    command = [program, *FLAGS, NO_NETWORK, f"--user-data-dir={profile}", "about:blank"]
+    command = [program, *FLAGS, network, f"--user-data-dir={profile}", "about:blank"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         tab = Tab(_first_page(*_announced(profile, process)))

@@ -13,6 +13,8 @@ from openaq_assets.dashboard.page import Overview, render
 if TYPE_CHECKING:
     from chromium import Tab
 
+AXE = Path(__file__).parents[2] / ".venv/share/axe-core-4.14.1/axe.min.js"
+
 
 @pytest.fixture(scope="session")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
@@ -26,17 +28,39 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         yield started
 
 
-@pytest.fixture
-def show(tab: Tab, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
-    """Open an overview from a file; afterwards nothing may have been requested or logged."""
-    file = tmp_path / "overview.html"
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The text of axe-core, or skip with the reason why not."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here: run infra/install_axe.sh")
+    return AXE.read_text(encoding="utf-8")
 
-    def opened(overview: Overview, fragment: str = "", **screen: Any) -> Tab:
-        file.write_text(render(overview), encoding="utf-8")
+
+@pytest.fixture
+def show_file(tab: Tab) -> Iterator[Callable[..., Tab]]:
+    """Open a page of a file until its charts are drawn; afterwards nothing may have been requested or logged."""
+    opened: list[str] = []
+
+    def show(file: Path, fragment: str = "", **screen: Any) -> Tab:
+        opened.append(file.as_uri())
         tab.open(file.as_uri() + fragment, **screen)
+        tab.wait("performance.getEntriesByName('drawn').length > 0")
         return tab
 
-    yield opened
+    yield show
     tab.run("new Promise(requestAnimationFrame)")
-    assert [url for url in tab.requests if not url.startswith((file.as_uri(), "data:"))] == []
+    allowed = (*opened, "data:", "blob:null/")
+    assert [url for url in tab.requests if not url.startswith(allowed)] == []
     assert tab.complaints == []
+
+
+@pytest.fixture
+def show(show_file: Callable[..., Tab], tmp_path: Path) -> Callable[..., Tab]:
+    """Open the page of an overview, from a file."""
+
+    def opened(overview: Overview, fragment: str = "", **screen: Any) -> Tab:
+        file = tmp_path / "overview.html"
+        file.write_text(render(overview), encoding="utf-8")
+        return show_file(file, fragment, **screen)
+
+    return opened

@@ -56,6 +56,8 @@ KIT: dict[str, tuple[Edit, ...]] = {
     "missing field": (swap(RAW, "    endpoint: hours\n", ""),),
     "missing kind": (swap(RAW, "  measurements_raw:\n    kind: raw\n", "  measurements_raw:\n"),),
     "number expected": (swap(CHECKS, "row_count, min: 1", "row_count, min: one"),),
+    "a choice for new fields": (swap(PROCESSED, "    sort: [location_id]\n", "    on_new_field: wran\n    sort: [location_id]\n"),),
+    "what is known is no path": (swap(PROCESSED, "    sort: [location_id]\n", "    known: [meta..page]\n    sort: [location_id]\n"),),
     "true or false expected": (swap(CHECKS, "bootstrap: true", "bootstrap: yes"),),
     "list for one value": (swap(RAW, "endpoint: hours", "endpoint: [hours]"),),
     "one value for a list": (swap(CATALOG, "[locations, measurements]", "locations"),),
@@ -116,6 +118,9 @@ KIT: dict[str, tuple[Edit, ...]] = {
     "two documents": (swap(LOCATIONS, "  cmt8:\n", "---\nlocations:\n  cmt8:\n"),),
     "unknown field in openaq.yaml": (swap(SETTINGS, "project: openaq", "project: openaq\nprojekt: x"),),
     "unknown field of a job": (swap(SETTINGS, "    schedule: manual ", "    shedule: manual "),),
+    "fields of the profile aws": (
+        swap(PLACES, "  memory: ", "  cloud: {platform: aws, root: s3://lake, aws: {transform: glu, regon: x}}\n  memory: "),
+    ),
     "unknown field in environments.yaml": (swap(PLACES, "    tables_from: dev ", "    table_from: dev "),),
     "unknown field in locations.yaml": (swap(LOCATIONS, "locations:", "location:"),),
     "unknown version": (swap(SETTINGS, "version: 1", "version: 2"),),
@@ -126,6 +131,7 @@ KIT: dict[str, tuple[Edit, ...]] = {
     "bad job selection": (swap(SETTINGS, '"+validate_prod_views or', '"+validate_prod_view or'),),
     "unreadable job selection": (swap(SETTINGS, '"+validate_prod_views or', '"(+validate_prod_views or'),),
     "days out of range": (swap(SETTINGS, "days: 3 ", "days: 0 "),),
+    "limit that is no amount": (swap(SETTINGS, "days: 3 ", "max_cost: $5\n    days: 3 "),),
     "unknown environment of a job": (swap(SETTINGS, "environment: dev", "environment: development"),),
     "unknown platform": (swap(PLACES, "platform: local", "platform: locale"),),
     "tables from nowhere": (swap(PLACES, "tables_from: dev ", "tables_from: dve "),),
@@ -146,6 +152,18 @@ KIT: dict[str, tuple[Edit, ...]] = {
     "hook with a typo": (whole("plugins/asset_kinds/bad.py", f"{_HOOK}def asset_kind():\n    return []\n"),),
     "hook with another argument": (whole("plugins/asset_kinds/bad.py", f"{_HOOK}def lint_rules(grahp):\n    return []\n"),),
     "rule that fails": (whole("plugins/asset_kinds/bad.py", f"{_HOOK}def lint_rules(graph):\n    return graph.nodes\n"),),
+    "own check of a column that is not there": (
+        swap(PROCESSED, "    unique: [sensor_id, period_from]\n", "    unique: [sensor_id, period_from]\n    checks:\n      - {check: not_null, column: valeu}\n"),
+    ),
+    "own check of a type it cannot be asked of": (
+        swap(PROCESSED, "    unique: [sensor_id, period_from]\n", "    unique: [sensor_id, period_from]\n    checks:\n      - {check: in_range, column: parameter, min: 0}\n"),
+    ),
+    "rows of a view compared with raw objects": (
+        swap(CHECKS, "- {check: contract}", "- {check: reconciles}"),
+    ),
+    "e-mail for nobody": (
+        swap(PLACES, "    platform: local\n", "    platform: local\n    notify: [{to: email}]\n"),
+    ),
     "empty openaq.yaml": (whole(SETTINGS, ""),),
     "missing environments.yaml": (gone(PLACES),),
     "missing locations.yaml": (gone(LOCATIONS),),

@@ -1,22 +1,45 @@
-"""The platforms that must all behave alike; ``aws`` joins by one more entry."""
+"""The platforms that must all behave alike."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runner_fixtures import Lake, memory_root, place
+from aws.endpoint import BUCKET, Endpoint, crawl_of, endpoint, listening
+from runner_fixtures import ENVIRONMENTS, Lake, memory_root
 
-from openaq_assets.platforms import platforms
+from openaq_assets.environment import Aws, Environment, Profile
+from openaq_assets.platforms.builtin import platforms
 
-ROOTS: dict[str, Callable[[Path], str]] = {
-    "memory": lambda folder: memory_root(),
-    "local": lambda folder: str(folder / "lake [of] 'Việt' *"),
-}
+__all__ = ["endpoint", "listening"]
+NAME = "lake [of] 'Việt' *"  # the characters that break quoting
 
 
-@pytest.fixture(params=sorted(ROOTS))
+def in_memory(request: pytest.FixtureRequest, folder: Path) -> Profile:
+    """A lake in this process."""
+    return Profile("memory", memory_root())
+
+
+def on_disk(request: pytest.FixtureRequest, folder: Path) -> Profile:
+    """A lake in a folder."""
+    return Profile("local", str(folder / NAME))
+
+
+def in_account(request: pytest.FixtureRequest, folder: Path) -> Profile:
+    """A lake in a bucket, its tables registered by a crawler and its days made by Polars."""
+    found: Endpoint = request.getfixturevalue("endpoint")
+    root = f"s3://{BUCKET}/{NAME}"
+    crawl_of(found, root)
+    return Profile("aws", root, aws=Aws(transform="local"))
+
+
+PROFILES: dict[str, Callable[[pytest.FixtureRequest, Path], Profile]] = {
+    "aws": in_account, "local": on_disk, "memory": in_memory,
+}  # fmt: skip
+
+
+@pytest.fixture(params=sorted(PROFILES))
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     """An empty lake on each platform, below a root with the characters that break quoting."""
-    home = place(request.param, ROOTS[request.param](tmp_path))
+    home = Environment("dev", PROFILES[request.param](request, tmp_path), ENVIRONMENTS)
     kind = next(one for one in platforms() if one.name == request.param)
     return Lake(kind.open(home), home)

@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 from hypothesis import given, settings
@@ -50,31 +51,60 @@ def mostly(draw: st.DrawFn, good: st.SearchStrategy[Any]) -> Any:
     return draw(_JUNK if draw(st.integers(0, 7)) == 7 else good)
 
 
-hours = st.sampled_from([f"{DAY}T{hour:02d}:00:00Z" for hour in range(4)])
-stamps = mostly(
-    st.one_of(hours, hours, st.sampled_from([
-        "2026-01-10T07:00:00+07:00", "2026-01-10T00:00:00+07:00", "2026-01-09T23:59:59Z", "2026-01-11T00:00:00Z",
-        "2026-01-10T05:00:00.123456Z", "2026-01-10T05:00:00", "0001-01-01T00:00:00+14:00", "2026-01-10",
-    ]))
+# Zones whose offsets are odd or change, on days when they do; leap and last days.
+ZONES = ("UTC", "Asia/Ho_Chi_Minh", "Europe/Oslo", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")
+DAYS = (DAY, "2026-03-08", "2026-03-29", "2026-04-05", "2026-10-25", "2026-11-01", "2024-02-29", "2026-12-31")
+
+
+def stamps_of(day: str) -> st.SearchStrategy[Any]:
+    """Times, mostly of the day, in any zone's clock, at its borders and around them, or as nobody should write them."""
+    start = dt.datetime.fromisoformat(f"{day}T00:00:00+00:00")
+
+    def written(hour: int, zone: str) -> str:
+        return (start + dt.timedelta(hours=hour)).astimezone(ZoneInfo(zone)).isoformat()
+
+    before, after = (start + dt.timedelta(seconds=one) for one in (-1, 86400))
+    hours = st.sampled_from([f"{day}T{hour:02d}:00:00Z" for hour in range(4)])
+    odd = [
+        before.isoformat(), after.isoformat(), f"{day}T00:00:00Z", f"{day}T23:59:59.999999Z", f"{day}T00:00:00+07:00",
+        f"{day}T05:00:00.123456Z", f"{day}T05:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", day,
+    ]  # fmt: skip
+    local = st.builds(written, st.integers(0, 23), st.sampled_from(ZONES))
+    return mostly(st.one_of(hours, hours, local, st.sampled_from(odd)))
+
+
+NUMBERS = st.one_of(
+    st.floats(-1e3, 1e3), st.integers(-999, 999), st.floats(),  # NaN and infinities too, as Python writes them
+    st.sampled_from([5e-324, -0.0, 1.7976931348623157e308, -999, 985, 2**53 + 1, 10**308, 10**309]),
 )  # fmt: skip
-rows = st.fixed_dictionaries(
-    {"period": mostly(st.fixed_dictionaries({"from": stamps}))},
-    optional={
-        "value": mostly(st.one_of(st.floats(-1e3, 1e3), st.integers(-999, 999))),
-        "summary": mostly(st.fixed_dictionaries({"avg": mostly(st.floats(0, 9))})),
-        "whole": mostly(st.integers(-(2**63), 2**63 - 1)),
-        "list": mostly(st.lists(mostly(st.integers(-9, 9)), max_size=3)),
-        "flagged": mostly(st.booleans()),
-        "name": mostly(st.text(max_size=8)),
-        "since": mostly(st.dates().map(str)),
-    },
-)
-bodies = st.one_of(
-    st.lists(mostly(rows), max_size=6).map(lambda found: json.dumps({"results": found}).encode()),
-    st.binary(max_size=6),
-    junk().map(lambda found: json.dumps({"results": found}).encode()),
-)
-answers = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3), bodies), max_size=6, unique_by=lambda one: one[:2])
+FOUND = st.sampled_from([7, ">1000", "1,000", None, -1, 10**30, {}, "n/a"])
+
+
+def answers_of(day: str) -> st.SearchStrategy[Any]:
+    """What a day's objects hold: (sensor, hour of retrieval, body)."""
+    rows = st.fixed_dictionaries(
+        {"period": mostly(st.fixed_dictionaries({"from": stamps_of(day)}))},
+        optional={
+            "value": mostly(NUMBERS),
+            "summary": mostly(st.fixed_dictionaries({"avg": mostly(st.floats(0, 9))}, optional={"max": NUMBERS})),
+            "whole": mostly(st.integers(-(2**63), 2**63 - 1)),
+            "list": mostly(st.lists(mostly(st.integers(-9, 9)), max_size=3)),
+            "flagged": mostly(st.booleans()),
+            "name": mostly(st.text(max_size=8)),
+            "since": mostly(st.dates().map(str)),
+            "extra": junk(),
+        },
+    )
+    meta = st.fixed_dictionaries({"page": st.just(1)}, optional={"found": FOUND, "next": junk()})
+    pages = st.fixed_dictionaries({"results": st.lists(mostly(rows), max_size=6)}, optional={"meta": meta})
+    bodies = st.one_of(
+        pages.map(lambda found: json.dumps(found).encode()),
+        pages.map(lambda found: json.dumps(found, indent=1).encode()),
+        st.binary(max_size=6),
+        junk().map(lambda found: json.dumps({"results": found}).encode()),
+    )
+    stored = st.tuples(st.integers(1, 3), st.integers(0, 3), bodies)
+    return st.lists(stored, max_size=6, unique_by=lambda one: one[:2])
 
 
 # --- the reference: the rules again, as plainly as they can be said ---------------------------------
@@ -84,7 +114,7 @@ class Bad(Exception):
     """A row that does not fit."""
 
 
-def expected(stored: list[tuple[int, int, bytes]]) -> tuple[dict[Any, tuple[Any, ...]], int]:
+def expected(stored: list[tuple[int, int, bytes]], day: str) -> tuple[dict[Any, tuple[Any, ...]], int]:
     """The rows by (sensor, start), and how many entries are in quarantine."""
     found: dict[Any, tuple[Any, ...]] = {}
     quarantined = 0
@@ -98,18 +128,18 @@ def expected(stored: list[tuple[int, int, bytes]]) -> tuple[dict[Any, tuple[Any,
             continue
         for one in results:
             try:
-                row = plain_row(sensor, one)
+                row = plain_row(sensor, one, day)
                 found[row[0], row[1]] = row
             except Bad:
                 quarantined += 1
     return found, quarantined
 
 
-def plain_row(sensor: int, row: Any) -> tuple[Any, ...]:
+def plain_row(sensor: int, row: Any, day: str) -> tuple[Any, ...]:
     if not isinstance(row, dict):
         raise Bad
     period = row.get("period")
-    at = plain_stamp(period.get("from") if isinstance(period, dict) else None)
+    at = plain_stamp(period.get("from") if isinstance(period, dict) else None, day)
     summary = row.get("summary")
     average = summary.get("avg") if isinstance(summary, dict) else None
     some = row.get("list")
@@ -127,7 +157,7 @@ def plain(value: Any, kind: type) -> Any:
     return value
 
 
-def plain_stamp(value: Any) -> dt.datetime:
+def plain_stamp(value: Any, day: str) -> dt.datetime:
     if type(value) is not str:
         raise Bad
     try:
@@ -137,7 +167,7 @@ def plain_stamp(value: Any) -> dt.datetime:
         naive = stamp.replace(tzinfo=None) - stamp.utcoffset()  # type: ignore[operator]
     except (ValueError, OverflowError):
         raise Bad from None
-    if str(naive.date()) != DAY:
+    if str(naive.date()) != day:
         raise Bad
     return naive
 
@@ -179,28 +209,28 @@ def plain_date(value: Any) -> dt.date | None:
 
 
 @settings(deadline=None)
-@given(answers)
-def test_recipe_equals_its_plain_reading(stored: list[tuple[int, int, bytes]]) -> None:
+@given(st.sampled_from(DAYS).flatmap(lambda day: st.tuples(st.just(day), answers_of(day))))
+def test_recipe_equals_its_plain_reading(case: tuple[str, list[tuple[int, int, bytes]]]) -> None:
     """For any messy answers, rows, types and the number of quarantined entries are as the rules say."""
     root = memory_root()
     home = place("memory", root)
     lake = Lake(open_memory(home), home)
     try:
-        check(lake, stored)
+        check(lake, *case)
     finally:
         del STORES[root]
 
 
-def check(lake: Lake, stored: list[tuple[int, int, bytes]]) -> None:
-    start = dt.datetime(2026, 1, 12, tzinfo=dt.UTC)
+def check(lake: Lake, day: str, stored: list[tuple[int, int, bytes]]) -> None:
+    start = dt.datetime(2026, 12, 31, 12, tzinfo=dt.UTC)
     for sensor, when, body in stored:
         later = start + dt.timedelta(hours=when, seconds=sensor)  # no two at one time
-        put_raw(lake.platform, lake.home, DAY, body, sensor=str(sensor), retrieved=later)
-    into, aside = Ref("t", "processed", (DAY,)), Ref("t", "quarantine", (DAY,))
-    facts = lake.good(Transform(Ref("answers_raw", "raw", (DAY,)), RECIPE, into, aside)).facts[DAY]
+        put_raw(lake.platform, lake.home, day, body, sensor=str(sensor), retrieved=later)
+    into, aside = Ref("t", "processed", (day,)), Ref("t", "quarantine", (day,))
+    facts = lake.good(Transform(Ref("answers_raw", "raw", (day,)), RECIPE, into, aside)).facts[day]
     ((_, body),) = lake.bodies("processed").items()
     table = pl.read_parquet(io.BytesIO(body))
-    rows, quarantined = expected(stored)
+    rows, quarantined = expected(stored, day)
     assert dict(table.schema) == TYPES
     assert facts.quarantined == quarantined
     assert (facts.rows, facts.objects) == (len(rows), len(stored))

@@ -39,6 +39,11 @@ RECIPES = [
     Recipe("results", COLUMNS, (), ("name", "flagged")),
     Recipe("results", COLUMNS),
 ]
+# What a recipe may know besides what its columns read: nothing, parts, all, and what the fast way cannot say.
+KNOWN = (
+    (), ("/meta", "other.*.a", "list.*.avg"), ("other", "summary", "period.*"), ("/meta.found", "list", "cl\u0061ss"),
+    ("*",), ("/*", "flags.has", "other.a"), ("*.a",), ("summary.*.avg", "/meta.*.found"),
+)  # fmt: skip
 # What decoders are known to read in more than one way, as it stands in the text of an answer.
 ODD = (
     "-0", "-0.0", "0e5", "1E400", "-1e-400", "5e-324", "1.0", "1e2", "01", "1.", ".5", "+1", "NaN", "Infinity",
@@ -115,15 +120,18 @@ def alike(recipe: Recipe, stored: list[tuple[str, int, bytes]]) -> int:
     assert_frame_equal(found, expected, check_exact=True)
     assert repr(found.rows()) == repr(expected.rows())  # NaN, and zeros with their signs
     assert quarantine(aside) == quarantine(reference)
+    assert list(aside.new.items()) == list(reference.new.items())
     assert parquet(found) == parquet(expected)
     return found.height
 
 
 @settings(deadline=None)
-@given(st.sampled_from(RECIPES), answers)
-def test_both_ways_agree(recipe: Recipe, stored: list[tuple[str, int, bytes]]) -> None:
-    """For any messy day the tables, their Parquet bytes and the quarantine are the same."""
-    alike(recipe, stored)
+@given(st.sampled_from(RECIPES), st.sampled_from(["ignore", "warn", "fail"]), st.sampled_from(KNOWN), answers)
+def test_both_ways_agree(
+    recipe: Recipe, new: Any, known: tuple[str, ...], stored: list[tuple[str, int, bytes]]
+) -> None:
+    """For any messy day the tables, their Parquet bytes, the quarantine and the new fields are the same."""
+    alike(replace(recipe, on_new_field=new, known=known), stored)
 
 
 @pytest.mark.parametrize("odd", ODD)

@@ -106,7 +106,7 @@ class Twins:
         ours = Path(self.lake.home.uri(name))
         return {
             str(path.relative_to(root)): [ours / path.relative_to(root), self.other / name / path.relative_to(root)]
-            for root in (ours, self.other / name) for path in root.rglob("part-*")
+            for root in (ours, self.other / name) for path in root.rglob("*") if path.is_file() and path.name[0] != "."
         }  # fmt: skip
 
     def table(self, path: Path) -> dict[str, Any]:
@@ -130,6 +130,7 @@ class Twins:
         for day in operation.into.partitions:
             told = {name: facts[day][name] for name in ("rows", "objects", "quarantined")}
             assert told == {name: getattr(wanted[day], name) for name in told}, day
+            assert facts[day]["notices"] == list(wanted[day].notices), day
         tables = self.files("processed")
         assert {name.split("/", 1)[1] for name in tables} == {
             f"{segment(day)}/part-0.parquet" for day in operation.into.partitions

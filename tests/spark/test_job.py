@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import time
@@ -81,9 +82,9 @@ def test_a_failing_run_keeps_the_old_days(spark: Spark, twins: Twins) -> None:
     assert after == before
 
 
-@pytest.mark.parametrize("spark", ["35"], indirect=True)
 def test_killed_then_run_again(spark: Spark, twins: Twins) -> None:
-    """A run on the command line, killed while it stages, leaves the old day whole; the next run completes it."""
+    """A run on the command line, killed while it stages, leaves the old day whole; the next run completes it,
+    and one a day later clears away what was left."""
     store(twins, DAY, 1)
     spark.facts(twins.bound(transform(DAY)))
     before = tree(twins)
@@ -96,10 +97,40 @@ def test_killed_then_run_again(spark: Spark, twins: Twins) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     left = {name: body for name, body in tree(twins).items() if "_staging" not in name}
+    staged = list(twins.other.glob("processed/_staging/*"))
     facts = spark.facts(twins.bound(transform(DAY)))
     assert facts[DAY]["rows"] == 2
     after = {name: body for name, body in tree(twins).items() if "_staging" not in name}
     assert before != after and left in (before, after)  # on a very slow machine it may have ended in time
+    for number, folder in enumerate(staged):
+        (folder / "part-0").write_bytes(b"it had come so far")
+        folder.rename(folder.with_name(f"answers-20260101T000000Z-{number:032x}"))
+    assert spark.facts(twins.bound(transform(DAY)))[DAY]["version"] == facts[DAY]["version"]
+    assert tree(twins) == after
+
+
+def test_two_at_once_end_with_the_newest(spark: Spark, twins: Twins) -> None:
+    """A run that is overtaken by another, which has read a later object, does not put the older table back."""
+    store(twins, DAY, 1)
+    slow = store(twins, DAY, 2, hour=1)
+    body = slow.read_bytes()
+    slow.unlink()
+    os.mkfifo(slow)  # the run stands still while it reads this
+    started = command(spark, twins.bound(transform(DAY)))
+    with subprocess.Popen(started, env=spark.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with slow.open("wb") as pipe:  # opens when it reads
+            aside = slow.with_name(".aside")
+            aside.write_bytes(body)
+            aside.rename(slow)  # another run reads a file under this name
+            store(twins, DAY, 3, hour=2)
+            newest = spark.facts(twins.bound(transform(DAY)))[DAY]
+            wanted = twins.table(twins.other / "processed/answers/year=2026/month=01/day=10/part-0.parquet")
+            pipe.write(body)
+        said, _ = process.communicate(timeout=120)
+    facts = json.loads(said)[DAY]
+    assert (process.returncode, facts["rows"], newest["rows"]) == (0, 3, 3)
+    assert twins.table(twins.other / "processed/answers/year=2026/month=01/day=10/part-0.parquet") == wanted
+    twins.agree(transform(DAY), {DAY: facts})
 
 
 def test_as_glue_starts_it(spark: Spark, twins: Twins) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from properties.test_recipe import COLUMNS as MESSY
-from properties.test_recipe import DAY, answers
-from runner_fixtures import NOON, put_raw
+from properties.test_recipe import DAY, DAYS, answers_of, expected
+from runner_fixtures import NOON, page, put_raw
 from spark.conftest import Spark, Twins
 
-from openaq_assets.operations import Recipe, RecipeColumn, Ref, Transform
-from openaq_assets.partitions import around, days
+from openaq_assets.operations import Recipe, RecipeColumn, Ref, Transform, to_json
+from openaq_assets.partitions import days, segment
 from openaq_assets.rawkey import raw_key
 
 CASES = 100
@@ -41,22 +41,26 @@ def transform(recipe: Recipe, *chosen: str) -> Transform:
 
 
 def test_messy_answers(spark: Spark, twins: Twins) -> None:
-    """Whatever a hundred days of answers hold, both engines make the same of each of them."""
-    cases = generated(answers, CASES)
-    chosen = days(dt.date(2026, 2, 1), dt.date(2026, 2, 1) + dt.timedelta(len(cases) - 1))
-    for day, stored in zip(chosen, cases):
-        before, _, after = around(day, 1)
+    """Whatever a hundred days of answers hold, both engines and the plain reading make the same of each."""
+    chosen = tuple(sorted({*DAYS, *days(dt.date(2026, 2, 1), dt.date(2026, 2, 1) + dt.timedelta(CASES - 1))}))
+    cases = {day: generated(answers_of(day), 5)[-1] for day in chosen}
+    for day, stored in cases.items():
         for sensor, when, body in stored:
-            moved = body.replace(b"2026-01-09", before.encode()).replace(b"2026-01-11", after.encode())
-            put_raw(
-                twins.lake.platform, twins.lake.home, day, moved.replace(DAY.encode(), day.encode()),
-                sensor=str(sensor), retrieved=NOON + dt.timedelta(hours=when),  # several at one time
-            )  # fmt: skip
-    operation = transform(Recipe("results", MESSY, ("sensor_id", "at"), ("at",), "at"), *chosen)
+            later = NOON + dt.timedelta(hours=when)  # several at one time
+            put_raw(twins.lake.platform, twins.lake.home, day, body, sensor=str(sensor), retrieved=later)
+    known = ("/meta.page", "/meta.found", "summary.max")
+    recipe = Recipe("results", MESSY, ("sensor_id", "at"), ("at",), "at", on_new_field="warn", known=known)
+    operation = transform(recipe, *chosen)
     facts = spark.facts(twins.bound(operation))
     twins.agree(operation, facts)
+    for day, stored in cases.items():
+        rows, quarantined = expected(stored, day)
+        table = twins.table(twins.other / f"processed/answers/{segment(day)}/part-0.parquet")
+        assert sorted(table["rows"]) == sorted(map(repr, rows.values())), day
+        assert facts[day]["quarantined"] == quarantined, day
     assert sum(one["rows"] for one in facts.values()) > CASES / 4
     assert sum(one["quarantined"] for one in facts.values()) > CASES / 4
+    assert {"extra", "/meta.next"} <= {json.loads(one.split(" in ")[0][10:]) for day in chosen for one in facts[day]["notices"]}
 
 
 EVERY_TYPE = (
@@ -103,13 +107,13 @@ def test_types_and_edges(spark: Spark, twins: Twins) -> None:
             )  # fmt: skip
     for body in (b"", b"[" * 100_000, b"\xff\xfe", b'{"results": 1}', json.dumps({"results": []}).encode("utf-16")):
         put_raw(twins.lake.platform, twins.lake.home, DAY, body)
-    keyless = Recipe("results", EVERY_TYPE)
+    keyless = Recipe("results", EVERY_TYPE, on_new_field="warn")
     for recipe in (keyless, dataclasses.replace(keyless, unique=("at", "text"), sort=("number", "whole"))):
         operation = transform(recipe, DAY, "2026-01-11")
         facts = spark.facts(twins.bound(operation))
         twins.agree(operation, facts)
         assert facts["2026-01-11"] | {"bytes": 0, "version": ""} == {
-            "rows": 0, "objects": 0, "quarantined": 0, "bytes": 0, "version": "",
+            "rows": 0, "objects": 0, "quarantined": 0, "bytes": 0, "version": "", "notices": [],
         }  # fmt: skip
 
 
@@ -123,7 +127,7 @@ FILES = Recipe(
         RecipeColumn("mobile", "boolean", ("mobile",)),
         RecipeColumn("retrieved_at", "timestamp", key="retrieved"),
     ),
-    ("sensor_id", "period_to"), ("location_id",), "", "quarantine", "csv", "period_to", 1, "location",
+    ("sensor_id", "period_to"), ("location_id",), "", "quarantine", "csv", "period_to", 1, "location", "warn",
 )  # fmt: skip
 HEADER = "location_id,sensors_id,location,datetime,value,mobile"
 
@@ -178,3 +182,68 @@ def test_csv_and_spread(spark: Spark, twins: Twins) -> None:
     facts = spark.facts(twins.bound(operation))
     twins.agree(operation, facts)
     assert sum(one["rows"] for one in facts.values()) > 20
+
+
+def test_copies_in_neighbouring_days(spark: Spark, twins: Twins) -> None:
+    """An answer that lies under several days is read once for each, though nothing makes its rows unique."""
+    columns = (RecipeColumn("at", "timestamp", ("at",)), RecipeColumn("value", "integer", ("value",)))
+    recipe = Recipe("results", columns, sort=("value",), partition_by="at", spread=1, on_new_field="warn")
+    rows = [
+        {"at": f"2026-02-{day:02d}T0{hour}:00:00Z", "value": day, "note": hour} for day in range(1, 8) for hour in (1, 1)
+    ] + [{"at": "2026-02-03T00:00:00Z", "value": "?"}, 7]  # fmt: skip
+    answer = page(rows)
+    for day in ("2026-02-02", "2026-02-03", "2026-02-04", "2026-02-06"):
+        put_raw(twins.lake.platform, twins.lake.home, day, answer)
+    put_raw(twins.lake.platform, twins.lake.home, "2026-02-05", answer, sensor="8")
+    operation = transform(recipe, *FEBRUARY[:7])
+    facts = spark.facts(twins.bound(operation))
+    twins.agree(operation, facts)
+    assert [facts[day]["rows"] for day in FEBRUARY[:7]] == [2, 2, 2, 4, 4, 4, 2]
+    assert [facts[day]["objects"] for day in FEBRUARY[:7]] == [1, 1, 1, 2, 2, 2, 1]
+
+
+KNOWN = ("/meta.page", "flags.*.id", "a\\u002eb", "deep.*.x", "all.*")
+SEEN: list[dict[str, Any]] = [
+    {"value": 1}, {"value": 2, "weather": {"sky": "Nắng " * 90}}, {"value": 3, "weather": 7, "odd\ud800": "\udfff"},
+    {"flags": [{"id": 1}, {"id": 2, "note": [None]}, "text"]}, {"flags": {"0": {"id": 1, "more": 1}}}, {"flags": "none"},
+    {"a.b": 1, "a": {"b": 1}, "*": 0, "0": 1}, {"deep": {"k": {"x": 1, "y": float("nan")}, "l": 3}}, {"all": 1}, {"all": [{}]},
+    {"value": {"x": 1}}, 7, None, [1],
+]  # fmt: skip
+
+
+def test_new_fields(spark: Spark, twins: Twins) -> None:
+    """Paths, samples, first sightings and what is told are those of Polars; again nothing is written or told."""
+    lake = twins.lake
+    for number, row in enumerate(SEEN):
+        for day in FEBRUARY[number % 3 : 3]:
+            body = escaped([row, {"value": 0}])[:-1] + b', "meta": {"page": 1, "n": %d}}' % number
+            put_raw(lake.platform, lake.home, day, body, sensor=str(number % 5), retrieved=NOON + dt.timedelta(hours=number))
+    many = {f"name{n:03d}": n for n in range(150)}
+    put_raw(lake.platform, lake.home, FEBRUARY[3], escaped([many, {"zzz": 1}]))
+    put_raw(lake.platform, lake.home, FEBRUARY[3], escaped([{"yyy": 1}]), retrieved=NOON + dt.timedelta(1))
+    recipe = Recipe("results", (RecipeColumn("value", "integer", ("value",)),), on_new_field="warn", known=KNOWN)
+    operation = transform(recipe, *FEBRUARY[:4])
+    twins.agree(operation, spark.facts(twins.bound(operation)))
+    folder = twins.other / "quarantine/answers/new_fields"
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
+    paths = {json.loads(body)["path"] for body in written.values()}
+    assert paths == {f"name{n:03d}" for n in range(100)} | {
+        "/meta.n", "weather", "odd\ud800", "flags.*.note", "flags.*", "flags.0.more", "flags", "a", "\\u002a", "0", "deep.k.y", "deep.l",
+    }  # fmt: skip
+    again = spark.facts(twins.bound(operation))
+    assert not any(one["notices"] for one in again.values())
+    assert written == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_new_field_can_fail_the_job(spark: Spark, twins: Twins) -> None:
+    """With ``fail`` the job ends with the line that Polars says; no table is written, the record is."""
+    for day, more in ((FEBRUARY[1], {"one": 1, "two": 2}), (FEBRUARY[2], {"three": 3})):
+        put_raw(twins.lake.platform, twins.lake.home, day, page([{"value": 1, **more}]))
+    recipe = Recipe("results", (RecipeColumn("value", "integer", ("value",)),), on_new_field="fail", known=("/meta",))
+    operation = transform(recipe, *FEBRUARY[:3])
+    ticket = twins.lake.do(operation)
+    answer = spark.run("--operation", to_json(twins.bound(operation)))
+    assert answer["error"] == f"NewFields: {ticket.message}"
+    assert ticket.message.startswith('answers 2026-02-02: new field "one" in ') and " and 1 more " in ticket.message
+    assert list(twins.other.glob("processed/*")) == []
+    assert len(list((twins.other / "quarantine/answers/new_fields").iterdir())) == 3

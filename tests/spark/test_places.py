@@ -1,5 +1,7 @@
 """Where the Glue job reads and writes: files, and objects in S3 (moto); these need no Spark."""
 
+import datetime as dt
+import hashlib
 import runpy
 import uuid
 from collections.abc import Iterator
@@ -51,11 +53,13 @@ def test_objects_are_read_listed_and_replaced(job: dict[str, Any], root: str) ->
         there.put(f"{root}/{name}", b"old")
     there.put(f"{root}/a/2", b"new")
     assert there.list(f"{root}/a") == [f"{root}/a/1/x", f"{root}/a/2"]
-    there.copy(f"{root}/a/2", f"{root}/c/d")
-    assert there.get(f"{root}/c/d") == b"new"
-    there.delete(f"{root}/a/nothing")
-    there.forget(f"{root}/a")
-    assert there.list(root) == [f"{root}/ab/1", f"{root}/c/d"]
+    assert there.get(f"{root}/a/2") == b"new"
+    assert not there.put(f"{root}/ab/1", b"newer", new=True) and there.put(f"{root}/ab/2", b"first", new=True)
+    assert [there.get(f"{root}/ab/{one}") for one in "12"] == [b"old", b"first"]
+    there.remove(f"{root}/a/nothing")
+    there.remove(f"{root}/ab/2")
+    there.remove(f"{root}/a")
+    assert there.list(root) == [f"{root}/ab/1"]
 
 
 def test_a_day_is_replaced_and_its_strays_go(job: dict[str, Any], root: str) -> None:
@@ -64,7 +68,8 @@ def test_a_day_is_replaced_and_its_strays_go(job: dict[str, Any], root: str) -> 
     for name in (f"t/{FOLDER}/part-0.parquet", f"t/{FOLDER}/part-00001.parquet", "t/year=2026/month=01/day=11/part-0.parquet"):
         there.put(f"{root}/{name}", b"old")
     there.put(f"{root}/staged", b"new")
-    job["publish_table"](f"{root}/t", {DAY: f"{root}/staged"})
+    facts = job["publish"](there, f"{root}/staged", f"{root}/t/{FOLDER}")
+    assert facts == {"bytes": 3, "version": hashlib.sha256(b"new").hexdigest()[:12]}
     assert [there.get(uri) for uri in there.list(f"{root}/t")] == [b"new", b"old"]
 
 
@@ -73,19 +78,21 @@ def test_a_failed_copy_leaves_the_old_day(job: dict[str, Any], root: str) -> Non
     there = job["store"](root)
     for name in ("part-0.parquet", "part-00001.parquet"):
         there.put(f"{root}/t/{FOLDER}/{name}", b"old")
-    with pytest.raises(Exception, match=r"Not Found|No such file"):
-        job["publish_table"](f"{root}/t", {DAY: f"{root}/staged"})
+    with pytest.raises(Exception, match=r"NoSuchKey|No such file"):
+        job["publish"](there, f"{root}/staged", f"{root}/t/{FOLDER}")
     assert [there.get(uri) for uri in there.list(f"{root}/t")] == [b"old", b"old"]
 
 
-def test_quarantine_is_of_this_time(job: dict[str, Any], root: str) -> None:
-    """A day with mistakes has its lines, a healed one none."""
-    there = job["store"](root)
-    there.put(f"{root}/staged", b"{}")
-    job["publish_quarantine"](f"{root}/q", [DAY, "2026-01-11"], {DAY: f"{root}/staged"})
-    assert there.list(f"{root}/q") == [f"{root}/q/{FOLDER}/part-0.jsonl"]
-    job["publish_quarantine"](f"{root}/q", [DAY], {})
-    assert there.list(f"{root}/q") == []
+def test_what_killed_runs_left_goes_after_a_day(job: dict[str, Any], root: str) -> None:
+    """Staging folders of the asset that were begun a day ago or earlier are forgotten; nothing else is touched."""
+    there, now = job["store"](root), dt.datetime.now(dt.UTC)
+    begun = [f"{now - dt.timedelta(hours=hours):%Y%m%dT%H%M%SZ}" for hours in (1, 25)]
+    names = [f"{asset}-{when}-{'0' * 32}" for asset in ("answers", "other") for when in begun]
+    for name in (*names, "answers", "answers-20200101"):
+        there.put(f"{root}/_staging/{name}/table/_temporary/0/part-0", b"x")
+    job["sweep"](f"{root}/_staging", "answers")
+    left = {uri.removeprefix(f"{root}/_staging/").split("/")[0] for uri in there.list(f"{root}/_staging")}
+    assert left == {names[0], names[2], names[3], "answers", "answers-20200101"}
 
 
 def test_raw_objects_are_those_of_the_asset(job: dict[str, Any], root: str) -> None:
@@ -98,5 +105,6 @@ def test_raw_objects_are_those_of_the_asset(job: dict[str, Any], root: str) -> N
     ]  # fmt: skip
     for name in names:
         job["store"](root).put(f"{root}/raw/{FOLDER}/{name}", b"{}")
-    found = job["raw_objects"]({"uri": f"{root}/raw", "asset": "answers_raw"}, [DAY, "2026-01-11"])
+    near = {DAY: [DAY], "2026-01-11": [DAY, "2026-01-11"]}
+    found = job["raw_objects"]({"uri": f"{root}/raw", "asset": "answers_raw"}, near)
     assert found == [(DAY, f"{root}/raw/{FOLDER}/{name}") for name in sorted(names[:2])]

@@ -1,0 +1,24 @@
+"""Airflow reads this module in every process (``AIRFLOW_HOME/config``).
+
+Workers and tasks are forks of the scheduler: what it has imported they share, and what each imports for
+itself each has for itself. So the scheduler imports what every task needs, and nothing with threads.
+"""
+
+import importlib
+import sys
+
+SHARED = (
+    "airflow.sdk.execution_time.supervisor",
+    "openaq_assets.orchestration.factory",
+    "openaq_assets.runner",
+    "openaq_assets.sql",
+    "openaq_assets.kinds.view",
+    "openaq_assets.platforms.local",
+    "sqlglot.dialects.athena",
+    "sqlglot.dialects.duckdb",
+    "duckdb",
+)
+
+if "scheduler" in sys.argv:
+    for name in SHARED:
+        importlib.import_module(name)

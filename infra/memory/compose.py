@@ -1,0 +1,64 @@
+"""docker-compose.yml as the services it would start: command, settings, limit; no more is read."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_]\w*)(?::?-([^}]*))?\}|([A-Za-z_]\w*))")
+_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service: ``limit`` in bytes (0: none), ``once`` if it ends before the others begin."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    limit: int
+    secrets: tuple[str, ...]
+    once: bool
+
+
+def services(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
+    """The services of a compose file, in its order, its ``${NAME:-default}`` filled in."""
+    content = _filled(yaml.safe_load(path.read_text(encoding="utf-8")), variables)
+    return {name: _service(name, one) for name, one in content["services"].items()}
+
+
+def _service(name: str, one: Mapping[str, Any]) -> Service:
+    return Service(
+        name=name,
+        image=one["image"],
+        command=tuple(one["command"]),
+        environment={key: str(value) for key, value in one.get("environment", {}).items()},
+        limit=bytes_of(str(one.get("mem_limit", "0"))),
+        secrets=tuple(one.get("secrets", ())),
+        once=one.get("restart") == "no",
+    )
+
+
+def bytes_of(text: str) -> int:
+    """A size as compose writes it, ``450m``, in bytes."""
+    found = re.fullmatch(r"(\d+)([bkmg]?)b?", text.lower())
+    if not found:
+        raise ValueError(f"not a size: {text!r}")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _filled(value: Any, variables: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda found: _value(found, variables), value)
+    if isinstance(value, dict):
+        return {key: _filled(one, variables) for key, one in value.items()}
+    return [_filled(one, variables) for one in value] if isinstance(value, list) else value
+
+
+def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
+    name = found[1] or found[3]
+    return variables.get(name) or found[2] or "" if name else "$"

@@ -1,0 +1,77 @@
+"""The highest amounts of memory seen while something ran, in sum and per process."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from infra.memory.limits import Group
+from infra.memory.sizes import pss, title
+
+_EVERY, _PSS_EVERY = 0.2, 1.0
+
+
+@dataclass
+class Peaks:
+    """The highest seen, in bytes; ``processes`` is the moment with the highest sum of shares."""
+
+    anonymous: int = 0
+    held: int = 0
+    swapped: int = 0
+    shares: int = 0
+    services: dict[str, int] = field(default_factory=dict)
+    processes: Sequence[tuple[str, str, int, int]] = ()
+
+
+class Sampler:
+    """Looks several times a second until it is stopped."""
+
+    def __init__(
+        self, group: Group | None, pids: Callable[[], Mapping[str, Sequence[int]]]
+    ) -> None:
+        self.group, self.pids = group, pids
+        self.peaks = Peaks()
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Sampler":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def fresh(self) -> Peaks:
+        """What was seen since the last time this was asked."""
+        with self._lock:
+            seen, self.peaks = self.peaks, Peaks()
+        return seen
+
+    def _run(self) -> None:
+        last = 0.0
+        while not self._end.wait(_EVERY):
+            with self._lock:
+                self._look_at_group()
+                if time.monotonic() - last >= _PSS_EVERY:
+                    self._look_at_processes()
+                    last = time.monotonic()
+
+    def _look_at_group(self) -> None:
+        if self.group:
+            peaks = self.peaks
+            peaks.anonymous = max(peaks.anonymous, self.group.anonymous())
+            peaks.held = max(peaks.held, self.group.held())
+            peaks.swapped = max(peaks.swapped, self.group.swapped())
+
+    def _look_at_processes(self) -> None:
+        found = []
+        for service, pids in self.pids().items():
+            sizes = [(service, title(pid), *pss(pid)) for pid in pids]
+            found += [one for one in sizes if one[2] or one[3]]
+            total = sum(one[2] for one in sizes)
+            self.peaks.services[service] = max(self.peaks.services.get(service, 0), total)
+        shares = sum(one[2] for one in found)
+        if shares > self.peaks.shares:
+            self.peaks.shares, self.peaks.processes = shares, found

@@ -1,0 +1,44 @@
+"""What each process takes: its proportional share (PSS), shared pages being divided among their users."""
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def pss(pid: int) -> tuple[int, int]:
+    """Bytes of a process in memory and in swap; (0, 0) if it is gone or not ours to see."""
+    found = {"Pss": 0, "SwapPss": 0}
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            name, _, rest = line.partition(":")
+            if name in found:
+                found[name] = int(rest.split()[0]) * 1024
+    return found["Pss"], found["SwapPss"]
+
+
+def title(pid: int) -> str:
+    """What a process calls itself, short enough for a table."""
+    with contextlib.suppress(OSError):
+        text = (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
+        words = [word.rpartition("/")[2] for word in text.split()]
+        if words[:1] and words[0].startswith("python"):
+            words = words[1:]
+        return " ".join(words)[:60].strip()
+    return ""
+
+
+def below(roots: Iterable[int]) -> list[int]:
+    """The processes named and everything they started."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found = set(roots)
+    grown = True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        found |= more
+        grown = bool(more)
+    return sorted(found)

@@ -1,0 +1,144 @@
+"""The asset catalog: what every asset promises, where its columns come from, and how it stands."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from openaq_assets.definitions import Asset
+from openaq_assets.ledger import Ledger, Materialization
+from openaq_assets.lineage import column_lineage
+from openaq_assets.operations import CreateView, Query
+from openaq_assets.partitions import summary
+from openaq_assets.planning import Situation, make_request
+from openaq_assets.project import Project
+from openaq_assets.runner import open_platform
+
+RECORDS = 8
+
+
+def catalog(project: Project, env: str = "dev", profile: str | None = None) -> dict[str, Any]:
+    """Everything the catalog page shows, as JSON values; reads names of the ledger and a few records."""
+    place, platform = open_platform(project, env, profile)
+    ledger = Ledger(platform.objects, place)
+    situation = Situation(project.graph, ledger, make_request(project.graph))
+    return {
+        "project": project.name,
+        "environment": env,
+        "generatedAt": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "assets": [_asset(project, situation, asset) for asset in project.graph],
+        "jobs": [
+            {"name": name, "description": job.description, "schedule": str(job.schedule)}
+            for name, job in sorted(project.jobs.items())
+        ],
+    }  # fmt: skip
+
+
+def records(
+    project: Project,
+    asset: str,
+    env: str = "dev",
+    profile: str | None = None,
+    newest: int = RECORDS,
+) -> list[Materialization]:
+    """The newest records of an asset, newest first; raises SelectionError for an unknown environment."""
+    place, platform = open_platform(project, env, profile)
+    return _records(Ledger(platform.objects, place), asset, newest)
+
+
+def _records(ledger: Ledger, asset: str, newest: int) -> list[Materialization]:
+    return [ledger.read(one) for one in ledger.history(asset)[:newest]]
+
+
+def _asset(project: Project, situation: Situation, asset: Asset) -> dict[str, Any]:
+    graph = project.graph
+    common = asset.common
+    return {
+        "key": asset.key,
+        "kind": asset.kind.name,
+        "description": common.description,
+        "owner": common.owner,
+        "tags": list(common.tags),
+        "declaredAt": f"{asset.at.path}:{asset.at.line}",
+        "partitions": asset.partitions or "",
+        "reads": list(graph.upstream[asset.key]),
+        "readBy": sorted(graph.downstream(asset.key)),
+        "fingerprint": situation.fingerprints[asset.key],
+        "columns": _columns(project, asset),
+        "checks": _checks(project, asset),
+        "sql": next((one.sql for one in _operations(project, asset) if isinstance(one, CreateView)), "")
+        if asset.kind.virtual else "",
+        "standing": _standing(situation, asset),
+        "records": [_record(one) for one in _records(situation.ledger, asset.key, RECORDS)],
+    }  # fmt: skip
+
+
+def _operations(project: Project, asset: Asset) -> Sequence[Any]:
+    return asset.kind.operations(asset, project.graph, (), ())
+
+
+def _columns(project: Project, asset: Asset) -> list[dict[str, Any]]:
+    lineage = column_lineage(project.graph, asset.key)
+    return [
+        {
+            "name": str(one.name),
+            "type": one.type,
+            "unit": one.unit,
+            "nullable": one.nullable,
+            "description": one.description,
+            "from": [[source.asset, source.column] for source in lineage.get(str(one.name), ())],
+        }
+        for one in asset.kind.columns(asset)
+    ]
+
+
+def _checks(project: Project, asset: Asset) -> list[dict[str, str]]:
+    """The promises an asset makes itself, and those other assets make about its tables."""
+    found = []
+    for other in project.graph:
+        for one in _operations(project, other):
+            if not isinstance(one, Query) or not one.expect:
+                continue
+            about = {ref.asset for ref in one.inputs}
+            if other.key == asset.key or about & {asset.key, *asset.kind.tables(asset)}:
+                found.append({"name": one.name, "severity": one.severity, "in": other.key})
+    return found
+
+
+def _standing(situation: Situation, asset: Asset) -> dict[str, Any]:
+    entries = situation.entries(asset.key)
+    good = [name for name, one in entries.items() if one.state != "failed"]
+    states = {one.state for one in entries.values()}
+    failed = "failed" in states or any(one.failed_since for one in entries.values())
+    state = (
+        "failed"
+        if failed
+        else "partial"
+        if "partial" in states
+        else "ok"
+        if states
+        else "never made"
+    )
+    steps = [step for step in situation.steps(asset.key) if step.runs]
+    last = max((one.at for one in entries.values()), default=None)
+    return {
+        "state": state,
+        "partitions": summary(name for name in good if name),
+        "last": last.strftime("%Y-%m-%dT%H:%M:%SZ") if last else None,
+        "due": [f"{step.partition or 'all of it'}: {step.reason}" for step in steps],
+    }
+
+
+def _record(one: Materialization) -> dict[str, Any]:
+    return {
+        "at": one.at,
+        "partition": one.partition,
+        "state": one.state,
+        "rows": one.facts.rows,
+        "bytes": one.facts.bytes,
+        "objects": one.facts.objects,
+        "seconds": one.seconds,
+        "reason": one.reason,
+        "message": one.message or "; ".join(one.facts.failures[:3]),
+        "run": one.run,
+        "version": one.version,
+    }

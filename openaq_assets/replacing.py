@@ -1,0 +1,145 @@
+"""Makes the views of an environment exactly what is wanted, or exactly what they were."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from openaq_assets.contracts import compare, pairs
+from openaq_assets.environment import Environment
+from openaq_assets.errors import LeaseLost, PlatformError, PromotionError
+from openaq_assets.journal import Claim, Journal, Record, Views
+from openaq_assets.operations import CreateView, Ref
+from openaq_assets.platforms import Platform
+
+
+def same(view: CreateView, other: CreateView | None) -> bool:
+    """Whether two definitions are one: text, columns and what they read."""
+    return other is not None and _essence(view) == _essence(other)
+
+
+def _essence(view: CreateView) -> tuple[object, ...]:
+    return view.sql, pairs(view.columns), sorted(ref.table for ref in view.inputs)
+
+
+def present(platform: Platform, place: Environment) -> dict[str, CreateView]:
+    """Every view there is in an environment, by name."""
+    found = {}
+    for name in platform.views(place.database):
+        view = platform.view(place.place(Ref(name, "view", environment=place.name)))
+        if view is not None:
+            found[name] = view
+    return found
+
+
+def in_order(views: Iterable[CreateView]) -> list[CreateView]:
+    """Views, each after those of them it reads; equals in order of their names."""
+    by_table = {view.into.table: view for view in sorted(views, key=lambda one: one.into.table)}
+    edges = {
+        table: sorted({ref.table for ref in view.inputs} & by_table.keys() - {table})
+        for table, view in by_table.items()
+    }
+    try:
+        return [by_table[table] for table in TopologicalSorter(edges).static_order()]
+    except CycleError:  # made by hand; the platform will say what is wrong with it
+        return list(by_table.values())
+
+
+def broken(before: Views, after: Views) -> Mapping[str, tuple[str, ...]]:
+    """What readers of the views would miss, by view: columns gone, of another type or order, views gone."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, view in before.items():
+        if name not in after:
+            found[name] = ("would be gone.",)
+            continue
+        differences = compare(pairs(view.columns), pairs(after[name].columns))
+        if lines := tuple(str(one) for one in differences if one.breaking):
+            found[name] = lines
+    return found
+
+
+@dataclass(frozen=True)
+class Replacing:
+    """The hands of a claim: one environment's views on a platform."""
+
+    platform: Platform
+    place: Environment
+    claim: Claim
+    finished: Callable[[CreateView], str]  # makes a view; '' or why it could not be made
+
+    def reach(self, wanted: Views) -> None:
+        """Make the views what is wanted; raises PromotionError at the first that cannot be made."""
+        now = present(self.platform, self.place)
+        for view in in_order(wanted.values()):
+            if not same(view, now.get(view.into.asset)):
+                self.claim.hold()
+                if message := self.finished(view):
+                    raise PromotionError(message)
+        self._drop(now, wanted)
+
+    def put_back(self, before: Views) -> list[str]:
+        """Make the views what they were, as far as possible; what could not be is told."""
+        now = present(self.platform, self.place)
+        stuck = []
+        for view in in_order(before.values()):
+            if not same(view, now.get(view.into.asset)):
+                self.claim.hold()
+                if message := self.finished(view):
+                    stuck.append(message)
+        self._drop(now, before)
+        return stuck
+
+    def _drop(self, now: Views, wanted: Views) -> None:
+        for view in reversed(in_order(now.values())):
+            if view.into.asset not in wanted:
+                self.claim.hold()
+                self.platform.drop_view(view.into)
+
+    def repair(self) -> list[Record]:
+        """Undo what was interrupted, newest first; raises PromotionError if that is not possible."""
+        journal, repaired = self.claim.journal, []
+        for other in journal.unfinished():
+            if other.number >= self.claim.record.number:
+                continue
+            if other.state == "started":
+                if stuck := self.put_back(other.before):
+                    raise PromotionError(
+                        f"{other.action} {other.number} was interrupted, and cannot be put back: "
+                        f"{'; '.join(stuck)}"
+                    )
+                repaired.append(other)
+            self.claim.end_other(other, f"interrupted; undone by {self.claim.record.number}")
+        return repaired
+
+    def change(
+        self, before: Views, after: Views, validate: Callable[[], None], **more: object
+    ) -> None:
+        """From one state to the other and validate it; if anything fails, back again.
+
+        What cannot be put back stays without an outcome, so that the next claim tries again.
+        """
+        self.claim.start(before, after, **more)
+        try:
+            self.reach(after)
+            validate()
+        except LeaseLost:
+            raise  # whoever has the lease now puts back what was
+        except BaseException as reason:  # also an interruption: readers must not see it half new
+            self._undo(before, reason)
+            raise
+
+    def _undo(self, before: Views, reason: BaseException) -> None:
+        try:
+            stuck = self.put_back(before)
+        except PlatformError as error:
+            stuck = [str(error)]
+        if stuck:
+            self.claim.release()
+            raise PromotionError(
+                f"{reason} NOT put back: {'; '.join(stuck)} Run the command again to try again."
+            ) from reason
+        self.claim.end("undone", str(reason) or type(reason).__name__)
+
+
+def journal_of(platform: Platform, place: Environment, target: str) -> Journal:
+    """The journal of an environment."""
+    return Journal(platform.objects, place.sibling(target))

@@ -1,0 +1,44 @@
+"""An account, and the command line in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import aws_account
+import pytest
+from aws_account import KEYS, AwsAccount
+from click.testing import CliRunner, Result
+from conftest import REPOSITORY
+from infra_fixtures import Command
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[AwsAccount]:
+    """One endpoint for all tests; every test gets it empty."""
+    with aws_account.listening() as account:
+        yield account
+
+
+@pytest.fixture
+def account(endpoint: AwsAccount, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> AwsAccount:
+    """An empty account, which boto3 finds by its environment variables."""
+    endpoint.fresh()
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": endpoint.url}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{tmp_path}/none")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return endpoint
+
+
+@pytest.fixture
+def command() -> Command:
+    """Runs ``openaq-assets`` on this repository's project."""
+
+    def run(*arguments: str, given: str = "") -> Result:
+        from openaq_assets.cli import cli
+
+        line = ["--project", str(REPOSITORY), "--profile", "aws", *arguments]
+        return CliRunner().invoke(cli, line, input=given)
+
+    return run

@@ -1,0 +1,127 @@
+"""``openaq-assets deploy`` in an account that has the stack: shown first, done once, and never twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from aws_account import AwsAccount, build
+from conftest import REPOSITORY, copy_project
+from infra_fixtures import BUCKET, Command, keys
+from stack_template import Stack
+
+
+@pytest.fixture(autouse=True)
+def _stack(account: AwsAccount) -> None:
+    build(account, Stack())
+
+
+def test_dry_run_changes_nothing(account: AwsAccount, command: Command) -> None:
+    """It says what it would do, and the bucket stays empty."""
+    said = command("deploy", "--dry-run")
+    assert said.exit_code == 0, said.output
+    assert "+ folder dev/raw/" in said.output and "work group primary" in said.output
+    assert said.output.endswith("Nothing was changed.\n")
+    assert keys(account) == []
+
+
+def test_it_asks_first(account: AwsAccount, command: Command) -> None:
+    """Without --yes it waits for an answer, and no is no."""
+    said = command("deploy", given="n\n")
+    assert "Make these" in said.output and "Nothing was changed." in said.output
+    assert keys(account) == []
+
+
+def test_second_run_changes_nothing(account: AwsAccount, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done is found done: the same command again has nothing to change."""
+    monkeypatch.setenv("OPENAQ_API_KEY", "a" * 64)
+    first = command("deploy", "--yes")
+    assert first.exit_code == 0 and "changes made" in first.output, first.output
+    assert "a" * 64 not in first.output, "a key is never printed"
+    again = command("deploy", "--yes")
+    assert again.output.splitlines()[-1] == "Nothing to change."
+    assert command("deploy", "--dry-run").output == again.output
+
+
+def test_everything_the_instance_needs_is_there(account: AwsAccount, command: Command) -> None:
+    """The script of the job, the project as it is, folders, and a limit for the work group of OWOX."""
+    command("deploy", "--yes")
+    script = account.client("s3").get_object(Bucket=BUCKET, Key="code/openaq_raw_to_dev.py")["Body"].read()
+    assert script == (REPOSITORY / "glue_jobs/openaq_raw_to_dev.py").read_bytes()
+    found = set(keys(account))
+    below = "code/project/"
+    for name in ("conf/openaq.yaml", "Dockerfile", "docker-compose.yml", "infra/ec2/openaq-up", "VERSION",
+                 "openaq_assets/cli.py", "dags/openaq.py", "views/view_latest_aqi.sql", "requirements.txt"):  # fmt: skip
+        assert below + name in found
+    assert {"dev/raw/", "dev/processed/", "prod/raw/", "prod/processed/", "athena-results/"} <= found
+    assert not [key for key in found if "__pycache__" in key or key.endswith("openaq.env") or key.startswith("code/project/tests/")]
+    primary = account.client("athena").get_work_group(WorkGroup="primary")["WorkGroup"]["Configuration"]
+    assert primary["BytesScannedCutoffPerQuery"] == 1024**3
+    assert primary["EnforceWorkGroupConfiguration"] is False
+
+
+def test_edited_and_removed_files_follow(account: AwsAccount, tmp_path: Path) -> None:
+    """A changed file is changed there, one that is gone is removed there, the rest stays untouched."""
+    from openaq_assets.deployment.account import open_account
+    from openaq_assets.deployment.changes import carry_out, find_changes
+    from openaq_assets.project import load
+
+    root = copy_project(tmp_path / "project")
+    opened = open_account(load(root), "aws")
+    for change in find_changes(opened, root, {}):
+        carry_out(change)
+    assert find_changes(opened, root, {}) == []
+    (root / "conf/locations.yaml").write_text("locations:\n  oslo: {country: NO}\n", encoding="utf-8")
+    (root / "conf/assets/exports.yaml").unlink()
+    found = [str(one) for one in find_changes(opened, root, {})]
+    assert sorted(one.split(" (")[0] for one in found) == [
+        "- code/project/conf/assets/exports.yaml",
+        "~ code/project/VERSION",
+        "~ code/project/conf/locations.yaml",
+    ]
+
+
+def test_limit_of_somebody_else_stays(account: AwsAccount, command: Command) -> None:
+    """A limit of the work group primary that is there already is a choice, and kept."""
+    updates = {"BytesScannedCutoffPerQuery": 50_000_000, "EnforceWorkGroupConfiguration": False}
+    account.client("athena").update_work_group(WorkGroup="primary", ConfigurationUpdates=updates)
+    assert "primary" not in command("deploy", "--dry-run").output
+
+
+def test_key_is_kept_encrypted(account: AwsAccount, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OPENAQ_API_KEY of the shell becomes a SecureString; without it the parameter is left alone."""
+    monkeypatch.setenv("OPENAQ_API_KEY", "b" * 64)
+    command("deploy", "--yes")
+    found = account.client("ssm").get_parameter(Name="/openaq/api-key", WithDecryption=True)["Parameter"]
+    assert (found["Type"], found["Value"]) == ("SecureString", "b" * 64)
+    monkeypatch.delenv("OPENAQ_API_KEY")
+    assert "parameter" not in command("deploy", "--dry-run").output
+
+
+def test_missing_bucket_is_one_line(account: AwsAccount, command: Command) -> None:
+    """Without the stack it says how to make it, and exits with 3."""
+    account.fresh()
+    said = command("deploy", "--yes")
+    assert said.exit_code == 3
+    line = said.output.strip().splitlines()[-1]
+    assert line.startswith(f"error: there is no bucket '{BUCKET}'. Create the stack of infra/openaq.yaml first")
+
+
+def test_no_credentials_is_one_line(
+    account: AwsAccount, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell without credentials is told so, with the remedy."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    said = command("deploy", "--yes")
+    assert said.exit_code == 3
+    assert said.output.splitlines()[-1].startswith("error: cannot ask who we are: there are no AWS credentials.")
+
+
+def test_local_profile_is_refused() -> None:
+    """A profile that is not on AWS is a usage error."""
+    from click.testing import CliRunner
+
+    from openaq_assets.cli import cli
+
+    said = CliRunner().invoke(cli, ["--project", str(REPOSITORY), "--profile", "local", "deploy"])
+    assert (said.exit_code, said.output) == (2, "error: profile 'local' is not on AWS. Use --profile aws.\n")

@@ -1,0 +1,174 @@
+"""``openaq-assets doctor``: nothing is missing after stack and deploy; whatever is broken is said with its fix."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_account import AwsAccount, build
+from conftest import REPOSITORY
+from infra_fixtures import BUCKET, Command
+from stack_template import Stack
+
+from openaq_assets.deployment.account import open_account
+from openaq_assets.deployment.changes import carry_out, find_changes
+from openaq_assets.project import load
+
+
+@pytest.fixture
+def deployed(account: AwsAccount) -> AwsAccount:
+    """An account as docs/aws.md leaves it; of the uploaded files those that doctor looks at."""
+    build(account, Stack())
+    opened = open_account(load(REPOSITORY), "aws")
+    for change in find_changes(opened, REPOSITORY, {"OPENAQ_API_KEY": "c" * 64}):
+        if not change.folder or "VERSION" in change.what or "code/openaq_raw_to_dev" in change.what:
+            carry_out(change)
+    account.client("iam").create_access_key(UserName="owox-integrator")
+    return account
+
+
+def test_nothing_is_missing(deployed: AwsAccount, command: Command) -> None:
+    """Stack, deploy, a key: every line is ok and the exit code 0."""
+    said = command("doctor")
+    assert "MISSING" not in said.output, said.output
+    assert said.exit_code == 0 and said.output.endswith("Nothing is missing.\n")
+    for what in ("credentials", "public access", "TLS", "lifecycle", "database openaq_dev", "job openaq_raw_to_dev",
+                 "crawler openaq_dev_processed", "work group openaq", "work group primary", "instance",
+                 "OpenAQ key", "user owox-integrator", "budget", "plan", "code of the instance"):  # fmt: skip
+        assert f"ok      {what}" in said.output, what
+    assert command("doctor", "--only-missing").output == "Nothing is missing.\n"
+
+
+def _job(account: AwsAccount, **changed: Any) -> None:
+    glue = account.client("glue")
+    found = glue.get_job(JobName="openaq_raw_to_dev")["Job"]
+    glue.delete_job(JobName="openaq_raw_to_dev")
+    kept = {name: found[name] for name in ("Name", "Role", "Command", "GlueVersion", "Timeout", "DefaultArguments")}
+    glue.create_job(**{**kept, **changed})
+
+
+def _crawler(account: AwsAccount, **changed: Any) -> None:
+    glue = account.client("glue")
+    (kept,) = Stack().of("AWS::Glue::Crawler").values()
+    glue.delete_crawler(Name=kept["Name"])
+    glue.create_crawler(**{**kept, **changed})
+
+
+def _open_a_port(account: AwsAccount) -> None:
+    ec2 = account.client("ec2")
+    group = next(one for one in ec2.describe_security_groups()["SecurityGroups"] if one["GroupName"] == "HostFirewall")
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[rule])
+
+
+def _stop(account: AwsAccount) -> None:
+    ec2 = account.client("ec2")
+    hosts = [one["InstanceId"] for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
+    ec2.stop_instances(InstanceIds=hosts)
+
+
+def _detach(account: AwsAccount) -> None:
+    iam = account.client("iam")
+    for one in iam.list_attached_user_policies(UserName="owox-integrator")["AttachedPolicies"]:
+        if one["PolicyName"] == "DashboardAccess":
+            iam.detach_user_policy(UserName="owox-integrator", PolicyArn=one["PolicyArn"])
+
+
+BROKEN: dict[str, tuple[Callable[[AwsAccount], Any], str, str]] = {
+    "public": (lambda a: a.client("s3").delete_public_access_block(Bucket=BUCKET),
+               "public access: BlockPublicAcls is off", "Update the stack"),
+    "no policy": (lambda a: a.client("s3").delete_bucket_policy(Bucket=BUCKET),
+                  "TLS: requests without it are answered", "Update the stack"),
+    "no lifecycle": (lambda a: a.client("s3").delete_bucket_lifecycle(Bucket=BUCKET),
+                     "nothing below athena-results/ ever expires", "Update the stack"),
+    "no database": (lambda a: a.client("glue").delete_database(Name="openaq_prod"),
+                    "database openaq_prod: there is none.", "openaq-assets deploy"),
+    "no job": (lambda a: a.client("glue").delete_job(JobName="openaq_raw_to_dev"),
+               "job openaq_raw_to_dev: there is none.", "Update the stack"),
+    "unpinned job": (lambda a: _job(a, GlueVersion="6.0"), "Glue version 6.0, not 5.1", "Update the stack"),
+    "endless job": (lambda a: _job(a, Timeout=480), "it may run for 480 minutes", "Update the stack"),
+    "bookmarks": (lambda a: _job(a, DefaultArguments={"--job-bookmark-option": "job-bookmark-enable"}),
+                  "bookmarks are on", "Update the stack"),
+    "other script": (lambda a: _job(a, Command={"Name": "glueetl", "ScriptLocation": "s3://x/y.py"}),
+                     "its script is not s3://openaq-data-pipeline/code/openaq_raw_to_dev.py", "Update the stack"),
+    "no crawler": (lambda a: a.client("glue").delete_crawler(Name="openaq_dev_processed"),
+                   "crawler openaq_dev_processed: there is none.", "Update the stack"),
+    "wrong level": (lambda a: _crawler(a, Configuration='{"Version":1.0,"Grouping":{"TableGroupingPolicy":"CombineCompatibleSchemas","TableLevelConfiguration":3}}'),
+                    "its table level is 3, not 4", "Update the stack"),
+    "wrong target": (lambda a: _crawler(a, Targets={"S3Targets": [{"Path": f"s3://{BUCKET}/dev/"}]}),
+                     f"it reads s3://{BUCKET}/dev/, not s3://{BUCKET}/dev/processed/", "Update the stack"),
+    "no work group": (lambda a: a.client("athena").delete_work_group(WorkGroup="openaq"),
+                      "work group openaq: there is none.", "Update the stack"),
+    "primary enforces": (lambda a: a.client("athena").update_work_group(
+                             WorkGroup="primary", ConfigurationUpdates={"EnforceWorkGroupConfiguration": True}),
+                         "work group primary: it overrides where OWOX puts its results.", "openaq-assets deploy"),
+    "no key": (lambda a: a.client("ssm").delete_parameter(Name="/openaq/api-key"),
+               "OpenAQ key /openaq/api-key: there is none.", "aws ssm put-parameter"),
+    "plain key": (lambda a: a.client("ssm").put_parameter(Name="/openaq/api-key", Value="x", Type="String", Overwrite=True),
+                  "it is not encrypted", "aws ssm put-parameter"),
+    "open port": (_open_a_port, "open to 0.0.0.0/0 on port 22", "Update the stack"),
+    "stopped": (_stop, "instance openaq-airflow: it is stopped", "aws ec2 start-instances"),
+    "user may drop tables": (_detach, "nothing forbids it to drop tables", "Update the stack"),
+    "password": (lambda a: a.client("iam").create_login_profile(UserName="owox-integrator", Password="Pw-123456789"),
+                 "it has a password", "Update the stack"),
+    "no budget": (lambda a: a.client("budgets").delete_budget(AccountId="123456789012", BudgetName="openaq-monthly"),
+                  "budget: nobody is told when money is spent.", "Update the stack"),
+    "old script": (lambda a: a.client("s3").put_object(Bucket=BUCKET, Key="code/openaq_raw_to_dev.py", Body=b"old"),
+                   "what was uploaded is not what is here", "openaq-assets deploy"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_what_is_broken_is_said(deployed: AwsAccount, command: Command, how: str) -> None:
+    """One line says what is wrong and what to do, and the exit code is 1."""
+    spoil, says, fix = BROKEN[how]
+    spoil(deployed)
+    said = command("doctor", "--only-missing")
+    lines = [line for line in said.output.splitlines() if says in line]
+    assert len(lines) == 1 and lines[0].startswith("MISSING") and fix in lines[0], said.output
+    assert said.exit_code == 1 and said.output.endswith(" missing.\n")
+
+
+def test_empty_account(account: AwsAccount, command: Command) -> None:
+    """Every check has its say in an account where nothing is there; none of them breaks the others."""
+    said = command("doctor")
+    assert said.exit_code == 1
+    for what in ("bucket", "database openaq_dev", "job", "crawler", "work group openaq", "OpenAQ key", "budget"):
+        assert f"MISSING {what}" in said.output
+    assert "Traceback" not in said.output
+
+
+def test_what_may_not_be_looked_at_is_a_note(deployed: AwsAccount, command: Command) -> None:
+    """A right that is lacking hides one thing, says so, and does not count as missing."""
+    deployed.refused = {"GetCrawler"}
+    said = command("doctor")
+    assert "note    crawler: could not be looked at: " in said.output
+    assert said.exit_code == 0, said.output
+
+
+def test_free_plan_is_told_with_its_end(deployed: AwsAccount, command: Command) -> None:
+    """An account that will be closed is told the day, the credits, and what keeps it open."""
+    end = dt.datetime(2027, 5, 1, tzinfo=dt.UTC)
+    deployed.plan = {
+        "accountPlanType": "FREE", "accountPlanRemainingCredits": {"amount": 87.5, "unit": "USD"},
+        "accountPlanExpirationDate": end,
+    }  # fmt: skip
+    said = command("doctor").output
+    assert "note    plan: free until 2027-05-01, 87.50 USD of credits left. Upgrade to the paid plan" in said
+    deployed.plan = None
+    assert "note    plan: an account from before July 2025" in command("doctor").output
+
+
+def test_no_instance_is_a_note(account: AwsAccount, command: Command) -> None:
+    """Whoever runs Airflow elsewhere is not told that something is missing."""
+    build(account, Stack(WithInstance="no"))
+    assert "note    instance: none is named openaq-airflow" in command("doctor").output
+
+
+def test_doctor_changes_nothing(deployed: AwsAccount, command: Command) -> None:
+    """It reads: the account is the same after it."""
+    before = deployed.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"]
+    command("doctor")
+    assert deployed.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == before

@@ -1,0 +1,220 @@
+"""What each principal of the template may do, and what it may not."""
+
+from __future__ import annotations
+
+import pytest
+from iam_rules import allows, principal
+from stack_template import ACCOUNT, REGION, Stack
+
+BUCKET = "arn:aws:s3:::openaq-data-pipeline"
+RESULTS = "arn:aws:s3:::aws-athena-query-results-openaq-data-pipeline"
+RAW = "dev/raw/year=2026/month=11/day=20/measurements_raw__x.json"
+PARQUET = "dev/processed/measurements/year=2026/month=11/day=20/part-0.parquet"
+
+
+def glue(what: str) -> str:
+    return f"arn:aws:glue:{REGION}:{ACCOUNT}:{what}"
+
+
+def group(name: str) -> str:
+    return f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{name}"
+
+
+def parameter(name: str) -> str:
+    return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}"
+
+
+MAY = {
+    "HostRole": [
+        ("s3:PutObject", f"{BUCKET}/{RAW}"),
+        ("s3:GetObject", f"{BUCKET}/{RAW}"),
+        ("s3:PutObject", f"{BUCKET}/{PARQUET}"),
+        ("s3:DeleteObject", f"{BUCKET}/{PARQUET}"),
+        ("s3:PutObject", f"{BUCKET}/dev/ledger/measurements/2026-11-20/x.json"),
+        ("s3:PutObject", f"{BUCKET}/source.json"),
+        ("s3:PutObject", f"{BUCKET}/dashboard/air_quality_overview.html"),
+        ("s3:PutObject", f"{BUCKET}/glue-tmp/operations/x.json"),
+        ("s3:GetObject", f"{BUCKET}/code/project/VERSION"),
+        ("s3:ListBucket", BUCKET),
+        ("glue:StartJobRun", glue("job/openaq_raw_to_dev")),
+        ("glue:BatchStopJobRun", glue("job/openaq_raw_to_dev")),
+        ("glue:StartCrawler", glue("crawler/openaq_dev_processed")),
+        ("glue:CreateTable", glue("table/openaq_dev/measurements")),
+        ("glue:BatchCreatePartition", glue("table/openaq_dev/measurements")),
+        ("glue:UpdateTable", glue("table/openaq_prod/view_latest_aqi")),
+        ("glue:DeleteTable", glue("table/openaq_prod/view_latest_aqi")),
+        ("athena:StartQueryExecution", group("openaq")),
+        ("ssm:GetParameter", parameter("openaq/api-key")),
+        ("ssmmessages:OpenDataChannel", "*"),
+    ],
+    "JobRole": [
+        ("s3:GetObject", f"{BUCKET}/code/openaq_raw_to_dev.py"),
+        ("s3:GetObject", f"{BUCKET}/{RAW}"),
+        ("s3:PutObject", f"{BUCKET}/{PARQUET}"),
+        ("s3:DeleteObject", f"{BUCKET}/{PARQUET}"),
+        ("s3:PutObject", f"{BUCKET}/dev/quarantine/measurements/x.json"),
+        ("s3:GetObject", f"{BUCKET}/glue-tmp/operations/x.json"),
+        ("s3:PutObject", f"{BUCKET}/glue-tmp/facts/x.json"),
+        ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws-glue/jobs/output:log-stream:x"),
+    ],
+    "CrawlerRole": [
+        ("s3:GetObject", f"{BUCKET}/{PARQUET}"),
+        ("s3:ListBucket", BUCKET),
+        ("glue:CreateTable", glue("table/openaq_dev/measurements")),
+        ("glue:BatchCreatePartition", glue("table/openaq_dev/measurements")),
+    ],
+    "DashboardUser": [
+        ("athena:StartQueryExecution", group("primary")),
+        ("athena:GetQueryResults", group("primary")),
+        ("glue:GetTable", glue("table/openaq_prod/view_latest_aqi")),
+        ("glue:GetPartitions", glue("table/openaq_dev/measurements")),
+        ("s3:GetObject", f"{BUCKET}/{PARQUET}"),
+        ("s3:GetObject", f"{BUCKET}/dev/reference/aqi_breakpoints/part-0.parquet"),
+        ("s3:PutObject", f"{RESULTS}/owox-data-marts/x.csv"),
+        ("s3:DeleteObject", f"{RESULTS}/owox-data-marts/x.csv"),
+        ("s3:ListBucket", RESULTS),
+        ("s3:GetBucketLocation", BUCKET),
+        ("s3:GetBucketLocation", RESULTS),
+        ("s3:PutObject", f"{BUCKET}/athena-results/owox/x.csv"),
+        ("s3:DeleteObject", f"{BUCKET}/athena-results/owox/x.csv"),
+    ],
+}
+MAY_NOT = {
+    "HostRole": [
+        ("s3:DeleteObject", f"{BUCKET}/{RAW}"),  # the one thing that cannot be made again
+        ("s3:DeleteObjectVersion", f"{BUCKET}/{RAW}"),
+        ("s3:PutObject", f"{BUCKET}/code/openaq_raw_to_dev.py"),  # it must not change what Glue runs
+        ("s3:PutBucketPolicy", BUCKET),
+        ("s3:DeleteBucket", BUCKET),
+        ("s3:GetObject", "arn:aws:s3:::another-bucket/x"),
+        ("glue:UpdateJob", glue("job/openaq_raw_to_dev")),
+        ("glue:StartJobRun", glue("job/another")),
+        ("glue:DeleteDatabase", glue("database/openaq_prod")),
+        ("glue:GetTable", glue("table/payroll/people")),
+        ("athena:StartQueryExecution", group("primary")),  # only the group with the limit that is enforced
+        ("athena:UpdateWorkGroup", group("openaq")),
+        ("ssm:GetParameter", parameter("payroll/password")),
+        ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/JobRole"),
+        ("iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/owox-integrator"),
+        ("ec2:RunInstances", "*"),
+    ],
+    "JobRole": [
+        ("s3:PutObject", f"{BUCKET}/{RAW}"),
+        ("s3:DeleteObject", f"{BUCKET}/{RAW}"),
+        ("s3:PutObject", f"{BUCKET}/code/openaq_raw_to_dev.py"),
+        ("s3:PutObject", f"{BUCKET}/prod/processed/x.parquet"),
+        ("glue:DeleteTable", glue("table/openaq_dev/measurements")),
+        ("ssm:GetParameter", parameter("openaq/api-key")),
+    ],
+    "CrawlerRole": [
+        ("s3:GetObject", f"{BUCKET}/{RAW}"),
+        ("s3:PutObject", f"{BUCKET}/{PARQUET}"),
+        ("glue:DeleteTable", glue("table/openaq_dev/measurements")),
+        ("glue:CreateTable", glue("table/openaq_prod/x")),
+    ],
+    "DashboardUser": [
+        ("s3:GetObject", f"{BUCKET}/{RAW}"),
+        ("s3:GetObject", f"{BUCKET}/dev/ledger/measurements/x.json"),
+        ("s3:GetObject", f"{BUCKET}/code/project/VERSION"),
+        ("s3:PutObject", f"{BUCKET}/{PARQUET}"),
+        ("s3:DeleteObject", f"{BUCKET}/{PARQUET}"),
+        ("s3:CreateBucket", "arn:aws:s3:::aws-athena-query-results-mine"),
+        ("glue:CreateTable", glue("table/openaq_prod/x")),
+        ("glue:UpdateTable", glue("table/openaq_prod/view_latest_aqi")),
+        ("glue:DeleteTable", glue("table/openaq_dev/measurements")),
+        ("glue:BatchDeleteTable", glue("table/openaq_dev/measurements")),
+        ("glue:DeleteDatabase", glue("database/openaq_prod")),
+        ("glue:BatchCreatePartition", glue("table/openaq_dev/measurements")),
+        ("glue:DeletePartition", glue("table/openaq_dev/measurements")),
+        ("athena:StartQueryExecution", group("openaq")),
+        ("athena:UpdateWorkGroup", group("primary")),
+        ("glue:StartJobRun", glue("job/openaq_raw_to_dev")),
+        ("ssm:GetParameter", parameter("openaq/api-key")),
+        ("iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/owox-integrator"),
+    ],
+}
+WRITES = [
+    f"glue:{verb}{what}"
+    for what in ("Database", "Table", "Partition")
+    for verb in ("Create", "Update", "Delete")
+] + ["glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchDeleteTable", "glue:BatchUpdatePartition",
+     "glue:DeleteTableVersion", "glue:CreateUserDefinedFunction", "glue:PutResourcePolicy", "glue:ImportCatalogToGlue"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    """The template with its defaults."""
+    return Stack()
+
+
+def _each(table: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str, str]]:
+    return [(who, action, resource) for who, rights in table.items() for action, resource in rights]
+
+
+@pytest.mark.parametrize(("who", "action", "resource"), _each(MAY))
+def test_may(stack: Stack, who: str, action: str, resource: str) -> None:
+    """What the pipeline or the dashboard needs is allowed."""
+    assert allows(principal(stack, who), action, resource)
+
+
+@pytest.mark.parametrize(("who", "action", "resource"), _each(MAY_NOT))
+def test_may_not(stack: Stack, who: str, action: str, resource: str) -> None:
+    """What nobody meant is not."""
+    assert not allows(principal(stack, who), action, resource)
+
+
+@pytest.mark.parametrize("action", WRITES)
+def test_dashboard_never_writes_the_catalog(stack: Stack, action: str) -> None:
+    """Every way to change a table, a database or a partition is closed to OWOX, on every resource."""
+    for resource in (glue("table/openaq_prod/view_latest_aqi"), glue("database/openaq_prod"), glue("catalog"), "*"):
+        assert not allows(principal(stack, "DashboardUser"), action, resource)
+
+
+def test_dashboard_lists_data_and_nothing_else(stack: Stack) -> None:
+    """Athena may list the files of tables for OWOX; raw answers and code cannot even be listed."""
+    rights = principal(stack, "DashboardUser")
+    assert allows(rights, "s3:ListBucket", BUCKET, s3_prefix="dev/processed/measurements/year=2026/")
+    for prefix in ("dev/raw/", "code/", "dev/ledger/", ""):
+        assert not allows(rights, "s3:ListBucket", BUCKET, s3_prefix=prefix)
+
+
+def test_managed_policy_alone_is_not_enough_and_too_much(stack: Stack) -> None:
+    """Why there is a second policy: with the managed one alone OWOX reads nothing and drops tables."""
+    properties = stack.resources["DashboardUser"]["Properties"]
+    properties["ManagedPolicyArns"] = properties["ManagedPolicyArns"][:1]
+    alone = principal(stack, "DashboardUser")
+    try:
+        assert allows(alone, "glue:DeleteTable", glue("table/openaq_prod/view_latest_aqi"))
+        assert not allows(alone, "s3:GetObject", f"{BUCKET}/{PARQUET}")
+        assert not allows(alone, "s3:DeleteObject", f"{RESULTS}/x.csv")
+    finally:
+        properties["ManagedPolicyArns"] = [*properties["ManagedPolicyArns"], f"arn:aws:iam::{ACCOUNT}:policy/DashboardAccess"]
+
+
+@pytest.mark.parametrize("role", ["HostRole", "JobRole", "CrawlerRole"])
+def test_no_role_has_all_of_anything(stack: Stack, role: str) -> None:
+    """No statement allows every action, or (but for Session Manager, which has no resources) every resource."""
+    for one in principal(stack, role):
+        actions = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
+        if one["Effect"] == "Allow":
+            assert not any("*" in action for action in actions)
+            assert one["Resource"] != "*" or one["Sid"] == "SessionManager"
+
+
+def test_glue_roles_are_for_this_account(stack: Stack) -> None:
+    """Glue of another account cannot be talked into using our roles."""
+    for role in ("JobRole", "CrawlerRole"):
+        (trust,) = stack.resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "glue.amazonaws.com"}
+        assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+def test_policies_fit(stack: Stack) -> None:
+    """IAM's limits: 6,144 characters for a managed policy, 10,240 for all inline policies of a role."""
+    import json
+
+    for one in stack.of("AWS::IAM::ManagedPolicy").values():
+        assert len(json.dumps(one["PolicyDocument"], separators=(",", ":"))) < 6144
+    for one in stack.of("AWS::IAM::Role").values():
+        size = sum(len(json.dumps(each["PolicyDocument"], separators=(",", ":"))) for each in one["Policies"])
+        assert size < 10240

@@ -1,0 +1,169 @@
+"""The CloudFormation template: valid, private, bounded in money, and each right is the one meant."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cfnlint import ManualArgs
+from cfnlint.api import lint_file
+from conftest import REPOSITORY
+from stack_template import PATH, Stack, raw
+
+BUCKET = "openaq-data-pipeline"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    """The template with its defaults."""
+    return Stack()
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-1"])
+def test_it_is_valid(region: str) -> None:
+    """cfn-lint finds nothing, not even something to warn of."""
+    assert [str(one) for one in lint_file(PATH, config=ManualArgs(regions=[region]))] == []
+
+
+def test_cfn_lint_is_awake(tmp_path: Path) -> None:
+    """A wrong worker type, and an action of IAM that does not exist, are told: the check above can fail."""
+    text = PATH.read_text(encoding="utf-8").replace("G.1X", "G.9Z").replace("glue:BatchStopJobRun", "glue:Halt")
+    (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
+    found = " ".join(str(one) for one in lint_file(tmp_path / "wrong.yaml"))
+    assert "G.9Z" in found and "halt" in found.lower()
+
+
+def test_buckets_are_private_encrypted_and_clean_up(stack: Stack) -> None:
+    """Nobody from outside reads, nothing lies there in plain text, results and broken uploads go away."""
+    buckets = stack.of("AWS::S3::Bucket")
+    assert {one["BucketName"] for one in buckets.values()} == {BUCKET, f"aws-athena-query-results-{BUCKET}"}
+    for one in buckets.values():
+        assert set(one["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(one["PublicAccessBlockConfiguration"]) == 4
+        assert one["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        (rule,) = one["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in one["LifecycleConfiguration"]["Rules"])
+    rules = buckets["Bucket"]["LifecycleConfiguration"]["Rules"]
+    expired = {one["Prefix"] for one in rules if "ExpirationInDays" in one}
+    assert expired == {"athena-results/", "glue-tmp/"}, "data must never expire"
+
+
+def test_raw_answers_outlive_the_stack(stack: Stack) -> None:
+    """Deleting the stack, or renaming the bucket in it, keeps the data."""
+    assert stack.resources["Bucket"]["DeletionPolicy"] == "Retain"
+    assert stack.resources["Bucket"]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_every_bucket_is_over_tls_only(stack: Stack) -> None:
+    """Each bucket has a policy that denies everyone every action without TLS, for it and its objects."""
+    policies = stack.of("AWS::S3::BucketPolicy")
+    assert {one["Bucket"] for one in policies.values()} == {
+        one["BucketName"] for one in stack.of("AWS::S3::Bucket").values()
+    }
+    for one in policies.values():
+        denied = one["PolicyDocument"]["Statement"][0]
+        assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:*")
+        assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        arn = f"arn:aws:s3:::{one['Bucket']}"
+        assert denied["Resource"] == [arn, f"{arn}/*"]
+
+
+def test_job_is_pinned_and_bounded(stack: Stack) -> None:
+    """The Glue version is named, a hung run ends within the hour, nothing is skipped by bookmarks."""
+    (job,) = stack.of("AWS::Glue::Job").values()
+    assert (job["Name"], job["GlueVersion"]) == ("openaq_raw_to_dev", "5.1")
+    assert job["Timeout"] <= 60 and job["MaxRetries"] == 0
+    assert (job["WorkerType"], job["NumberOfWorkers"]) == ("G.1X", 2)
+    assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 2}
+    assert job["DefaultArguments"]["--job-bookmark-option"] == "job-bookmark-disable"
+    assert job["Command"]["ScriptLocation"] == f"s3://{BUCKET}/code/openaq_raw_to_dev.py"
+    assert (REPOSITORY / "glue_jobs" / "openaq_raw_to_dev.py").is_file()
+
+
+def test_crawler_makes_one_table_per_folder(stack: Stack) -> None:
+    """It reads processed data of dev alone, at the level of table folders, and changes no columns."""
+    (crawler,) = stack.of("AWS::Glue::Crawler").values()
+    (target,) = crawler["Targets"]["S3Targets"]
+    assert target["Path"] == f"s3://{BUCKET}/dev/processed/"
+    configuration = json.loads(crawler["Configuration"])
+    level = configuration["Grouping"]["TableLevelConfiguration"]
+    table = f"{BUCKET}/dev/processed/measurements".split("/")
+    assert table[level - 1] == "measurements", "the bucket is level 1"
+    assert configuration["Grouping"]["TableGroupingPolicy"] == "CombineCompatibleSchemas"
+    assert configuration["CrawlerOutput"]["Partitions"]["AddOrUpdateBehavior"] == "InheritFromTable"
+    assert crawler["SchemaChangePolicy"] == {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
+    assert crawler["DatabaseName"] == "openaq_dev"
+    assert "Schedule" not in crawler, "every crawl costs $0.15"
+
+
+def test_names_are_those_of_the_configuration(stack: Stack) -> None:
+    """Bucket, databases, job, crawler and work group are called as the profile aws calls them."""
+    from openaq_assets.project import load
+
+    place = load(REPOSITORY).environment("dev", "aws")
+    assert place.root == f"s3://{BUCKET}"
+    names = {one["DatabaseInput"]["Name"] for one in stack.of("AWS::Glue::Database").values()}
+    assert names == {str(one.database) for one in place.siblings.values()}
+    settings = place.profile.aws
+    assert settings.job in {one["Name"] for one in stack.of("AWS::Glue::Job").values()}
+    assert settings.crawler in {one["Name"] for one in stack.of("AWS::Glue::Crawler").values()}
+    assert settings.workgroup in {one["Name"] for one in stack.of("AWS::Athena::WorkGroup").values()}
+
+
+def test_queries_are_bounded(stack: Stack) -> None:
+    """A query of the pipeline cannot scan more than was meant, whatever a client asks for."""
+    (group,) = stack.of("AWS::Athena::WorkGroup").values()
+    configuration = group["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["BytesScannedCutoffPerQuery"] == 1024**3
+    assert configuration["ResultConfiguration"]["OutputLocation"] == f"s3://{BUCKET}/athena-results/"
+    assert raw()["Parameters"]["QueryScanLimit"]["MinValue"] == 10_000_000, "Athena takes no less"
+
+
+def test_instance_is_closed_and_cheap(stack: Stack) -> None:
+    """No port is open, IMDSv2 reaches containers and nothing else does, the disk is encrypted, T3 is not unlimited."""
+    (host,) = stack.of("AWS::EC2::Instance").values()
+    assert host["MetadataOptions"] == {
+        "HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"
+    }  # fmt: skip
+    assert host["CreditSpecification"] == {"CPUCredits": "standard"}
+    assert "KeyName" not in host
+    assert all(one["Ebs"]["Encrypted"] for one in host["BlockDeviceMappings"])
+    (firewall,) = stack.of("AWS::EC2::SecurityGroup").values()
+    assert firewall["SecurityGroupIngress"] == []
+    assert not stack.of("AWS::EC2::SecurityGroupIngress")
+
+
+def test_instance_can_be_left_out() -> None:
+    """Whoever runs Airflow elsewhere gets everything but the instance."""
+    without = Stack(WithInstance="no")
+    assert not without.of("AWS::EC2::Instance") and not without.of("AWS::IAM::InstanceProfile")
+    assert without.of("AWS::Glue::Job") and without.of("AWS::IAM::User")
+
+
+def test_user_is_for_programs_only(stack: Stack) -> None:
+    """owox-integrator has no password, and no key whose secret would lie in the stack."""
+    (user,) = stack.of("AWS::IAM::User").values()
+    assert user["UserName"] == "owox-integrator" and "LoginProfile" not in user
+    assert not stack.of("AWS::IAM::AccessKey")
+    assert "secret" not in json.dumps(raw()["Outputs"], default=str).lower()
+
+
+def test_money_is_told(stack: Stack) -> None:
+    """Half, all, and a forecast of all of the budget are mailed, credits not hiding it."""
+    (budget,) = stack.of("AWS::Budgets::Budget").values()
+    told = [(one["Notification"]["NotificationType"], one["Notification"]["Threshold"]) for one in budget["NotificationsWithSubscribers"]]
+    assert told == [("ACTUAL", 50), ("ACTUAL", 100), ("FORECASTED", 100)]
+    assert budget["Budget"]["CostTypes"] == {"IncludeCredit": False}
+    assert {one["Address"] for each in budget["NotificationsWithSubscribers"] for one in each["Subscribers"]} == {"me@example.org"}
+
+
+def test_no_secret_is_written_in_it() -> None:
+    """Neither the template nor the scripts hold a key or a password."""
+    texts = [PATH, *sorted((REPOSITORY / "infra").rglob("docker/*.sh")), REPOSITORY / "docker-compose.yml", REPOSITORY / "Dockerfile"]
+    for path in texts:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"AKIA[0-9A-Z]{16}|aws_secret_access_key\s*[=:]\s*\S|[0-9a-f]{64}", text), path

@@ -12,6 +12,7 @@ number with an intent and without an outcome was interrupted: whoever claims nex
 import datetime as dt
 import getpass
 import json
+import os
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,6 +49,25 @@ def this_person() -> str:
     return f"{name}@{socket.gethostname()}"
 
 
+def this_process() -> str:
+    """This process, as others on the same host can look for it."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+def is_gone(process: str) -> bool:
+    """Whether a process was of this host and is no more: what it held need not be waited for."""
+    host, _, number = process.rpartition("/")
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One change of an environment's views: who, when, and every view before and after it.
@@ -72,6 +92,7 @@ class Record:
     removed: tuple[str, ...] = ()
     ended: str = ""
     message: str = ""
+    process: str = ""
 
     def to_bytes(self) -> bytes:
         """The record as JSON that a person can read."""
@@ -164,7 +185,8 @@ class Journal:
         """The change that is going on now, if its lease is not over."""
         for record in self.unfinished():
             claim = Record.from_bytes(self.store.get(self.uri(record.number, "claim")))
-            if self.clock() < dt.datetime.fromisoformat(claim.until) + GRACE:
+            over = self.clock() >= dt.datetime.fromisoformat(claim.until) + GRACE
+            if not over and not is_gone(claim.process):
                 return replace(record, until=claim.until)
         return None
 
@@ -177,7 +199,8 @@ class Journal:
         number = max(self.parts(), default=0) + 1
         now = self.clock()
         until = (now + lease_of(action)).isoformat()
-        record = Record(number, action, who, now.isoformat(), until, **more)
+        at, mine = now.isoformat(), this_process()
+        record = Record(number, action, who, at, until, process=mine, **more)
         if not self.store.put_new(self.uri(number, "claim"), record.to_bytes()):
             raise PromotionError(
                 f"'{self.place.name}' is just being changed by another. Try again."

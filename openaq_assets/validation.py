@@ -122,13 +122,16 @@ def _make_missing(run: "Run", views: Sequence[CreateView]) -> Ticket:
     _wait(run, journal)
     before = present(run.platform, journal.place)
     missing = [one for one in views if one.into.asset not in before]
-    if not missing or journal.unfinished():  # what was interrupted is told by the checks
+    unfinished = {one.action for one in journal.unfinished()}
+    # An interrupted promotion is told by the checks; what a killed gate began, a gate may end.
+    if unfinished - {"bootstrap"} or not (missing or unfinished):
         return ticket("succeeded", {"": Facts()}, message="nothing is missing")
     with journal.claim("bootstrap", this_person(), source=run.environment.name) as claim:
+        hands = Replacing(run.platform, journal.place, claim, lambda one: _made(run, one))
+        hands.repair()
         before = present(run.platform, journal.place)
-        made = _first_of(run, journal, [one for one in missing if one.into.asset not in before])
+        made = _first_of(run, journal, [one for one in views if one.into.asset not in before])
         if made:
-            hands = Replacing(run.platform, journal.place, claim, lambda one: _made(run, one))
             after = {**before, **made}
             hands.change(before, after, lambda: None, created=tuple(made))
         claim.end("done" if made else "unchanged")

@@ -2,6 +2,9 @@
 
 import datetime as dt
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ from test_promotion import (
 from openaq_assets.cli import cli
 from openaq_assets.comparing import compare_environments
 from openaq_assets.errors import LeaseLost, PromotionError, SelectionError
-from openaq_assets.journal import GRACE, LEASE, Record
+from openaq_assets.journal import GRACE, LEASE, Record, this_process
 from openaq_assets.operations import CreateView, Operation
 from openaq_assets.platforms import Ticket
 from openaq_assets.promotion import promote, rollback
@@ -190,6 +193,21 @@ def test_a_killed_promotion_does_not_block_for_ever(run: Run) -> None:
     assert done.repaired == (2,) and done.replaced == ("sums", "tops")
     record = records(run)[-1]
     assert {name: view.sql for name, view in record.before.items()} == {name: one.sql for name, one in before.items() if one}
+
+
+def test_a_process_that_is_gone_from_this_host_is_not_waited_for(run: Run) -> None:
+    """A claim whose process was killed here is over at once; of another host only its lease tells."""
+    before = prod(run)
+    later = killed(run)
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    claim = journal(run).uri(2, "claim")
+    body = json.loads(run.platform.objects.get(claim))
+    for process, gone in ((f"elsewhere/{int(done.stdout)}", False), (this_process(), False),
+                          (f"{this_process().partition('/')[0]}/{int(done.stdout)}", True)):
+        run.platform.objects.put(claim, json.dumps(body | {"process": process}).encode())
+        assert (replace(journal(later), clock=lambda: START).busy() is None) == gone
+    assert rollback(later, "prod").repaired == (2,)
+    assert prod(run) == before
 
 
 def test_a_killed_promotion_is_put_back_by_rollback(run: Run) -> None:

@@ -4,6 +4,7 @@ Readers never block writers, and there is no database file to lock. A table is r
 Parquet files; a view is its Athena SQL, transpiled when it is asked.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,12 +38,17 @@ class ScansParquet(Protocol):
     """How a session sees the Parquet files below a URI: as the FROM part of a query.
 
     It has the columns of ``types`` (name -> DuckDB type), NULL where a file is older than the promise.
-    Partition keys are text from the path, left bare, so that filters on them prune files.
+    Partition keys are text from the path, left bare, so that filters on them prune files. What is
+    ``lasting`` leans on no session, and finds files that come later.
     """
+
+    lasting: bool
+
+    def found(self, uri: str, partitioned: bool) -> Sequence[str]: ...
 
     def scan(
         self,
-        session: "duckdb.DuckDBPyConnection",
+        session: "duckdb.DuckDBPyConnection | None",
         uri: str,
         partitioned: bool,
         types: Mapping[str, str],
@@ -99,17 +105,32 @@ class Catalog:
     @contextmanager
     def session(self, names: Iterable[str]) -> "Iterator[duckdb.DuckDBPyConnection]":
         """A DuckDB session in which the named tables and views (and what they read) exist."""
-        import duckdb
-
-        threads = int(os.environ.get("OPENAQ_DUCKDB_THREADS") or 2)  # each has buffers of its own
-        with duckdb.connect(":memory:", config={"threads": threads}) as session:
-            session.execute("SET TimeZone='UTC'")
-            for entry in self._needed(names):
-                schema, view = (quoted(part) for part in entry.name.split("."))
-                body = self._view(entry) if entry.sql else self._table(session, entry)
-                session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-                session.execute(f"CREATE VIEW {schema}.{view} AS {body}")
+        entries = tuple(self._needed(names))
+        if self.files.lasting:  # planning a chain of views takes longer than asking it
+            files = {
+                files_variable(entry.uri): self.files.found(entry.uri, entry.partitioned)
+                for entry in entries
+                if not entry.sql
+            }
+            known = tuple((name, found[0]) for name, found in files.items() if found)
+            created = tuple(one for entry in entries for one in self._created(None, entry))
+            with _lasting(known, created, os.getpid()).cursor() as session:
+                _told(session, files)
+                yield session
+            return
+        with _opened() as session:
+            for entry in entries:
+                for statement in self._created(session, entry):
+                    session.execute(statement)
             yield session
+
+    def _created(
+        self, session: "duckdb.DuckDBPyConnection | None", entry: Entry
+    ) -> tuple[str, str]:
+        """The statements after which a table or view exists."""
+        schema, view = (quoted(part) for part in entry.name.split("."))
+        body = self._view(entry) if entry.sql else self._table(session, entry)
+        return f"CREATE SCHEMA IF NOT EXISTS {schema}", f"CREATE VIEW {schema}.{view} AS {body}"
 
     def _needed(self, names: Iterable[str]) -> Iterable[Entry]:
         """The named tables and views and all they read, each after what it reads."""
@@ -153,13 +174,48 @@ class Catalog:
         sql = self.placed(entry.sql, dict(entry.inputs))
         return f"SELECT {', '.join(shown)} FROM ({sql})"
 
-    def _table(self, session: "duckdb.DuckDBPyConnection", entry: Entry) -> str:
+    def _table(self, session: "duckdb.DuckDBPyConnection | None", entry: Entry) -> str:
         types: Mapping[str, str] = {name: DUCKDB[kind] for name, kind in entry.columns}  # type: ignore[index]
         source = self.files.scan(session, entry.uri, entry.partitioned, types)
         if source is None:  # no file yet: an empty table, not an error
             empty = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
             return f"SELECT {', '.join(empty)} WHERE false"
         return f"SELECT {', '.join(map(quoted, types))} FROM {source}"
+
+
+_CLOCK = "SET TimeZone='UTC'"
+
+
+def _opened() -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    threads = int(os.environ.get("OPENAQ_DUCKDB_THREADS") or 2)  # each has buffers of its own
+    session = duckdb.connect(":memory:", config={"threads": threads})
+    session.execute(_CLOCK)
+    return session
+
+
+def files_variable(uri: str) -> str:
+    """The variable of a session that holds the files of a table."""
+    return f"files_{hashlib.sha256(os.path.normpath(uri).encode()).hexdigest()[:16]}"
+
+
+def _told(session: "duckdb.DuckDBPyConnection", files: Mapping[str, Sequence[str]]) -> None:
+    session.execute(_CLOCK)
+    for name, found in files.items():
+        session.execute(f"SET VARIABLE {name} = $1", [list(found)])
+
+
+@lru_cache(maxsize=4)
+def _lasting(
+    files: tuple[tuple[str, str], ...], created: tuple[str, ...], process: int
+) -> "duckdb.DuckDBPyConnection":
+    """A session for these very definitions, with one file per table; a forked ``process`` makes its own."""
+    session = _opened()
+    _told(session, {name: [one] for name, one in files})
+    for statement in created:
+        session.execute(statement)
+    return session
 
 
 @lru_cache(maxsize=256)

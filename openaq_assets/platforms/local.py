@@ -5,7 +5,6 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openaq_assets.contracts import compare, pairs
@@ -26,7 +25,13 @@ from openaq_assets.operations import (
 from openaq_assets.partitions import COLUMNS
 from openaq_assets.platforms import Facts, Progress, Rows, Ticket, silent
 from openaq_assets.platforms.answers import checked, csv_of, ticket, verdict, version_of
-from openaq_assets.platforms.duckdb_catalog import Catalog, Entry, describe, rows_of
+from openaq_assets.platforms.duckdb_catalog import (
+    Catalog,
+    Entry,
+    describe,
+    files_variable,
+    rows_of,
+)
 from openaq_assets.platforms.files import FileStore, LocalStore
 from openaq_assets.platforms.loading import loading_polars
 
@@ -39,9 +44,20 @@ log = logging.getLogger(__name__)
 class ParquetFiles:
     """Parquet files where DuckDB reads them itself."""
 
+    lasting = True
+
+    def found(self, uri: str, partitioned: bool) -> list[str]:
+        """The files of a table, listed once: an engine would do it for every mention of the table."""
+        folders = [os.path.normpath(uri)]
+        for key in COLUMNS if partitioned else ():
+            folders = [one for folder in folders for one in _inside(folder, f"{key}=")]
+        files = [one for folder in folders for one in _inside(folder, "", ".parquet")]
+        # A root may hold any character: those of patterns stand for themselves.
+        return [re.sub(r"([*?\[])", r"[\1]", one) for one in sorted(files)]
+
     def scan(
         self,
-        session: "duckdb.DuckDBPyConnection",
+        session: "duckdb.DuckDBPyConnection | None",
         uri: str,
         partitioned: bool,
         types: Mapping[str, str],
@@ -51,18 +67,15 @@ class ParquetFiles:
         The columns are told, not read from the files: with years of days that is most of the time, and a
         file that is older than a column has NULL. The keys come from the file's name, as text.
         """
-        depth = "year=*/month=*/day=*/*.parquet" if partitioned else "*.parquet"
-        if next(Path(uri).glob(depth), None) is None:
+        if not self.found(uri, partitioned):
             return None
         uri = os.path.normpath(uri)  # as the engine tells the names of files
-        # A root may hold any character: those of patterns and quotes stand for themselves.
-        folder = re.sub(r"([*?\[])", r"[\1]", uri).replace("'", "''")
         schema = ", ".join(
             f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
             for name, kind in types.items()
             if not (partitioned and name in COLUMNS)
         )
-        read = f"read_parquet('{folder}/{depth}', schema=MAP {{{schema}}}"
+        read = f"read_parquet(getvariable('{files_variable(uri)}'), schema=MAP {{{schema}}}"
         if not partitioned:
             return f"{read})"
         first = len(uri) + len("/year=") + 1
@@ -75,6 +88,18 @@ class ParquetFiles:
             f"substr(_file, {at}, {wide}) AS {key}" for key, (at, wide) in zip(COLUMNS, places)
         )
         return f"(SELECT * EXCLUDE (_file), {keys} FROM {read}, filename='_file'))"
+
+
+def _inside(folder: str, begins: str, ends: str = "") -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                one.path
+                for one in entries
+                if one.name.startswith(begins) and one.name.endswith(ends)
+            ]
+    except FileNotFoundError:
+        return []
 
 
 class LocalPlatform:

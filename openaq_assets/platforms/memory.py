@@ -82,9 +82,15 @@ class ParquetInMemory:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
 
+    lasting = False
+
+    def found(self, uri: str, partitioned: bool) -> list[str]:
+        """None that an engine could read itself."""
+        return []
+
     def scan(
         self,
-        session: duckdb.DuckDBPyConnection,
+        session: duckdb.DuckDBPyConnection | None,
         uri: str,
         partitioned: bool,
         types: Mapping[str, str],
@@ -102,6 +108,7 @@ class ParquetInMemory:
         if not tables:
             return None
         name = f"scan_{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
+        assert session, "tables in memory are of one session"
         session.register(name, ArrowStream(pl.concat(tables, how="diagonal_relaxed")))
         kept = ", ".join(f'CAST("{one}" AS {kind}) AS "{one}"' for one, kind in types.items())
         empty = ", ".join(f'CAST(NULL AS {kind}) AS "{one}"' for one, kind in types.items())

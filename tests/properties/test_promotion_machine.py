@@ -273,6 +273,7 @@ class Promotions(RuleBasedStateMachine):
                 self.now += dt.timedelta(hours=1)
             if "another" in what:
                 self.command(set(), [], lambda run: promote(run, "prod", (), "rival"))
+                self.may_break |= allow  # the rival has ended; this command goes on
 
         self.may_break |= allow
         ended_well = False

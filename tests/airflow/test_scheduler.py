@@ -302,6 +302,7 @@ def test_promote_and_rollback_are_the_command_lines(airflow: Server, tmp_path: P
         for action in ("promote", "rollback"):
             ours, theirs = newest_promotion(project.lake), newest_promotion(twin.lake)
             assert ours.pop("who") == "admin in Airflow" and "@" in theirs.pop("who")
+            assert ours.pop("process") != theirs.pop("process")
             assert ours == theirs and ours["action"] == action and ours["replaced"] == ["view_hour_of_day"]
             if action == "promote":
                 assert airflow.finished(airflow.trigger(of=dag, action="rollback"), dag) == "success"

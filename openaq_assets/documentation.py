@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from openaq_assets.definitions import Asset
-from openaq_assets.ledger import Ledger, Materialization
+from openaq_assets.ledger import Ledger, Materialization, state_of
 from openaq_assets.lineage import column_lineage
 from openaq_assets.operations import CreateView, Query
 from openaq_assets.partitions import summary
@@ -107,21 +107,10 @@ def _checks(project: Project, asset: Asset) -> list[dict[str, str]]:
 def _standing(situation: Situation, asset: Asset) -> dict[str, Any]:
     entries = situation.entries(asset.key)
     good = [name for name, one in entries.items() if one.state != "failed"]
-    states = {one.state for one in entries.values()}
-    failed = "failed" in states or any(one.failed_since for one in entries.values())
-    state = (
-        "failed"
-        if failed
-        else "partial"
-        if "partial" in states
-        else "ok"
-        if states
-        else "never made"
-    )
     steps = [step for step in situation.steps(asset.key) if step.runs]
     last = max((one.at for one in entries.values()), default=None)
     return {
-        "state": state,
+        "state": state_of(entries.values()),
         "partitions": summary(name for name in good if name),
         "last": last.strftime("%Y-%m-%dT%H:%M:%SZ") if last else None,
         "due": [f"{step.partition or 'all of it'}: {step.reason}" for step in steps],

@@ -10,7 +10,7 @@ ever added; the newest name is the state.
 import datetime as dt
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -144,6 +144,12 @@ class Ledger:
         """The newest record of a partition."""
         entry = self.entries(asset).get(partition)
         return self.read(entry) if entry else None
+
+
+def state_of(entries: Collection[Entry]) -> str:
+    """How an asset with these entries stands: failed, partial, ok or never made."""
+    found = {one.state for one in entries} | {"failed" for one in entries if one.failed_since}
+    return next((one for one in ("failed", "partial", "ok") if one in found), "never made")
 
 
 def _only(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:

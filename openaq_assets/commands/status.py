@@ -10,7 +10,7 @@ import click
 
 from openaq_assets.definitions import Asset
 from openaq_assets.graph import AssetGraph
-from openaq_assets.ledger import Ledger
+from openaq_assets.ledger import Ledger, state_of
 from openaq_assets.operations import Transform
 from openaq_assets.partitions import key_of, summary
 from openaq_assets.platforms import ObjectStore
@@ -65,9 +65,7 @@ def standings(project: Project, env: str = "dev", profile: str | None = None) ->
     found, aside, new = [], [], []
     for asset in project.graph:
         entries = ledger.entries(asset.key)
-        bad = [partition for partition, one in entries.items() if one.failed_since]
-        states = {one.state for one in entries.values()} | ({"failed"} if bad else set())
-        state = next((one for one in ("failed", "partial", "ok") if one in states), "never made")
+        state = state_of(entries.values())
         good = summary(partition for partition, one in entries.items() if one.state != "failed")
         last = max((one.at for one in entries.values()), default=None)
         mine = []

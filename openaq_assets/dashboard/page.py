@@ -17,13 +17,12 @@ from functools import cache
 from typing import Any
 
 from openaq_assets.dashboard import charts
+from openaq_assets.dashboard.embedding import script_json
 from openaq_assets.dashboard.payload import payload
 from openaq_assets.dashboard.series import Row
 
 _SCRIPTS = ("1_words", "2_data", "3_headline", "4_charts", "5_map", "6_controls")
 _HOLE = re.compile(r"__(POLICY|TITLE|STYLE|TEXTS|BANDS|OUTLINE|CHARTS|DATA|SCRIPT|LIBRARY)__")
-# `<` would let a name close the script element; the two separators end a line in older JavaScript.
-_SCRIPT_ESCAPES = {ord("<"): "\\u003c", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def render(overview: Overview) -> str:
     """Return the whole page as HTML text; raise `ValueError` for rows that lack a column."""
     own = {
         "TITLE": html.escape(overview.title or texts()["en"]["title"]),
-        "DATA": _script_json(payload(overview)),
+        "DATA": script_json(payload(overview)),
     }
     parts = {**_fixed(), **own}
     return _HOLE.sub(lambda hole: parts[hole[1]], charts.resource("page.html"))
@@ -82,10 +81,10 @@ def _fixed() -> Mapping[str, str]:
         "SCRIPT": scripts,
         "LIBRARY": library,
         "POLICY": _policy(style, scripts, library),
-        "TEXTS": _script_json(texts()),
-        "BANDS": _script_json(bands()),
-        "OUTLINE": _script_json(json.loads(charts.resource("outline.json"))),
-        "CHARTS": _script_json(json.loads(charts.compiled())),
+        "TEXTS": script_json(texts()),
+        "BANDS": script_json(bands()),
+        "OUTLINE": script_json(json.loads(charts.resource("outline.json"))),
+        "CHARTS": script_json(json.loads(charts.compiled())),
     }
 
 
@@ -125,8 +124,3 @@ def style_sheet() -> str:
     )
     chosen = f':root{{{standard}}}:root[data-palette="assist"]{{{assist}}}'
     return charts.resource("page.css") + chosen + "\n"
-
-
-def _script_json(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.translate(_SCRIPT_ESCAPES)

@@ -21,11 +21,12 @@ def catalog(project: Project, env: str = "dev", profile: str | None = None) -> d
     place, platform = open_platform(project, env, profile)
     ledger = Ledger(platform.objects, place)
     situation = Situation(project.graph, ledger, make_request(project.graph))
+    promises = _promises(project)
     return {
         "project": project.name,
         "environment": env,
         "generatedAt": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "assets": [_asset(project, situation, asset) for asset in project.graph],
+        "assets": [_asset(project, situation, asset, promises) for asset in project.graph],
         "jobs": [
             {"name": name, "description": job.description, "schedule": str(job.schedule)}
             for name, job in sorted(project.jobs.items())
@@ -49,7 +50,12 @@ def _records(ledger: Ledger, asset: str, newest: int) -> list[Materialization]:
     return [ledger.read(one) for one in ledger.history(asset)[:newest]]
 
 
-def _asset(project: Project, situation: Situation, asset: Asset) -> dict[str, Any]:
+def _asset(
+    project: Project,
+    situation: Situation,
+    asset: Asset,
+    promises: Sequence[tuple[str, Query]],
+) -> dict[str, Any]:
     graph = project.graph
     common = asset.common
     return {
@@ -64,7 +70,7 @@ def _asset(project: Project, situation: Situation, asset: Asset) -> dict[str, An
         "readBy": sorted(graph.downstream(asset.key)),
         "fingerprint": situation.fingerprints[asset.key],
         "columns": _columns(project, asset),
-        "checks": _checks(project, asset),
+        "checks": _checks(asset, promises),
         "sql": next((one.sql for one in _operations(project, asset) if isinstance(one, CreateView)), "")
         if asset.kind.virtual else "",
         "standing": _standing(situation, asset),
@@ -91,17 +97,24 @@ def _columns(project: Project, asset: Asset) -> list[dict[str, Any]]:
     ]
 
 
-def _checks(project: Project, asset: Asset) -> list[dict[str, str]]:
+def _promises(project: Project) -> list[tuple[str, Query]]:
+    """Every question whose answer is judged, and the asset that asks it."""
+    return [
+        (asset.key, one)
+        for asset in project.graph
+        for one in _operations(project, asset)
+        if isinstance(one, Query) and one.expect
+    ]
+
+
+def _checks(asset: Asset, promises: Sequence[tuple[str, Query]]) -> list[dict[str, str]]:
     """The promises an asset makes itself, and those other assets make about its tables."""
-    found = []
-    for other in project.graph:
-        for one in _operations(project, other):
-            if not isinstance(one, Query) or not one.expect:
-                continue
-            about = {ref.asset for ref in one.inputs}
-            if other.key == asset.key or about & {asset.key, *asset.kind.tables(asset)}:
-                found.append({"name": one.name, "severity": one.severity, "in": other.key})
-    return found
+    names = {asset.key, *asset.kind.tables(asset)}
+    return [
+        {"name": one.name, "severity": one.severity, "in": owner}
+        for owner, one in promises
+        if owner == asset.key or names & {ref.asset for ref in one.inputs}
+    ]
 
 
 def _standing(situation: Situation, asset: Asset) -> dict[str, Any]:

@@ -247,7 +247,7 @@ class Claim:
         if now >= until or max(journal.parts()) > self.record.number:
             raise LeaseLost(
                 f"{self.record.action} {self.record.number} took too long, and lost its turn. "
-                "Nothing more was changed; the next promote or rollback puts back what was."
+                "Nothing more is changed; what it left is put back now, or by the next promote or rollback."
             )
         lease = lease_of(self.record.action)
         if now > until - lease / 3:  # no change is begun with less left: one takes seconds
@@ -272,11 +272,11 @@ class Claim:
         self.record = final
         return final
 
-    def end_other(self, other: Record, message: str) -> None:
-        """Say that an interrupted change is undone."""
+    def end_other(self, other: Record, message: str) -> bool:
+        """Say that an interrupted change is undone; False if it has ended itself in the meantime."""
         ended = self.journal.clock().isoformat()
         final = replace(other, state="undone", ended=ended, message=message)
-        self.journal.store.put_new(self._outcome(other.number), final.to_bytes())
+        return self.journal.store.put_new(self._outcome(other.number), final.to_bytes())
 
     def release(self) -> None:
         """Let others claim at once, and put back what this one could not."""

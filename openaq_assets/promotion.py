@@ -98,7 +98,8 @@ def _promote(work: _Work, allow: Collection[str]) -> Promotion:
     repaired = _repair(work, "promote")
     wanted = _wanted(run, target)
     _refuse_unknown(allow, [*wanted, *work.present(), *work.journal.promised()])
-    _refuse_breaking(work, wanted, allow, f"{NOTHING}.")  # before anything is made, even in dev
+    # before anything is made, even in dev
+    _refuse_breaking(work, _after(work.present(), wanted, allow), allow, f"{NOTHING}.")
     _make_candidates(run, wanted)
     _refuse_failing(run, target, run.environment.name, NOTHING)
     if not _differs(work, wanted, allow):
@@ -110,8 +111,8 @@ def _promote(work: _Work, allow: Collection[str]) -> Promotion:
     ) as claim:
         hands = Replacing(run.platform, work.journal.place, claim, work.made)
         before = work.present()
-        _refuse_breaking(work, wanted, allow, f"{NOTHING}.")  # another may have been first
         after = _after(before, wanted, allow)
+        _refuse_breaking(work, after, allow, f"{NOTHING}.")  # another may have been first
         changed = _changed(before, after)
         if any(changed.values()):
             hands.change(
@@ -149,8 +150,7 @@ def _rollback(work: _Work, to: int | None, allow: Collection[str]) -> Promotion:
         before = work.present()
         number, after = _goal(list(work.journal.done()), to)
         _refuse_unknown(allow, [*before, *after])
-        if lines := _not_allowed(broken(before, after), allow):
-            raise PromotionError(_breaking_text(lines, "Nothing was rolled back."))
+        _refuse_breaking(work, after, allow, "nothing was rolled back.")
         hands.change(
             before,
             after,
@@ -263,12 +263,14 @@ def _refuse_unknown(allow: Collection[str], names: Collection[str]) -> None:
             raise SelectionError(f"there is no view '{name}' to allow. {nearest(name, names)}")
 
 
-def _refuse_breaking(work: _Work, wanted: Views, allow: Collection[str], consequence: str) -> None:
-    """Nothing that is served, or that was told to readers, may go away unless its view is allowed."""
-    before, promised = work.present(), work.journal.promised()
-    lines = dict(broken(before, _after(before, wanted, allow)))
-    known = {name: view for name, view in promised.items() if name in wanted}
-    for name, more in broken(known, wanted).items():
+def _refuse_breaking(work: _Work, after: Views, allow: Collection[str], consequence: str) -> None:
+    """Nothing that is served, or that was told to readers, may go away unless its view is allowed.
+
+    What somebody dropped by hand may stay away, but not come back as less than readers were told.
+    """
+    lines = dict(broken(work.present(), after))
+    known = {name: view for name, view in work.journal.promised().items() if name in after}
+    for name, more in broken(known, after).items():
         lines[name] = tuple(dict.fromkeys((*lines.get(name, ()), *more)))
     if told := _not_allowed(lines, allow):
         raise PromotionError(_breaking_text(told, consequence))

@@ -1,7 +1,8 @@
 """Makes the views of an environment exactly what is wanted, or exactly what they were."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
 from openaq_assets.contracts import compare, pairs
@@ -10,6 +11,8 @@ from openaq_assets.errors import LeaseLost, PlatformError, PromotionError
 from openaq_assets.journal import Claim, Journal, Record, Views
 from openaq_assets.operations import CreateView, Ref
 from openaq_assets.platforms import Platform
+
+ATTEMPTS = 3  # to put right what came too late
 
 
 def same(view: CreateView, other: CreateView | None) -> bool:
@@ -95,19 +98,25 @@ class Replacing:
                 self.platform.drop_view(view.into)
 
     def repair(self) -> list[Record]:
-        """Undo what was interrupted, newest first; raises PromotionError if that is not possible."""
-        journal, repaired = self.claim.journal, []
-        for other in journal.unfinished():
-            if other.number >= self.claim.record.number:
-                continue
-            if other.state == "started":
-                if stuck := self.put_back(other.before):
-                    raise PromotionError(
-                        f"{other.action} {other.number} was interrupted, and cannot be put back: "
-                        f"{'; '.join(stuck)}"
-                    )
-                repaired.append(other)
-            self.claim.end_other(other, f"interrupted; undone by {self.claim.record.number}")
+        """Undo what was interrupted; raises PromotionError if that is not possible.
+
+        The others are told to be over before anything is touched: one that wakes up late cannot end as
+        done any more. What is to be put back stands in our own intent by then.
+        """
+        others = [one for one in self.claim.journal.unfinished() if one.number < self.claim.record.number]
+        begun = [one for one in others if one.state == "started"]
+        if begun:
+            self.claim.start(begun[-1].before, begun[-1].before)
+        text = f"interrupted; undone by {self.claim.record.number}"
+        over = [one for one in others if self.claim.end_other(one, text)]
+        repaired = [one for one in begun if one in over]
+        with self._amending(begun[-1].before if begun else {}):
+            stuck = self.put_back(repaired[-1].before) if repaired else []
+            self.claim.hold()
+        if stuck:
+            self.claim.release()
+            named = " and ".join(f"{one.action} {one.number}" for one in repaired)
+            raise PromotionError(f"{named} was interrupted, and cannot be put back: {'; '.join(stuck)}")
         return repaired
 
     def change(
@@ -118,18 +127,21 @@ class Replacing:
         What cannot be put back stays without an outcome, so that the next claim tries again.
         """
         self.claim.start(before, after, **more)
-        try:
-            self.reach(after)
-            validate()
-        except LeaseLost:
-            raise  # whoever has the lease now puts back what was
-        except BaseException as reason:  # also an interruption: readers must not see it half new
-            self._undo(before, reason)
-            raise
+        with self._amending(before):
+            try:
+                self.reach(after)
+                self.claim.hold()  # a last change that came too late is found here
+                validate()
+            except LeaseLost:
+                raise
+            except BaseException as reason:  # also an interruption: readers must not see it half new
+                self._undo(before, reason)
+                raise
 
     def _undo(self, before: Views, reason: BaseException) -> None:
         try:
             stuck = self.put_back(before)
+            self.claim.hold()
         except PlatformError as error:
             stuck = [str(error)]
         if stuck:
@@ -138,6 +150,40 @@ class Replacing:
                 f"{reason} NOT put back: {'; '.join(stuck)} Run the command again to try again."
             ) from reason
         self.claim.end("undone", str(reason) or type(reason).__name__)
+
+    @contextmanager
+    def _amending(self, before: Views) -> Iterator[None]:
+        """If our turn ends while views are being changed, what came too late is put right."""
+        try:
+            yield
+        except LeaseLost:
+            self._amend(before)
+            raise
+
+    def _amend(self, before: Views) -> None:
+        """Make the views what the journal says: a machine that was suspended between looking and changing
+        has changed them after its turn. Who has the turn now is not disturbed."""
+        for _ in range(ATTEMPTS):
+            try:
+                self._amend_once(before)
+                return
+            except LeaseLost:
+                continue
+            except (PromotionError, PlatformError):
+                return  # another is at it, or it cannot be done now: the next command repairs
+
+    def _amend_once(self, before: Views) -> None:
+        journal, mine = self.claim.journal, self.claim.record
+        with journal.claim(mine.action, mine.who) as claim:
+            again = replace(self, claim=claim)
+            again.repair()
+            newest = next((one for one in journal.done() if one.number > mine.number), None)
+            wanted = newest.after if newest else before
+            claim.start(wanted, wanted)
+            if again.put_back(wanted):
+                claim.release()
+            else:
+                claim.end("repaired")
 
 
 def journal_of(platform: Platform, place: Environment, target: str) -> Journal:

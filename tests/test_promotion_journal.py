@@ -270,6 +270,29 @@ def test_one_that_sleeps_too_long_stops(run: Run) -> None:
     assert prod(run) == before
 
 
+def test_a_change_that_came_too_late_is_put_right(run: Run) -> None:
+    """A machine suspended between looking and changing changes a view when another has put back: it puts it right."""
+    now = [START]
+
+    class Suspended(Flaky):
+        def submit(self, operation: Operation) -> Ticket:
+            if isinstance(operation, CreateView) and operation.into.table == "openaq_prod.sums" and now == [START]:
+                now[0] += dt.timedelta(hours=1)
+                other = small_run(run.project, run.platform, **settled(1))
+                other.clock = lambda: now[0]
+                assert promote(other, "prod", who="second").repaired == (2,)
+            return super().submit(operation)
+
+    before = prod(run)
+    later = edited(run, **AMOUNTS)
+    later.platform, later.clock = Suspended(run.environment), lambda: now[0]
+    with pytest.raises(LeaseLost, match="took too long"):
+        promote(later, "prod", ["sums"], "first")
+    assert prod(run) == before
+    states = [row[2] for row in journal(run).rows()]
+    assert states == ["repaired", "repaired", "undone", "done"]  # newest first: it, the second, it, the gate
+
+
 def test_a_long_promotion_keeps_its_lease(run: Run) -> None:
     """Each change that comes near the end of the lease renews it first."""
     now = [START]
@@ -329,6 +352,18 @@ def test_a_view_lost_in_prod_is_still_promised(run: Run) -> None:
     with pytest.raises(PromotionError, match=r"breaking: sums\.total: is missing\."):
         promote(edited(run, **AMOUNTS), "prod")
     assert promote(edited(run), "prod").created == ("sums",)
+
+
+def test_a_view_lost_in_prod_comes_back_whole(run: Run) -> None:
+    """A rollback would bring a dropped view back without the column that readers were told of: it must be allowed."""
+    promote(edited(run, sums=ADDED, all=WITH_HOURS), "prod")
+    view = prod(run)["sums"]
+    assert view is not None
+    run.platform.drop_view(view.into)
+    with pytest.raises(PromotionError, match=r"breaking: sums\.hours: is missing\. Readers may fail; nothing was rolled back"):
+        rollback(run, "prod")
+    assert prod(run)["sums"] is None
+    assert rollback(run, "prod", allow=["sums"]).created == ("sums",)
 
 
 def test_nothing_to_roll_back(tmp_path: Path) -> None:

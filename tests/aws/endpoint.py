@@ -244,8 +244,17 @@ def variables(endpoint: Endpoint) -> dict[str, str]:
 def listening() -> Iterator[Endpoint]:
     """One endpoint for all tests of a process."""
     with served() as endpoint:
-        hooks_of.cache_clear()  # clients of another endpoint
         yield endpoint
+
+
+_SPOKEN_TO = [""]
+
+
+def speak_to(url: str) -> None:
+    """Let this process forget clients of any other endpoint: they are kept for as long as it lives."""
+    if _SPOKEN_TO[0] != url:
+        hooks_of.cache_clear()
+        _SPOKEN_TO[0] = url
 
 
 @pytest.fixture
@@ -255,5 +264,6 @@ def endpoint(listening: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
         monkeypatch.delenv(name)
     for name, value in variables(listening).items():
         monkeypatch.setenv(name, value)
+    speak_to(listening.url)
     listening.fresh()
     return listening

@@ -9,6 +9,7 @@ import pytest
 from aws_account import KEYS, AwsAccount
 from click.testing import CliRunner, Result
 from conftest import REPOSITORY
+from aws.endpoint import speak_to
 from infra_fixtures import Command
 
 
@@ -23,6 +24,7 @@ def endpoint() -> Iterator[AwsAccount]:
 def account(endpoint: AwsAccount, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> AwsAccount:
     """An empty account, which boto3 finds by its environment variables."""
     endpoint.fresh()
+    speak_to(endpoint.url)
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": endpoint.url}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")

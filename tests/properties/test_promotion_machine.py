@@ -24,7 +24,7 @@ from openaq_assets.platforms.local import open_local
 from openaq_assets.platforms.memory import STORES, open_memory
 from openaq_assets.project import Project, load
 from openaq_assets.promotion import promote, rollback
-from openaq_assets.replacing import broken, present, same
+from openaq_assets.replacing import broken, in_order, present, same
 from openaq_assets.runner import Run, materialize
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
@@ -107,6 +107,8 @@ class Process:
     def __init__(self, platform: Platform, faults: "Faults", happen: Callable[[str], None]) -> None:
         self.platform, self.faults, self.happen = platform, faults, happen
         self.done, self.dead = {"step": 0, "change": 0}, False
+        self.late = False  # a view was changed when the turn was over: nobody can look and change in one step
+        self.struck = 0  # how often something happened to it
 
     def step(
         self, effect: Callable[[], Any], failed: Callable[[], Any] | None = None, of_prod: bool = False
@@ -120,6 +122,7 @@ class Process:
         for unit, at, what in self.faults:
             if unit not in counted or at != self.done[unit]:
                 continue
+            self.struck += 1
             if what == "fail":
                 if failed:
                     return failed()
@@ -131,6 +134,7 @@ class Process:
                     effect()
                 self.dead = True
                 raise Killed
+            self.late = self.late or (of_prod and "hour" in what)
             self.happen(what)
         return effect()
 
@@ -221,6 +225,7 @@ class Promotions(RuleBasedStateMachine):
         self.after: dict[int, Snapshot] = {}
         self.number = 0
         self.may_break: set[str] = set()  # what the commands that were interrupted may have broken
+        self.going: list[Process] = []  # processes amid a command, the outer first
 
     def teardown(self) -> None:
         STORES.pop(self.root, None)
@@ -255,7 +260,8 @@ class Promotions(RuleBasedStateMachine):
 
     def run_with(self, happens: Faults, happen: Callable[[str], None]) -> Run:
         project = self.project()
-        hands: Any = Hands(Process(self.lake, happens, happen))
+        self.going.append(Process(self.lake, happens, happen))
+        hands: Any = Hands(self.going[-1])
         request = make_request(project.graph, today=dt.date(2026, 1, 1))
         return Run(project, self.dev, hands, request, sleep=lambda seconds: None, clock=self.clock)
 
@@ -282,18 +288,30 @@ class Promotions(RuleBasedStateMachine):
             ended_well = True
         except (AssetsError, KeyboardInterrupt, Killed):
             pass
-        self.account(allow)
+        process = self.going.pop()
+        self.account(allow, strict=not any(one.late for one in self.going) and not (process.late and process.struck > 1))
+        if process.late and process.struck > 1 and not self.going and not self.unfinished():
+            self.put_right_by_hand()
         return ended_well
 
-    def account(self, allow: set[str]) -> None:
+    def put_right_by_hand(self) -> None:
+        """Twice struck, once between looking and changing: what it changed too late stays until somebody acts."""
+        lake = self.lake
+        for view in in_order(self.settled.values()):
+            lake.submit(view)
+        for name, view in self.prod.items():
+            if name not in self.settled:
+                lake.drop_view(view.into)
+
+    def account(self, allow: set[str], strict: bool) -> None:
         """Compare prod with what its readers were told, and learn what they were told now."""
         journal = Journal(self.lake.objects, self.dev.sibling("prod"), lambda: self.now)
         fresh = [record for record in journal.done() if record.number > self.number]
         for record in reversed(fresh):
             lost = set(self.missed(dict(record.after)))
             assert lost <= allow, f"{record.action} broke {lost}, allowed {allow}"
-            self.learn(record.number, record.action, record.to, dict(record.after))
-        if any(one.state == "started" for one in journal.unfinished()):
+            self.learn(record.number, record.action, record.to, dict(record.before), dict(record.after))
+        if any(one.state == "started" for one in journal.unfinished()) or not strict:
             assert set(self.missed(self.prod)) <= self.may_break
         else:
             self.may_break = set()
@@ -304,9 +322,9 @@ class Promotions(RuleBasedStateMachine):
         by_hand = self.told.keys() - self.settled.keys()
         return [name for name in broken(self.told, views) if name in views or name not in by_hand]
 
-    def learn(self, number: int, action: str, to: int | None, now: Snapshot) -> None:
-        """Account for a command that took effect."""
-        before, self.number = self.settled, number
+    def learn(self, number: int, action: str, to: int | None, found: Snapshot, now: Snapshot) -> None:
+        """Account for a command that took effect; ``found`` is what was there, if another had not come too late."""
+        before, self.number = found if any(one.late for one in self.going) else self.settled, number
         if action == "rollback":
             assert_same(now, self.stack[-1][1] if self.goal is None else self.after[self.goal])
             if to in (0, *(one for one, _, _ in self.stack)):

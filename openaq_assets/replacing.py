@@ -110,8 +110,10 @@ class Replacing:
         text = f"interrupted; undone by {self.claim.record.number}"
         over = [one for one in others if self.claim.end_other(one, text)]
         repaired = [one for one in begun if one in over]
-        with self._amending(begun[-1].before if begun else {}):
-            stuck = self.put_back(repaired[-1].before) if repaired else []
+        if not repaired:
+            return []
+        with self._amending(repaired[-1].before):
+            stuck = self.put_back(repaired[-1].before)
             self.claim.hold()
         if stuck:
             self.claim.release()

@@ -177,8 +177,7 @@ class Publish:
 
 Operation = Fetch | Transform | Register | Load | CreateView | Query | Publish
 TYPES: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (Fetch, Transform, Register, Load, CreateView, Query, Publish)
+    kind.__name__: kind for kind in (Fetch, Transform, Register, Load, CreateView, Query, Publish)
 }
 
 

@@ -103,7 +103,9 @@ class Replacing:
         The others are told to be over before anything is touched: one that wakes up late cannot end as
         done any more. What is to be put back stands in our own intent by then.
         """
-        others = [one for one in self.claim.journal.unfinished() if one.number < self.claim.record.number]
+        others = [
+            one for one in self.claim.journal.unfinished() if one.number < self.claim.record.number
+        ]
         begun = [one for one in others if one.state == "started"]
         if begun:
             self.claim.start(begun[-1].before, begun[-1].before)
@@ -118,7 +120,9 @@ class Replacing:
         if stuck:
             self.claim.release()
             named = " and ".join(f"{one.action} {one.number}" for one in repaired)
-            raise PromotionError(f"{named} was interrupted, and cannot be put back: {'; '.join(stuck)}")
+            raise PromotionError(
+                f"{named} was interrupted, and cannot be put back: {'; '.join(stuck)}"
+            )
         return repaired
 
     def change(
@@ -136,7 +140,9 @@ class Replacing:
                 validate()
             except LeaseLost:
                 raise
-            except BaseException as reason:  # also an interruption: readers must not see it half new
+            except (
+                BaseException
+            ) as reason:  # also an interruption: readers must not see it half new
                 self._undo(before, reason)
                 raise
 

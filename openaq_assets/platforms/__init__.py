@@ -5,6 +5,7 @@ asset, kind, graph or schedule, so that every kind runs on every platform.
 """
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -12,6 +13,10 @@ from typing import Any, Literal, Protocol
 from openaq_assets.definitions import Column
 from openaq_assets.environment import Environment
 from openaq_assets.operations import CreateView, Operation, Query, Ref
+
+# Polars' allocator reads this once, when it is loaded. Large blocks go back to the system at once, not
+# after ten seconds: with days of 300,000 rows a sixth of the peak (424 to 359 MB), at no cost in time.
+os.environ.setdefault("_RJEM_MALLOC_CONF", "oversize_threshold:300000")
 
 State = Literal["running", "succeeded", "partial", "failed"]
 

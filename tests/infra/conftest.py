@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import aws_account
 import pytest
+from aws.endpoint import speak_to
 from aws_account import KEYS, AwsAccount
 from click.testing import CliRunner, Result
 from conftest import REPOSITORY
-from aws.endpoint import speak_to
 from infra_fixtures import Command
 
 

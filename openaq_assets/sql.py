@@ -143,12 +143,12 @@ def tables(sql: str) -> tuple[TableUse, ...]:
         return ()
     found: dict[str, TableUse] = {}
     for table in tree.find_all(exp.Table, bfs=False):
-        if table.name and not table.db and not _is_cte(table):
+        if table.name and not table.db and not is_cte(table):
             found.setdefault(table.name, TableUse(table.name, *place_of(sql, table.this)))
     return tuple(found.values())
 
 
-def _is_cte(table: exp.Table) -> bool:
+def is_cte(table: exp.Table) -> bool:
     """Whether a WITH that the table stands in, or one around it, gives it its name."""
     name = table.name.lower()
     below: exp.Expr = table
@@ -191,7 +191,7 @@ def place(sql: str, names: Mapping[str, str], dialect: str = DIALECT) -> str:
 
 def with_full_names(tree: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
     """The same tree, with every table of ``names`` named in full."""
-    read = [one for one in tree.find_all(exp.Table) if not one.db and not _is_cte(one)]
+    read = [one for one in tree.find_all(exp.Table) if not one.db and not is_cte(one)]
     for table in read:
         if table.name in names:
             full = exp.to_table(names[table.name], dialect=DIALECT)
@@ -206,7 +206,7 @@ def in_full(sql: str, names: Mapping[str, str]) -> str:
     """The very text with every table named in full: nothing else of what its author wrote changes."""
     spots = []
     for table in _tree(sql).find_all(exp.Table):
-        if table.name in names and not table.db and not _is_cte(table):
+        if table.name in names and not table.db and not is_cte(table):
             full = ".".join(f'"{part}"' for part in names[table.name].split("."))
             alias = "" if table.alias else f' AS "{table.name}"'
             spots.append((table.this.meta["start"], table.this.meta["end"] + 1, full + alias))

@@ -242,3 +242,32 @@ def test_a_group_is_by_the_column_not_by_the_alias() -> None:
     session.execute("CREATE TABLE t AS SELECT 1::BIGINT AS a, 'x' AS s UNION ALL SELECT 2, 'X'")
     query = "SELECT lower(s) AS s, count(*) AS n FROM t GROUP BY s"
     assert ask(query, {"t": TABLES["t"]}, session)[1] == [("x", 1), ("x", 1)]
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("SELECT v FROM t WHERE year || '-' || month || '-' || day >= '2026-01-02'", True),
+        ("SELECT a.v FROM t AS a WHERE a.year || '-' || a.month || '-' || a.day >= '2026-01-02'", True),
+        ("SELECT d.k FROM (SELECT year || '-' || month || '-' || day AS k FROM t) AS d", True),
+        ("SELECT v FROM t WHERE year || '-' || month >= '2026-01'", False),
+        ("SELECT v FROM t WHERE day || '-' || month || '-' || year = '02-01-2026'", False),
+        ("WITH c AS (SELECT day AS year, day AS month, day FROM t) SELECT year || '-' || month || '-' || day AS k FROM c", False),
+        ("WITH t AS (SELECT '1' AS year, '2' AS month, '3' AS day) SELECT year || '-' || month || '-' || day AS k FROM t", False),
+        ("SELECT o.v FROM o WHERE o.year || '-' || o.month || '-' || o.day >= '2026-01-02'", False),
+    ],
+)  # fmt: skip
+def test_the_day_of_a_partition_is_one_column(query: str, asked: bool) -> None:
+    """Where a table has its keys as one column, that is asked instead of the three; of no other table."""
+    keys = {"year": "varchar", "month": "varchar", "day": "varchar"}
+    tables = {"t": {"v": "bigint", **keys}, "o": {"v": "bigint", **keys}}
+    plain = to_duckdb(query, {"t": "t", "o": "o"}, tables)
+    dated = to_duckdb(query, {"t": "t", "o": "o"}, tables, dated=("t",))
+    assert ("_day" in dated) is asked and "_day" not in plain
+    session = duckdb.connect()
+    for name in tables:
+        session.execute(
+            f"CREATE TABLE {name} AS SELECT d AS v, '2026' AS year, '01' AS month, lpad(d::VARCHAR, 2, '0') AS day, "
+            "year || '-' || month || '-' || day AS _day FROM range(1, 4) AS _(d)"
+        )
+    assert session.execute(dated).fetchall() == session.execute(plain).fetchall()

@@ -15,8 +15,8 @@ ends AS ( -- eight hours, by the start of the last of them, which may be a gap; 
     SELECT
         h.era, h.location_id, h.sensor_id, h.parameter, h.unit,
         max(date_add('hour', t.later, h.local_from)) AS local_from,
-        max(CASE WHEN t.later = 0 THEN h.us END) AS us,
-        max(CASE WHEN t.later = 0 THEN h.ugm3 END) AS ugm3,
+        sum(CASE WHEN t.later = 0 THEN h.us END) AS us, -- of one row
+        sum(CASE WHEN t.later = 0 THEN h.ugm3 END) AS ugm3,
         CASE WHEN count(*) >= 6 THEN avg(h.us) END AS us_8h,
         CASE WHEN count(*) >= 6 THEN avg(h.ugm3) END AS ugm3_8h
     FROM hours AS h

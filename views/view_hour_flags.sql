@@ -1,16 +1,17 @@
 -- Every hour with its quality flag (QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing).
 -- Neighbouring hours are compared, so history is cut into three eras that overlap by some days, each complete
--- in itself: a question about recent days reads only their files. 'own' rows are each hour once.
+-- in itself: a question about recent days reads only their files. 1 is recent, 2 the year, 3 the history before:
+-- numbers, since they are sorted by. 'own' rows are each hour once.
 WITH eras AS (
     SELECT
-        'recent' AS era, h.day_key >= CAST(CAST(date_add('day', -34, current_date) AS date) AS varchar) AS own,
+        CAST(1 AS bigint) AS era, h.day_key >= CAST(CAST(date_add('day', -34, current_date) AS date) AS varchar) AS own,
         h.location_id, h.sensor_id, h.parameter, h.unit, h.shown, h.value,
         h.period_from, h.period_to, h.local_from, h.day_key
     FROM view_hours AS h
     WHERE h.day_key >= CAST(CAST(date_add('day', -37, current_date) AS date) AS varchar)
     UNION ALL
     SELECT
-        'year' AS era,
+        CAST(2 AS bigint) AS era,
         h.day_key >= CAST(CAST(date_add('day', -400, current_date) AS date) AS varchar)
             AND h.day_key < CAST(CAST(date_add('day', -34, current_date) AS date) AS varchar) AS own,
         h.location_id, h.sensor_id, h.parameter, h.unit, h.shown, h.value,
@@ -20,7 +21,7 @@ WITH eras AS (
         AND h.day_key < CAST(CAST(date_add('day', -31, current_date) AS date) AS varchar)
     UNION ALL
     SELECT
-        'history' AS era, h.day_key < CAST(CAST(date_add('day', -400, current_date) AS date) AS varchar) AS own,
+        CAST(3 AS bigint) AS era, h.day_key < CAST(CAST(date_add('day', -400, current_date) AS date) AS varchar) AS own,
         h.location_id, h.sensor_id, h.parameter, h.unit, h.shown, h.value,
         h.period_from, h.period_to, h.local_from, h.day_key
     FROM view_hours AS h

@@ -4,7 +4,7 @@ WITH hours AS (
         location_id, local_day, sensor_id, hour(local_from) AS hour, value_valid,
         count(*) OVER (PARTITION BY location_id, local_day, sensor_id) AS of_sensor
     FROM view_hour_flags
-    WHERE era = 'recent' AND parameter = 'pm25' AND value_valid IS NOT NULL
+    WHERE era = 1 AND parameter = 'pm25' AND value_valid IS NOT NULL
         AND local_day >= CAST(date_add('day', -30, current_date) AS date)
 ),
 chosen AS ( -- one sensor speaks for a day: the one with most hours

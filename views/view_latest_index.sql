@@ -11,7 +11,7 @@ WITH hours AS (
         max(CASE WHEN h.value_valid IS NOT NULL THEN h.period_to END) OVER (PARTITION BY h.location_id) AS as_of
     FROM view_hour_flags AS h
     JOIN unit_conversions AS c ON c.pollutant = h.parameter AND c.unit = h.unit
-    WHERE h.era = 'recent' AND h.period_to <= CAST(now() AS timestamp)
+    WHERE h.era = 1 AND h.period_to <= CAST(now() AS timestamp)
 ),
 aged AS (
     SELECT h.*, date_diff('hour', h.period_from, h.now_from) AS k -- 0: the current hour

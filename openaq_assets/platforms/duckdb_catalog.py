@@ -4,7 +4,6 @@ Readers never block writers, and there is no database file to lock. A table is r
 Parquet files; a view is its Athena SQL, transpiled when it is asked.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from openaq_assets.contracts import DUCKDB, trino_type
 from openaq_assets.definitions import Column, ColumnType, Name
 from openaq_assets.errors import PlatformError
+from openaq_assets.partitions import COLUMNS, DAY
 from openaq_assets.platforms import ObjectStore, Rows
+from openaq_assets.platforms.duckdb_sessions import (
+    columns_variable,
+    files_variable,
+    lasting,
+    opened,
+)
 
 if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL
     import duckdb
@@ -39,7 +45,7 @@ class ScansParquet(Protocol):
 
     It has the columns of ``types`` (name -> DuckDB type), NULL where a file is older than the promise.
     Partition keys are text from the path, left bare, so that filters on them prune files. What is
-    ``lasting`` leans on no session, and finds files that come later.
+    ``lasting`` leans on no session, finds files that come later, and has all keys as one ``_day``.
     """
 
     lasting: bool
@@ -106,19 +112,19 @@ class Catalog:
     def session(self, names: Iterable[str]) -> "Iterator[duckdb.DuckDBPyConnection]":
         """A DuckDB session in which the named tables and views (and what they read) exist."""
         entries = tuple(self._needed(names))
-        if self.files.lasting:  # planning a chain of views takes longer than asking it
+        if self.files.lasting:
+            tables = [entry for entry in entries if not entry.sql]
             files = {
-                files_variable(entry.uri): self.files.found(entry.uri, entry.partitioned)
-                for entry in entries
-                if not entry.sql
+                files_variable(one.uri): self.files.found(one.uri, one.partitioned)
+                for one in tables
             }
             known = tuple((name, found[0]) for name, found in files.items() if found)
+            columns = tuple((columns_variable(one.uri), _as_map(one)) for one in tables)
             created = tuple(one for entry in entries for one in self._created(None, entry))
-            with _lasting(known, created, os.getpid()).cursor() as session:
-                _told(session, files)
+            with lasting(known, columns, created, os.getpid()).session(files) as session:
                 yield session
             return
-        with _opened() as session:
+        with opened() as session:
             for entry in entries:
                 for statement in self._created(session, entry):
                     session.execute(statement)
@@ -161,7 +167,11 @@ class Catalog:
         """Athena SQL as DuckDB takes it, with the full names of its tables."""
         known = {name: self.get(full) for name, full in names.items()}
         tables = tuple((name, one.columns) for name, one in known.items() if one)
-        return _placed(sql, tuple(names.items()), tables)
+        dated = tuple(name for name, one in known.items() if one and self._is_dated(one))
+        return _placed(sql, tuple(names.items()), tables, dated)
+
+    def _is_dated(self, entry: Entry) -> bool:
+        return self.files.lasting and entry.partitioned
 
     def _view(self, entry: Entry) -> str:
         """The view's SQL; sums of whole numbers are cast to what Trino answers."""
@@ -178,44 +188,12 @@ class Catalog:
         types: Mapping[str, str] = {name: DUCKDB[kind] for name, kind in entry.columns}  # type: ignore[index]
         source = self.files.scan(session, entry.uri, entry.partitioned, types)
         if source is None:  # no file yet: an empty table, not an error
+            if self._is_dated(entry):
+                types = {**types, DAY: "VARCHAR"}
             empty = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
             return f"SELECT {', '.join(empty)} WHERE false"
-        return f"SELECT {', '.join(map(quoted, types))} FROM {source}"
-
-
-_CLOCK = "SET TimeZone='UTC'"
-
-
-def _opened() -> "duckdb.DuckDBPyConnection":
-    import duckdb
-
-    threads = int(os.environ.get("OPENAQ_DUCKDB_THREADS") or 2)  # each has buffers of its own
-    session = duckdb.connect(":memory:", config={"threads": threads})
-    session.execute(_CLOCK)
-    return session
-
-
-def files_variable(uri: str) -> str:
-    """The variable of a session that holds the files of a table."""
-    return f"files_{hashlib.sha256(os.path.normpath(uri).encode()).hexdigest()[:16]}"
-
-
-def _told(session: "duckdb.DuckDBPyConnection", files: Mapping[str, Sequence[str]]) -> None:
-    session.execute(_CLOCK)
-    for name, found in files.items():
-        session.execute(f"SET VARIABLE {name} = $1", [list(found)])
-
-
-@lru_cache(maxsize=4)
-def _lasting(
-    files: tuple[tuple[str, str], ...], created: tuple[str, ...], process: int
-) -> "duckdb.DuckDBPyConnection":
-    """A session for these very definitions, with one file per table; a forked ``process`` makes its own."""
-    session = _opened()
-    _told(session, {name: [one] for name, one in files})
-    for statement in created:
-        session.execute(statement)
-    return session
+        day = [DAY] if self._is_dated(entry) else []
+        return f"SELECT {', '.join(map(quoted, [*types, *day]))} FROM {source}"
 
 
 @lru_cache(maxsize=256)
@@ -223,11 +201,22 @@ def _placed(
     sql: str,
     names: tuple[tuple[str, str], ...],
     tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...],
+    dated: tuple[str, ...],
 ) -> str:
     """The same text for the same question: reading the SQL takes longer than answering it."""
     from openaq_assets.sql_duckdb import to_duckdb
 
-    return to_duckdb(sql, dict(names), {name: dict(columns) for name, columns in tables})
+    known = {name: dict(columns) for name, columns in tables}
+    return to_duckdb(sql, dict(names), known, dated=dated)
+
+
+def _as_map(entry: Entry) -> str:
+    """The columns that a table's files have, as DuckDB's ``read_parquet`` takes them."""
+    return "MAP {" + ", ".join(
+        f"'{name}': {{name: '{name}', type: '{DUCKDB[kind]}', default_value: NULL}}"  # type: ignore[index]
+        for name, kind in entry.columns
+        if not (entry.partitioned and name in COLUMNS)
+    ) + "}"  # fmt: skip
 
 
 def quoted(name: str) -> str:

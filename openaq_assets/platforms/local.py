@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from openaq_assets.contracts import compare, pairs
@@ -22,16 +22,16 @@ from openaq_assets.operations import (
     Register,
     Transform,
 )  # fmt: skip
-from openaq_assets.partitions import COLUMNS
+from openaq_assets.partitions import COLUMNS, DAY
 from openaq_assets.platforms import Facts, Progress, Rows, Ticket, silent
 from openaq_assets.platforms.answers import checked, csv_of, ticket, verdict, version_of
 from openaq_assets.platforms.duckdb_catalog import (
     Catalog,
     Entry,
     describe,
-    files_variable,
     rows_of,
 )
+from openaq_assets.platforms.duckdb_sessions import columns_variable, files_variable
 from openaq_assets.platforms.files import FileStore, LocalStore
 from openaq_assets.platforms.loading import loading_polars
 
@@ -48,12 +48,11 @@ class ParquetFiles:
 
     def found(self, uri: str, partitioned: bool) -> list[str]:
         """The files of a table, listed once: an engine would do it for every mention of the table."""
-        folders = [os.path.normpath(uri)]
-        for key in COLUMNS if partitioned else ():
-            folders = [one for folder in folders for one in _inside(folder, f"{key}=")]
-        files = [one for folder in folders for one in _inside(folder, "", ".parquet")]
+        files = sorted(_below(os.path.normpath(uri), COLUMNS if partitioned else ()))
+        if not _PATTERN.search("\n".join(files)):
+            return files
         # A root may hold any character: those of patterns stand for themselves.
-        return [re.sub(r"([*?\[])", r"[\1]", one) for one in sorted(files)]
+        return [_PATTERN.sub(r"[\g<0>]", one) for one in files]
 
     def scan(
         self,
@@ -67,15 +66,11 @@ class ParquetFiles:
         The columns are told, not read from the files: with years of days that is most of the time, and a
         file that is older than a column has NULL. The keys come from the file's name, as text.
         """
-        if not self.found(uri, partitioned):
-            return None
         uri = os.path.normpath(uri)  # as the engine tells the names of files
-        schema = ", ".join(
-            f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
-            for name, kind in types.items()
-            if not (partitioned and name in COLUMNS)
-        )
-        read = f"read_parquet(getvariable('{files_variable(uri)}'), schema=MAP {{{schema}}}"
+        if next(_below(uri, COLUMNS if partitioned else ()), None) is None:
+            return None
+        schema = f"schema=getvariable('{columns_variable(uri)}')"
+        read = f"read_parquet(getvariable('{files_variable(uri)}'), {schema}"
         if not partitioned:
             return f"{read})"
         first = len(uri) + len("/year=") + 1
@@ -87,7 +82,21 @@ class ParquetFiles:
         keys = ", ".join(
             f"substr(_file, {at}, {wide}) AS {key}" for key, (at, wide) in zip(COLUMNS, places)
         )
-        return f"(SELECT * EXCLUDE (_file), {keys} FROM {read}, filename='_file'))"
+        path = f"substr(_file, {first}, {len('2026/month=01/day=31')})"
+        day = f"translate({path}, '/monthday=', '-') AS {DAY}"  # the letters go: few steps, for every file
+        return f"(SELECT * EXCLUDE (_file), {keys}, {day} FROM {read}, filename='_file'))"
+
+
+_PATTERN = re.compile(r"[*?\[]")
+
+
+def _below(folder: str, keys: Sequence[str]) -> Iterator[str]:
+    """The Parquet files of a table, from the folders of its partition keys."""
+    if not keys:
+        yield from _inside(folder, "", ".parquet")
+        return
+    for one in _inside(folder, f"{keys[0]}="):
+        yield from _below(one, keys[1:])
 
 
 def _inside(folder: str, begins: str, ends: str = "") -> list[str]:

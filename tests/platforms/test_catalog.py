@@ -11,6 +11,7 @@ from runner_fixtures import Lake
 from openaq_assets.contracts import pairs
 from openaq_assets.definitions import Column, Name
 from openaq_assets.operations import CreateView, Load, Query, Ref, Register, Table
+from openaq_assets.partitions import segment
 from openaq_assets.platforms import Ticket
 
 NUMBERS = Ref("numbers", "reference")
@@ -53,6 +54,21 @@ def test_a_table_without_files_is_empty(lake: Lake) -> None:
     assert lake.ask("SELECT id, at FROM later WHERE day = '01'", Ref("later", "processed")) == []
     query = Query("c", "SELECT * FROM later LIMIT 0", (Ref("later", "processed"),), "contract", table.columns)
     lake.good(query)
+
+
+def test_the_days_of_a_table(lake: Lake) -> None:
+    """Days are chosen by their keys, one by one or put together, and new ones are found; * is what was promised."""
+    ref, kinds = Ref("daily", "processed"), columns(n="bigint", year="varchar", month="varchar", day="varchar")
+    lake.good(Load("n\n7\n", columns(n="bigint"), NUMBERS))
+    body = lake.platform.objects.get(lake.home.uri("reference", "numbers", "part-0.parquet"))
+    for day in ("2025-12-31", "2026-01-01", "2026-01-02"):
+        lake.platform.objects.put(lake.home.uri("processed", "daily", segment(day), "part-0.parquet"), body)
+        lake.good(Register((Table(ref, kinds, True),)))
+        key = "year || '-' || month || '-' || day"
+        assert lake.ask(f"SELECT max({key}) FROM daily", ref) == [(day,)]
+        one = lake.ask(f"SELECT day FROM daily WHERE {key} >= '2026-01-01' AND {key} < '2026-01-02'", ref)
+        assert one == ([("01",)] if day >= "2026" else [])
+    assert lake.ask("SELECT * FROM daily WHERE year = '2025'", ref) == [(7, "2025", "12", "31")]
 
 
 def test_names_that_are_words_of_sql(lake: Lake) -> None:

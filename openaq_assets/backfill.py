@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from openaq_assets.costing import limit_of, refuse_beyond
 from openaq_assets.definitions import Asset
 from openaq_assets.errors import SelectionError
 from openaq_assets.graph import AssetGraph
@@ -201,6 +202,7 @@ def run_backfill(
     source: Source,
     chunk: int,
     env: str,
+    max_cost: float | None = None,
     **asked: Any,
 ) -> bool:
     """Carry out what the command line asks, told as it goes; whether everything asked for is there.
@@ -212,6 +214,7 @@ def run_backfill(
     shown = bars()
     progress = Whole(shown, f"Backfill {summary(request.days)}", len(request.days))
     run = open_run(project, request, env, profile, progress)
+    refuse_beyond(run, keys, limit_of(project, None, max_cost))
     with shown:
         outcome = backfill(run, keys, chunk, progress, shown.say)
     print(*outcome.lines(), sep="\n")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from openaq_assets.definitions import Asset
 from openaq_assets.environment import Aws
-from openaq_assets.errors import TooExpensive
+from openaq_assets.errors import AssetsError, TooExpensive
 from openaq_assets.ledger import Materialization
 from openaq_assets.operations import Operation, Ref, Register, Table
 from openaq_assets.partitions import chunks
 from openaq_assets.partitions import days as every_day
+from openaq_assets.platforms import Facts, Ticket
 from openaq_assets.pricing import (
     DAYS_PER_MONTH,
     Known,
@@ -80,9 +81,9 @@ class Costing:
         self._unregistered: set[str] = set()  # made by what was priced, and not registered yet
         self._known: dict[str, Known] = {}
 
-    def price(self, asset: Asset, partitions: Sequence[str]) -> Priced:
-        """What making these partitions costs."""
-        known, usage = self.known(asset), Usage()
+    def price(self, asset: Asset, partitions: Sequence[str], known: Known | None = None) -> Priced:
+        """What making these partitions costs, by what the ledger knows or what is given."""
+        known, usage = known or self.known(asset), Usage()
         self._unregistered.add(asset.key)
         for days in chunks(tuple(partitions), AT_A_TIME):
             given = tuple(day for day in days if day)
@@ -113,6 +114,19 @@ class Costing:
         new = {one.at.asset for one in operation.tables} & self._unregistered
         self._unregistered -= new
         return bool(new)
+
+    def spend(
+        self, asset: Asset, partitions: Sequence[str], facts: Facts, seconds: float, crawled: bool
+    ) -> float:
+        """What making these partitions has cost, by what came of it."""
+        if crawled:
+            self._unregistered.update(self.run.project.graph.assets)
+        count = max(len(partitions), 1)
+        objects, size = facts.objects / count, facts.bytes / count
+        known = replace(
+            self.known(asset), objects=objects, bytes=size, seconds=seconds / count, measured=True
+        )
+        return self.price(asset, partitions, known).dollars
 
     def known(self, asset: Asset) -> Known:
         """What the ledger knows of an asset, and of all that it reads."""
@@ -150,6 +164,22 @@ class Costing:
         files = sum(one.state != "failed" for one in self.run.situation.entries(asset.key).values())
         records = self._records(asset)
         return files * (fmean(one.facts.bytes for one in records) if records else 0.0), float(files)
+
+
+def spent(
+    run: "Run", asset: Asset, partitions: Sequence[str], tickets: Sequence[Ticket], seconds: float
+) -> float:
+    """What a batch has cost in US dollars; 0 where nothing costs, or nobody knows the prices."""
+    try:
+        rates = rates_for(run)
+    except AssetsError:
+        return 0.0
+    if rates is None:
+        return 0.0
+    facts = sum((one for ticket in tickets for one in ticket.facts.values()), Facts())
+    crawled = any("/crawlers/" in ticket.link for ticket in tickets)
+    costing = Costing(run, rates, run.environment.profile.aws)
+    return costing.spend(asset, partitions, facts, seconds, crawled)
 
 
 def limit_of(project: "Project", job: str | None, given: float | None) -> float | None:

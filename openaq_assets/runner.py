@@ -11,9 +11,10 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from openaq_assets.checking import Results, summary_of
+from openaq_assets.costing import spent
 from openaq_assets.definitions import Asset
 from openaq_assets.environment import Environment, bind
 from openaq_assets.errors import SelectionError, nearest
@@ -170,11 +171,17 @@ def _carry_out(
     if run.request.force or batch[0].action == "rebuild":
         operations = [_again(operation) for operation in operations]
     tickets, results = _done_and_checked(run, asset, partitions, operations)
-    seconds = (time.monotonic() - started) / len(batch)
+    seconds = time.monotonic() - started
+    dollars = spent(run, asset, [one.partition for one in batch], tickets, seconds)
     records = []
     for step in batch:
         checks = results.get(step.partition, ())
-        record = _record(run, asset, step, tickets, checks, read[step.partition], seconds)
+        record = _record(run, asset, step, tickets, checks, read[step.partition])
+        record = replace(
+            record,
+            seconds=round(seconds / len(batch), 3),
+            dollars=round(dollars / len(batch), 6),
+        )
         run.ledger.append(record)
         _tell(run, record)
         records.append(record)
@@ -199,7 +206,7 @@ def _failed(tickets: Sequence[Ticket]) -> list[Ticket]:
 
 def _again(operation: Operation) -> Operation:
     """A fetch that also asks for what is stored and final; anything else as it is."""
-    return dataclasses.replace(operation, again=True) if isinstance(operation, Fetch) else operation
+    return replace(operation, again=True) if isinstance(operation, Fetch) else operation
 
 
 def _tell(run: Run, record: Materialization) -> None:
@@ -254,7 +261,6 @@ def _record(
     tickets: Sequence[Ticket],
     checks: tuple[CheckResult, ...],
     inputs: Mapping[str, str],
-    seconds: float,
 ) -> Materialization:
     facts = sum((_facts_of(ticket, step.partition) for ticket in tickets), Facts())
     failed = [ticket.message for ticket in _failed(tickets)]
@@ -271,7 +277,6 @@ def _record(
         inputs=inputs,
         scope=_covered(run, asset, step),
         facts=facts,
-        seconds=round(seconds, 3),
         environment=run.environment.name,
         platform=run.platform.name,
         run=run.id,

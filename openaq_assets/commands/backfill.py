@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from openaq_assets.usage import Day, env_option, load_project, profile_name, told
+from openaq_assets.usage import (
+    Day,
+    env_option,
+    load_project,
+    max_cost_option,
+    profile_name,
+    told,
+)
 
 _DAY, _SOME_DAYS = Day(), click.IntRange(1, 3660)
 
@@ -25,6 +32,7 @@ _DAY, _SOME_DAYS = Day(), click.IntRange(1, 3660)
 @click.option("--locations", multiple=True, help="Only these entries of conf/locations.yaml.")
 @click.option("--chunk", type=_SOME_DAYS, default=31, show_default=True, help="Days at a time.")
 @click.option("--force", is_flag=True, help="Make again what is up to date, final answers too.")
+@max_cost_option
 @env_option
 @told
 def backfill(first: dt.date, last: dt.date | None, **options: Any) -> None:

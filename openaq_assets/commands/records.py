@@ -23,6 +23,7 @@ def records(asset: str, run: str, newest: int, form: str, env: str) -> None:
               openaq-assets records measurements --newest 1 --format json
     """
     from openaq_assets.documentation import records as found_in
+    from openaq_assets.pricing import shown as shown_dollars
     from openaq_assets.reporting import table
 
     project = load_project(strict=False)
@@ -32,10 +33,10 @@ def records(asset: str, run: str, newest: int, form: str, env: str) -> None:
     if form == "json":
         click.echo(json.dumps([asdict(one) for one in shown], ensure_ascii=False, indent=1))
         return
-    headers = ("at (UTC)", "partition", "state", "rows", "bytes", "seconds", "why")
+    headers = ("at (UTC)", "partition", "state", "rows", "bytes", "seconds", "dollars", "why")
     rows = [
         (one.at[:19].replace("T", " "), one.partition or "all", one.state, one.facts.rows,
-         one.facts.bytes, one.seconds, one.message or one.reason)
+         one.facts.bytes, round(one.seconds, 3), shown_dollars(one.dollars), one.message or one.reason)
         for one in shown
     ]  # fmt: skip
     click.echo(table(headers, rows))

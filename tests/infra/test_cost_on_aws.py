@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,24 @@ def test_cheap_run_passes_its_limit(line: Line, bucket: AwsAccount) -> None:
     """Below the limit it runs as ever."""
     said = line("run", "cities", "aqi_breakpoints", "--max-cost", "0.01")
     assert said.exit_code == 0, said.output
+
+
+def test_backfill_beyond_its_limit_is_refused(project: Path, line: Line, bucket: AwsAccount) -> None:
+    """A backfill is priced whole, before its first day; the project's limit holds for it, too."""
+    history = ("backfill", "measurements", "--from", "2025-01-01", "--to", "2025-12-31")
+    said = line(*history, "--max-cost", "0.50")
+    assert said.exit_code == 1 and said.output.startswith("not run: it would cost about $"), said.output
+    swap(project, SETTINGS, "project: openaq\n", "project: openaq\nmax_cost: 0.40\n")
+    assert "may cost $0.40" in line(*history).output
+    assert keys(bucket) == []
+
+
+def test_the_ledger_says_what_it_has_cost(line: Line, bucket: AwsAccount) -> None:
+    """Every record has its dollars: a load costs two requests, and `records` shows it."""
+    line("run", "cities")
+    (found,) = json.loads(line("records", "cities", "--format", "json").output)
+    assert found["dollars"] == round(2 * 0.005 / 1000, 6)
+    assert "< $0.01" in line("records", "cities").output
 
 
 def test_what_is_up_to_date_costs_nothing(line: Line, bucket: AwsAccount) -> None:

@@ -133,6 +133,7 @@ def place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
     return _at(sql, min(starts)) if starts else (1, 1)
 
 
+@lru_cache(maxsize=256)
 def tables(sql: str) -> tuple[TableUse, ...]:
     """The tables a query reads, in order of first use; common table expressions are not tables.
 

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -13,6 +14,7 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.platforms import ObjectStore
 
 _AT_ONCE = 2**17
+_LEFT_SECONDS = 86_400.0  # no writer takes a day
 
 
 class LocalStore(ObjectStore, Protocol):
@@ -71,12 +73,16 @@ class FileStore:
 
     @contextmanager
     def alone(self, uri: str) -> Iterator[None]:
-        """Hold a folder for this writer; others wait. The system lets go even if the process is killed."""
+        """Hold a folder for this writer; others wait. The system lets go even if the process is killed.
+
+        What killed writers left half-written there a day ago goes.
+        """
         with _told("write", uri):
             Path(uri).mkdir(parents=True, exist_ok=True)
             handle = os.open(f"{uri}/.lock", os.O_WRONLY | os.O_CREAT, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
+            _sweep(uri)
             yield
         finally:
             os.close(handle)
@@ -105,6 +111,16 @@ def _aside(path: Path, body: bytes) -> Iterator[str]:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+def _sweep(folder: str) -> None:
+    old = time.time() - _LEFT_SECONDS
+    with os.scandir(folder) as entries:
+        for one in entries:
+            if one.name.startswith(".") and one.name.endswith(".tmp"):
+                with suppress(OSError):  # another sweeps, too
+                    if one.stat().st_mtime < old:
+                        os.unlink(one.path)
 
 
 @contextmanager

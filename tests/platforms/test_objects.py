@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -191,3 +192,12 @@ def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
         holder.kill()
         eventually(got.is_set)
         thread.join()
+
+
+def test_what_killed_writers_left_goes(tmp_path: Path) -> None:
+    """Whoever holds a folder removes what lies there half-written for a day; nothing younger, and no object."""
+    for name, age in ((".a.tmp", 90_000), (".b.tmp", 60), ("c.tmp", 90_000), (".d.meta", 90_000)):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
+    with FileStore().alone(str(tmp_path)):
+        assert {one.name for one in tmp_path.iterdir()} == {".b.tmp", "c.tmp", ".d.meta", ".lock"}

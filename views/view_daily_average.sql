@@ -5,7 +5,7 @@ WITH days AS ( -- each day from the era that holds it whole; a question about re
         us_aqi, us_category, us_colour, us_pollutant, vn_aqi, vn_category, vn_colour, vn_pollutant,
         exceeds_who, exceeds_qcvn
     FROM view_daily_values
-    WHERE era = 1 AND local_day >= CAST(date_add('day', -33, current_date) AS date)
+    WHERE era = 1 AND local_day >= CAST(date_add('day', -31, current_date) AS date)
     UNION ALL
     SELECT
         location_id, local_day, avg_pm25, avg_pm10, avg_o3, avg_no2, avg_so2, avg_co, hours,
@@ -13,7 +13,7 @@ WITH days AS ( -- each day from the era that holds it whole; a question about re
         exceeds_who, exceeds_qcvn
     FROM view_daily_values
     WHERE era = 2 AND local_day >= CAST(date_add('day', -399, current_date) AS date)
-        AND local_day < CAST(date_add('day', -33, current_date) AS date)
+        AND local_day < CAST(date_add('day', -31, current_date) AS date)
     UNION ALL
     SELECT
         location_id, local_day, avg_pm25, avg_pm10, avg_o3, avg_no2, avg_so2, avg_co, hours,

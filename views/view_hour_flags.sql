@@ -4,21 +4,21 @@
 -- numbers, since they are sorted by. 'own' rows are each hour once.
 WITH eras AS (
     SELECT
-        CAST(1 AS bigint) AS era, h.day_key >= CAST(CAST(date_add('day', -34, current_date) AS date) AS varchar) AS own,
+        CAST(1 AS bigint) AS era, h.day_key >= CAST(CAST(date_add('day', -32, current_date) AS date) AS varchar) AS own,
         h.location_id, h.sensor_id, h.parameter, h.unit, h.shown, h.value,
         h.period_from, h.period_to, h.local_from, h.day_key
     FROM view_hours AS h
-    WHERE h.day_key >= CAST(CAST(date_add('day', -37, current_date) AS date) AS varchar)
+    WHERE h.day_key >= CAST(CAST(date_add('day', -34, current_date) AS date) AS varchar)
     UNION ALL
     SELECT
         CAST(2 AS bigint) AS era,
         h.day_key >= CAST(CAST(date_add('day', -400, current_date) AS date) AS varchar)
-            AND h.day_key < CAST(CAST(date_add('day', -34, current_date) AS date) AS varchar) AS own,
+            AND h.day_key < CAST(CAST(date_add('day', -32, current_date) AS date) AS varchar) AS own,
         h.location_id, h.sensor_id, h.parameter, h.unit, h.shown, h.value,
         h.period_from, h.period_to, h.local_from, h.day_key
     FROM view_hours AS h
     WHERE h.day_key >= CAST(CAST(date_add('day', -403, current_date) AS date) AS varchar)
-        AND h.day_key < CAST(CAST(date_add('day', -31, current_date) AS date) AS varchar)
+        AND h.day_key < CAST(CAST(date_add('day', -29, current_date) AS date) AS varchar)
     UNION ALL
     SELECT
         CAST(3 AS bigint) AS era, h.day_key < CAST(CAST(date_add('day', -400, current_date) AS date) AS varchar) AS own,

@@ -46,9 +46,12 @@ class ScansParquet(Protocol):
     It has the columns of ``types`` (name -> DuckDB type), NULL where a file is older than the promise.
     Partition keys are text from the path, left bare, so that filters on them prune files. What is
     ``lasting`` leans on no session, finds files that come later, and has all keys as one ``_day``.
+    A table with a ``stamp`` is small: a session holds its rows for as long as the stamp is the same.
     """
 
     lasting: bool
+
+    def stamp(self, uri: str) -> str: ...
 
     def found(self, uri: str, partitioned: bool) -> Sequence[str]: ...
 
@@ -136,7 +139,13 @@ class Catalog:
         """The statements after which a table or view exists."""
         schema, view = (quoted(part) for part in entry.name.split("."))
         body = self._view(entry) if entry.sql else self._table(session, entry)
-        return f"CREATE SCHEMA IF NOT EXISTS {schema}", f"CREATE VIEW {schema}.{view} AS {body}"
+        stamp = "" if entry.sql or entry.partitioned else self.files.stamp(entry.uri)
+        made = (
+            f"TABLE {schema}.{view} AS {body} -- {stamp}"
+            if stamp
+            else f"VIEW {schema}.{view} AS {body}"
+        )
+        return f"CREATE SCHEMA IF NOT EXISTS {schema}", f"CREATE {made}"
 
     def _needed(self, names: Iterable[str]) -> Iterable[Entry]:
         """The named tables and views and all they read, each after what it reads."""

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL
     import duckdb
 
-_CLOCK = "SET TimeZone='UTC'"
+# Joins are carried out as they are written, the right side held, as Athena does: how many rows a file has
+# is not known here, and the guess of one row turns every join with a small table around.
+_SETTINGS = (
+    "SET TimeZone='UTC'",
+    "SET disabled_optimizers='join_order,build_side_probe_side'",
+)
 
 
 def opened() -> "duckdb.DuckDBPyConnection":
@@ -23,7 +28,8 @@ def opened() -> "duckdb.DuckDBPyConnection":
 
     threads = int(os.environ.get("OPENAQ_DUCKDB_THREADS") or 2)  # each has buffers of its own
     session = duckdb.connect(":memory:", config={"threads": threads})
-    session.execute(_CLOCK)
+    for statement in _SETTINGS:
+        session.execute(statement)
     return session
 
 
@@ -50,7 +56,7 @@ class Lasting:
         columns: Sequence[tuple[str, str]],
         created: Sequence[str],
     ) -> None:
-        self._setup = [_CLOCK, *(f"SET VARIABLE {name} = {text}" for name, text in columns)]
+        self._setup = [*_SETTINGS, *(f"SET VARIABLE {name} = {text}" for name, text in columns)]
         self._session = opened()
         self._prepare(self._session)
         _tell(self._session, files)

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,11 @@ if TYPE_CHECKING:  # each engine is loaded by the operations that need it
 log = logging.getLogger(__name__)
 
 
+_SMALL_BYTES = (
+    2**18
+)  # reference tables: a view mentions them dozens of times, and each mention is planned
+
+
 class ParquetFiles:
     """Parquet files where DuckDB reads them itself."""
 
@@ -53,6 +59,17 @@ class ParquetFiles:
             return files
         # A root may hold any character: those of patterns stand for themselves.
         return [_PATTERN.sub(r"[\g<0>]", one) for one in files]
+
+    def stamp(self, uri: str) -> str:
+        """What a small table of one file is known by; '' for any other."""
+        files = self.found(uri, False)
+        try:
+            found = os.stat(files[0]) if len(files) == 1 else None
+        except OSError:  # a pattern, or gone
+            return ""
+        if found is None or found.st_size > _SMALL_BYTES:
+            return ""
+        return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
 
     def scan(
         self,
@@ -93,22 +110,37 @@ _PATTERN = re.compile(r"[*?\[]")
 def _below(folder: str, keys: Sequence[str]) -> Iterator[str]:
     """The Parquet files of a table, from the folders of its partition keys."""
     if not keys:
-        yield from _inside(folder, "", ".parquet")
+        yield from _files_in(folder)
         return
-    for one in _inside(folder, f"{keys[0]}="):
-        yield from _below(one, keys[1:])
+    for name in _names_in(folder):
+        if name.startswith(f"{keys[0]}="):
+            yield from _below(f"{folder}/{name}", keys[1:])
 
 
-def _inside(folder: str, begins: str, ends: str = "") -> list[str]:
+_SEEN: dict[str, tuple[int, tuple[str, ...]]] = {}
+_SETTLED_NS = 2_000_000_000  # a folder's clock has ticks: what changed just now may change unseen
+
+
+def _files_in(folder: str) -> Sequence[str]:
+    """The files of a folder; one that did not change is not listed again, as there are years of days."""
     try:
-        with os.scandir(folder) as entries:
-            return [
-                one.path
-                for one in entries
-                if one.name.startswith(begins) and one.name.endswith(ends)
-            ]
-    except FileNotFoundError:
-        return []
+        changed = os.stat(folder).st_mtime_ns
+    except OSError:
+        return ()
+    known = _SEEN.get(folder)
+    if known and known[0] == changed:
+        return known[1]
+    found = tuple(f"{folder}/{one}" for one in _names_in(folder) if one.endswith(".parquet"))
+    if changed < time.time_ns() - _SETTLED_NS:
+        _SEEN[folder] = (changed, found)
+    return found
+
+
+def _names_in(folder: str) -> Sequence[str]:
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
 
 
 class LocalPlatform:

@@ -88,6 +88,10 @@ class ParquetInMemory:
         """None that an engine could read itself."""
         return []
 
+    def stamp(self, uri: str) -> str:
+        """Nothing is held: all is in memory already."""
+        return ""
+
     def scan(
         self,
         session: duckdb.DuckDBPyConnection | None,

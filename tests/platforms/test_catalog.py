@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -317,3 +318,20 @@ def test_a_sum_of_whole_numbers_is_a_bigint(numbers: Lake) -> None:
     contract = Query("c", "SELECT * FROM total LIMIT 0", (total.into,), "contract", total.columns)
     numbers.good(contract)
     assert numbers.ask("SELECT n FROM total", total.into) == [(6,)]
+
+
+def test_a_small_table_that_changed_is_read_again(lake: Lake) -> None:
+    """Reference tables may be held by a session; their next content is what the next question sees."""
+    for text in ("one", "two", "three"):
+        lake.good(Load(f"n,name\n1,{text}\n", columns(n="bigint", name="varchar"), NUMBERS))
+        assert lake.ask("SELECT name FROM numbers", NUMBERS) == [(text,)]
+    lake.platform.objects.delete(lake.home.uri("reference", "numbers", "part-0.parquet"))
+    assert lake.ask("SELECT name FROM numbers", NUMBERS) == []
+
+
+def test_questions_at_the_same_time(numbers: Lake) -> None:
+    """Threads that ask have connections of their own, whatever is kept of earlier ones."""
+    with ThreadPoolExecutor(8) as pool:
+        asked = [f"SELECT n + {i} AS n FROM numbers ORDER BY n" for i in range(40)]
+        found = list(pool.map(lambda sql: numbers.ask(sql, NUMBERS), asked))
+    assert found == [[(i + 1,), (i + 2,), (i + 3,)] for i in range(40)]

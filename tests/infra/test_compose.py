@@ -143,7 +143,7 @@ def test_a_service_is_read_as_compose_reads_it() -> None:
     """What `make memory` starts is what is written: anchors, defaults and sizes are filled in."""
     found = services(COMPOSE, {"OPENAQ_SECRETS": "/x"})
     assert found["scheduler"].command == ("airflow", "scheduler", "--skip-serve-logs")
-    assert found["scheduler"].environment["AIRFLOW__CORE__PARALLELISM"] == "2"
+    assert found["scheduler"].environment["AIRFLOW__CORE__PARALLELISM"] == "1"
     assert found["postgres"].limit == 160 * 2**20
     assert [name for name, one in found.items() if one.once] == ["migrate"]
 

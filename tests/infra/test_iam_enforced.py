@@ -1,0 +1,92 @@
+"""Objects of the bucket, asked for with the keys of each principal while moto enforces their policies.
+
+moto can enforce no more than this: for Glue, Athena and SSM it asks about every resource at once, so that
+a right to one table counts as none, and of conditions it knows none. Those are judged in test_iam.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from aws_account import AwsAccount, build
+from botocore.exceptions import ClientError
+from stack_template import ACCOUNT, Stack
+from test_iam import MAY, MAY_NOT
+
+Keys = Mapping[str, str]
+CALLS = {"s3:GetObject": "get_object", "s3:PutObject": "put_object", "s3:DeleteObject": "delete_object"}
+S3 = "arn:aws:s3:::"
+
+
+def asked() -> list[tuple[str, str, str, bool]]:
+    """Who does what to which object of a bucket of the stack, and whether it may."""
+    return [
+        (who, action, resource, may)
+        for may, table in ((True, MAY), (False, MAY_NOT))
+        for who, rights in table.items()
+        for action, resource in rights
+        if action in CALLS and "another-bucket" not in resource
+    ]
+
+
+@pytest.fixture
+def enforced(account: AwsAccount) -> Iterator[Mapping[str, Keys]]:
+    """The keys of each principal of the stack, in an account that enforces what they may."""
+    stack = Stack()
+    build(account, stack)
+    for _, _, resource, _ in asked():
+        bucket, _, key = resource.removeprefix(S3).partition("/")
+        account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
+    found: dict[str, Keys] = {}
+    for name in {who for who, _, _, _ in asked()}:
+        if name in stack.of("AWS::IAM::User"):
+            user = stack.resources[name]["Properties"]["UserName"]
+            made = account.client("iam").create_access_key(UserName=user)["AccessKey"]
+        else:
+            arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+            made = account.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        found[name] = _keys(made)
+    _enforce(account, "0")
+    try:
+        yield found
+    finally:
+        _enforce(account, "inf")
+
+
+def _keys(made: Mapping[str, Any]) -> Keys:
+    keys = {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+    return {**keys, "aws_session_token": made["SessionToken"]} if "SessionToken" in made else keys
+
+
+def _enforce(account: AwsAccount, after: str) -> None:
+    """Whether requests are authorized from now on: ``0``, or never: ``inf``."""
+    text = {"Content-Type": "text/plain"}
+    urlopen(Request(f"{account.url}/moto-api/reset-auth", after.encode(), text, method="POST")).read()
+
+
+def test_objects_are_as_the_policies_say(account: AwsAccount, enforced: Mapping[str, Keys]) -> None:
+    """Each may read, write and remove what it needs, and nothing that is not its own."""
+    found = []
+    for who, action, resource, may in asked():
+        bucket, _, key = resource.removeprefix(S3).partition("/")
+        body = {"Body": b"y"} if action == "s3:PutObject" else {}
+        try:
+            getattr(account.client("s3", **enforced[who]), CALLS[action])(Bucket=bucket, Key=key, **body)
+            done = True
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            assert code in ("AccessDenied", "NoSuchKey"), error  # another has just removed what it may read
+            done = code == "NoSuchKey"
+        found.append((who, action, resource, done))
+    assert found == asked()
+    assert {may for _, _, _, may in asked()} == {True, False} and len(found) > 25
+
+
+def test_keys_that_are_none_open_nothing(account: AwsAccount, enforced: Mapping[str, Keys]) -> None:
+    """The enforcement is awake: a key that nobody has is refused, also where everybody may."""
+    nobody = account.client("s3", aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="x" * 40)
+    with pytest.raises(ClientError, match="InvalidAccessKeyId"):
+        nobody.get_object(Bucket="openaq-data-pipeline", Key="source.json")

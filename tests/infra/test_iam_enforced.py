@@ -70,7 +70,7 @@ def _enforce(account: AwsAccount, after: str) -> None:
 def test_objects_are_as_the_policies_say(account: AwsAccount, enforced: Mapping[str, Keys]) -> None:
     """Each may read, write and remove what it needs, and nothing that is not its own."""
     found = []
-    for who, action, resource, may in asked():
+    for who, action, resource, _ in asked():
         bucket, _, key = resource.removeprefix(S3).partition("/")
         body = {"Body": b"y"} if action == "s3:PutObject" else {}
         try:

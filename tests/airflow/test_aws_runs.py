@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from airflow_served import serving_airflow, until
 from aws.endpoint import BUCKET, Endpoint, listening, variables
 from aws.glue import Run
 
@@ -64,16 +61,6 @@ class Server:
         return ""
 
 
-def until(found: Callable[[], Any], seconds: float = 240) -> Any:
-    """What ``found`` gives once it gives something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(0.5)
-    raise TimeoutError("it never came")
-
-
 @pytest.fixture(scope="module")
 def airflow(
     tmp_path_factory: pytest.TempPathFactory, copy_project: Any, listening: Endpoint
@@ -83,38 +70,31 @@ def airflow(
     project = copy_project(folder / "project", folder / "lake")
     project.edit("conf/environments.yaml", "root: ${env:OPENAQ_ROOT:-s3://openaq-data-pipeline}", f"root: {ROOT}")
     listening.fresh()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     kept = {name: value for name, value in project.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
     environ = {**kept, **variables(listening), "OPENAQ_PROFILE": "aws"}
-    command = ["-m", "openaq_assets.orchestration.serve", "--home", str(folder / ".airflow"), "--port", str(port)]
-    with (folder / "out").open("w", encoding="utf-8") as out:
-        process = subprocess.Popen([sys.executable, *command], env=environ, cwd=folder, stdout=out, stderr=out)
-    server = Server(f"http://127.0.0.1:{port}", listening)
-    listening.jobs.script = server.script
-    try:
-        said = until(lambda: "password: " in (text := (folder / "out").read_text()) and text)
-        login = {"username": "admin", "password": said.split("password: ")[1].split()[0]}
-        server.token = server.call("POST", "/auth/token", login)["access_token"]
-        yield server
-    finally:
-        server.ends.set()
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+    with serving_airflow(folder, environ) as served:
+        server = Server(served.url, listening)
+        listening.jobs.script = server.script
+        try:
+            login = {"username": "admin", "password": served.password}
+            server.token = server.call("POST", "/auth/token", login)["access_token"]
+            yield server
+        finally:
+            server.ends.set()
 
 
 def test_killed_worker_finds_its_run(airflow: Server) -> None:
     """SIGKILL of a worker: the retry waits for the run that goes on; its button is there meanwhile."""
     task = airflow.started()
     link = until(lambda: airflow.call("GET", f"{task}/links")["extra_links"].get("AWS console"))
-    (run,) = airflow.endpoint.jobs.runs
+    begun = len(airflow.endpoint.jobs.runs)  # another test's may be among them
+    run = airflow.endpoint.jobs.runs[-1]
     assert link.endswith(f"#/job/openaq_raw_to_dev/run/{run.id}")
     os.kill(airflow.call("GET", task)["pid"], signal.SIGKILL)
     until(lambda: airflow.call("GET", task)["try_number"] == 2)
     airflow.ends.set()
     until(lambda: airflow.call("GET", task)["state"] == "success")
-    assert len(airflow.endpoint.jobs.runs) == 1
+    assert len(airflow.endpoint.jobs.runs) == begun
     assert airflow.call("GET", f"{task}/links")["extra_links"]["AWS console"] == link
 
 

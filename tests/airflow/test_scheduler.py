@@ -7,17 +7,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_served import serving_airflow, until
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.xdist_group("scheduler")]
 
@@ -104,16 +103,6 @@ class Server:
         return {one["dag_id"]: one["dag_display_name"] for one in self.call("GET", "/api/v2/dags")["dags"]}
 
 
-def until(found: Callable[[], Any], seconds: float = 180) -> Any:
-    """What ``found`` gives once it gives something."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := found():
-            return value
-        time.sleep(0.5)
-    raise TimeoutError("it never came")
-
-
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory, copy_project: Any) -> Iterator[Server]:
     """Airflow over a copy of the project, started and stopped by ``serve.py``."""
@@ -121,23 +110,12 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, copy_project: Any) -> Iter
     project = copy_project(folder / "project", folder / "lake")
     (project.root / "plugins/asset_kinds/slow.py").write_text(SLOW, encoding="utf-8")
     project.edit("conf/environments.yaml", "platform: local", "platform: slow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["-m", "openaq_assets.orchestration.serve", "--home", str(folder / ".airflow"), "--port", str(port)]
     environ = {k: v for k, v in project.environ.items() if not k.startswith("AIRFLOW")}
-    with (folder / "out").open("w", encoding="utf-8") as out:
-        process = subprocess.Popen([sys.executable, *command], env=environ, cwd=folder, stdout=out, stderr=out)
-    try:
-        said = until(lambda: "password: " in (text := (folder / "out").read_text()) and text)
-        yield Server(f"http://127.0.0.1:{port}", said.split("password: ")[1].split()[0], project)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=60)
-    assert code == 0
+    with serving_airflow(folder, environ) as served:
+        yield Server(served.url, served.password, project)
     assert not processes_of(folder / ".airflow")
     with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
+        assert probe.connect_ex(("127.0.0.1", served.port)) != 0
 
 
 def processes_of(home: Path) -> list[int]:

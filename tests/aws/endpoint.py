@@ -6,7 +6,6 @@ Whatever is not intercepted goes to moto. Every request is noted, and any of the
 import datetime as dt
 import io
 import json
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,8 +20,8 @@ import pytest
 from aws.athena import DuckAthena
 from aws.glue import Crawlers, Jobs
 from aws.refused import Refused
+from loopback import serving
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
 
 from openaq_assets.platforms.aws_hooks import hooks_of
 
@@ -217,18 +216,11 @@ def crawl_of(endpoint: Endpoint, root: str) -> None:
 def served() -> Iterator[Endpoint]:
     """The endpoint, listening on loopback."""
     endpoint = Endpoint()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, endpoint, threaded=True)
-    endpoint.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield endpoint
-    finally:
-        endpoint.close()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(endpoint) as endpoint.url:
+        try:
+            yield endpoint
+        finally:
+            endpoint.close()
 
 
 def variables(endpoint: Endpoint) -> dict[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,9 +15,9 @@ from urllib.request import Request, urlopen
 
 import boto3
 from iam_rules import managed
+from loopback import serving
 from moto.server import DomainDispatcherApplication, create_backend_app
 from stack_template import REGION, Stack
-from werkzeug.serving import make_server
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
 UPDATE, PLAN = "AmazonAthena.UpdateWorkGroup", "AWSFreeTierService.GetAccountPlanState"
@@ -79,16 +78,8 @@ def _answer(start_response: Any, status: str, body: Mapping[str, Any]) -> Iterab
 def listening() -> Iterator[AwsAccount]:
     """The account while it listens."""
     account = AwsAccount()
-    server = make_server("127.0.0.1", 0, account, threaded=True)
-    account.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(account) as account.url:
         yield account
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 # --- the stack -------------------------------------------------------------------------------------

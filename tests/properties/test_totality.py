@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, copy_project, write_files
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import deep, edited, swapped
 
@@ -17,6 +17,10 @@ from openaq_assets.selection import select
 
 YAML = sorted(path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "conf").rglob("*.yaml"))
 OTHERS = ("views/view_latest_aqi.sql", "views/view_daily_average.sql", "conf/reference/cities.csv")
+
+
+# Each file has examples of its own, and each example reads the whole project.
+EACH = settings(max_examples=max(10, settings().max_examples // 3))
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +72,7 @@ def check_total(root: Path, names: frozenset[str] = frozenset()) -> Project:
 
 
 @pytest.mark.parametrize("name", YAML)
+@EACH
 @given(data=st.data())
 def test_totality_of_edited_text(root: Path, name: str, data: st.DataObject) -> None:
     """Any edit of a YAML file gives a project or located problems."""
@@ -77,6 +82,7 @@ def test_totality_of_edited_text(root: Path, name: str, data: st.DataObject) -> 
 
 
 @pytest.mark.parametrize("name", YAML)
+@EACH
 @given(data=st.data())
 def test_totality_of_swapped_types(root: Path, name: str, data: st.DataObject) -> None:
     """A value of another type, anywhere, gives a project or located problems."""
@@ -85,6 +91,7 @@ def test_totality_of_swapped_types(root: Path, name: str, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("name", OTHERS)
+@EACH
 @given(data=st.data())
 def test_totality_of_sql_and_csv(root: Path, name: str, data: st.DataObject) -> None:
     """Any edit of a file that YAML names gives a project or located problems."""

@@ -91,7 +91,8 @@ def told(function: Callable[P, None]) -> Callable[P, None]:
             click.echo(f"error: {error}", err=True)
             sys.exit(3)
         except PromotionError as error:
-            click.echo(f"not promoted: {error}", err=True)
+            done = "rolled back" if function.__name__ == "rollback" else "promoted"
+            click.echo(f"not {done}: {error}", err=True)
             sys.exit(1)
         except TooExpensive as error:
             click.echo(f"not run: {error}", err=True)

@@ -432,5 +432,5 @@ def test_the_commands(tmp_path: Path) -> None:
     assert json.loads(said("diff", "dev", "prod", "--format", "json"))[0]["verdict"] == "same"
     assert said("diff").splitlines()[1].split() == ["sums", "same", "2", "2"]
     assert said("rollback", "--list").splitlines()[1].split()[:3] == ["2", "promote", "done"]
-    assert "not promoted: breaking: sums.hours: is missing." in said("rollback", code=1)
+    assert "not rolled back: breaking: sums.hours: is missing." in said("rollback", code=1)
     assert "replaced   sums\n" in said("rollback", "--allow", "sums")

@@ -111,19 +111,21 @@ class Replacing:
             self.claim.start(begun[-1].before, begun[-1].before)
         text = f"interrupted; undone by {self.claim.record.number}"
         over = [one for one in others if self.claim.end_other(one, text)]
-        repaired = [one for one in begun if one in over]
-        if not repaired:
+        named = " and ".join(f"{one.action} {one.number}" for one in begun or others)
+        if over != others:
+            self.claim.end("unchanged")
+            raise PromotionError(f"{named} has just ended by itself. Run the command again.")
+        if not begun:
             return []
-        with self._amending(repaired[-1].before):
-            stuck = self.put_back(repaired[-1].before)
+        with self._amending(begun[-1].before):
+            stuck = self.put_back(begun[-1].before)
             self.claim.hold()
         if stuck:
             self.claim.release()
-            named = " and ".join(f"{one.action} {one.number}" for one in repaired)
             raise PromotionError(
                 f"{named} was interrupted, and cannot be put back: {'; '.join(stuck)}"
             )
-        return repaired
+        return begun
 
     def change(
         self, before: Views, after: Views, validate: Callable[[], None], **more: object
@@ -140,9 +142,7 @@ class Replacing:
                 validate()
             except LeaseLost:
                 raise
-            except (
-                BaseException
-            ) as reason:  # also an interruption: readers must not see it half new
+            except BaseException as reason:  # also interrupted: readers must not see it half new
                 self._undo(before, reason)
                 raise
 

@@ -10,7 +10,7 @@ from aws.endpoint import speak_to
 from aws_account import KEYS, AwsAccount
 from click.testing import CliRunner, Result
 from conftest import REPOSITORY
-from infra_fixtures import Command
+from infra_fixtures import Command, without_log
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +41,6 @@ def command() -> Command:
         from openaq_assets.cli import cli
 
         line = ["--project", str(REPOSITORY), "--profile", "aws", *arguments]
-        return CliRunner().invoke(cli, line, input=given)
+        return without_log(CliRunner().invoke(cli, line, input=given))
 
     return run

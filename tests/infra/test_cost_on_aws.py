@@ -10,7 +10,7 @@ import pytest
 from aws_account import REGION, AwsAccount
 from click.testing import CliRunner, Result
 from conftest import copy_project
-from infra_fixtures import BUCKET, keys
+from infra_fixtures import BUCKET, keys, without_log
 
 from openaq_assets.cli import cli
 
@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Path:
 def line(project: Path, bucket: AwsAccount) -> Line:
     """Runs the command line in the copy, with the profile aws."""
     given = ["--project", str(project), "--profile", "aws"]
-    return lambda *arguments: CliRunner().invoke(cli, [*given, *arguments])
+    return lambda *arguments: without_log(CliRunner().invoke(cli, [*given, *arguments]))
 
 
 def swap(project: Path, name: str, old: str, new: str) -> None:

@@ -122,10 +122,8 @@ class Costing:
         if crawled:
             self._unregistered.update(self.run.project.graph.assets)
         count = max(len(partitions), 1)
-        objects, size = facts.objects / count, facts.bytes / count
-        known = replace(
-            self.known(asset), objects=objects, bytes=size, seconds=seconds / count, measured=True
-        )
+        each = facts.objects / count, facts.bytes / count, seconds / count
+        known = Known(*each, *self._tables_read(asset), measured=True)
         return self.price(asset, partitions, known).dollars
 
     def known(self, asset: Asset) -> Known:
@@ -135,10 +133,7 @@ class Costing:
         return self._known[asset.key]
 
     def _look(self, asset: Asset) -> Known:
-        read = self.run.project.graph.ancestors([asset.key])
-        tables = [self._size(self.run.project.graph[key]) for key in read]
-        files = sum(one[1] for one in tables) or _GUESSED.table_files
-        size = sum(one[0] for one in tables) or _GUESSED.table_bytes
+        size, files = self._tables_read(asset)
         records = self._records(asset)
         if not records:
             return Known(table_bytes=size, table_files=files)
@@ -148,6 +143,13 @@ class Costing:
             fmean(one.seconds if one.platform == "aws" else 0.0 for one in records),
             size, files, measured=True,
         )  # fmt: skip
+
+    def _tables_read(self, asset: Asset) -> tuple[float, float]:
+        """Bytes and files of all tables that an asset is made from."""
+        read = self.run.project.graph.ancestors([asset.key])
+        tables = [self._size(self.run.project.graph[key]) for key in read]
+        size = sum(one[0] for one in tables) or _GUESSED.table_bytes
+        return size, sum(one[1] for one in tables) or _GUESSED.table_files
 
     def _records(self, asset: Asset) -> list[Materialization]:
         """The newest successes."""

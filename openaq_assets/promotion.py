@@ -97,14 +97,16 @@ def _promote(work: _Work, allow: Collection[str]) -> Promotion:
     run, target = work.run, work.target
     repaired = _repair(work, "promote")
     wanted = _wanted(run, target)
-    _refuse_unknown(allow, [*wanted, *work.present(), *work.journal.promised()])
-    # before anything is made, even in dev
-    _refuse_breaking(work, _after(work.present(), wanted, allow), allow, f"{NOTHING}.")
+    before = work.present()
+    _refuse_unknown(allow, [*wanted, *before, *work.journal.promised()])
+    after = _after(before, wanted, allow)
+    _refuse_breaking(work, before, after, allow, f"{NOTHING}.")  # nothing is made yet, even in dev
     _make_candidates(run, wanted)
     _refuse_failing(run, target, run.environment.name, NOTHING)
-    if not _differs(work, wanted, allow):
+    before = work.present()
+    if not any(_changed(before, _after(before, wanted, allow)).values()):
         _refuse_failing(run, target, target, NOTHING)
-        left = _leftover(run, work.present())
+        left = _leftover(run, before)
         return Promotion(unchanged=tuple(wanted), repaired=repaired, leftover=left)
     with work.journal.claim(
         "promote", work.who, source=run.environment.name, allowed=tuple(sorted(allow))
@@ -112,7 +114,7 @@ def _promote(work: _Work, allow: Collection[str]) -> Promotion:
         hands = Replacing(run.platform, work.journal.place, claim, work.made)
         before = work.present()
         after = _after(before, wanted, allow)
-        _refuse_breaking(work, after, allow, f"{NOTHING}.")  # another may have been first
+        _refuse_breaking(work, before, after, allow, f"{NOTHING}.")  # another may have been first
         changed = _changed(before, after)
         if any(changed.values()):
             hands.change(
@@ -150,7 +152,7 @@ def _rollback(work: _Work, to: int | None, allow: Collection[str]) -> Promotion:
         before = work.present()
         number, after = _goal(list(work.journal.done()), to)
         _refuse_unknown(allow, [*before, *after])
-        _refuse_breaking(work, after, allow, "nothing was rolled back.")
+        _refuse_breaking(work, before, after, allow, "nothing was rolled back.")
         hands.change(
             before,
             after,
@@ -196,11 +198,6 @@ def _leftover(run: Run, views: Views) -> tuple[str, ...]:
     return tuple(
         sorted(views.keys() - run.project.graph.assets.keys() - run.project.graph.left_out)
     )
-
-
-def _differs(work: _Work, wanted: Views, allow: Collection[str]) -> bool:
-    before = work.present()
-    return any(_changed(before, _after(before, wanted, allow)).values())
 
 
 def _changed(before: Views, after: Views) -> Mapping[str, tuple[str, ...]]:
@@ -263,12 +260,14 @@ def _refuse_unknown(allow: Collection[str], names: Collection[str]) -> None:
             raise SelectionError(f"there is no view '{name}' to allow. {nearest(name, names)}")
 
 
-def _refuse_breaking(work: _Work, after: Views, allow: Collection[str], consequence: str) -> None:
+def _refuse_breaking(
+    work: _Work, before: Views, after: Views, allow: Collection[str], consequence: str
+) -> None:
     """Nothing that is served, or that was told to readers, may go away unless its view is allowed.
 
     What somebody dropped by hand may stay away, but not come back as less than readers were told.
     """
-    lines = dict(broken(work.present(), after))
+    lines = dict(broken(before, after))
     known = {name: view for name, view in work.journal.promised().items() if name in after}
     for name, more in broken(known, after).items():
         lines[name] = tuple(dict.fromkeys((*lines.get(name, ()), *more)))

@@ -244,51 +244,58 @@ def test_the_gate_tells_of_an_interruption(run: Run) -> None:
     assert run_it(run, "validate")["validate"].state == "ok"
 
 
-def test_one_that_sleeps_too_long_stops(run: Run) -> None:
-    """A holder whose lease is over changes nothing any more: another has put back, and gone on."""
-    now = [START]
+class Outlasted(Flaky):
+    """A platform on which an hour passes at the first change of ``sums``, and a second promoter puts back."""
 
-    class Sleepy(Flaky):
-        slept = False
+    run: Run
+    now = START
 
-        def submit(self, operation: Operation) -> Ticket:
-            if isinstance(operation, CreateView) and operation.into.table == "openaq_prod.sums" and not self.slept:
-                self.slept = True
-                ticket = super().submit(operation)
-                now[0] += dt.timedelta(hours=1)
-                other = small_run(run.project, run.platform, **settled(1))
-                other.clock = lambda: now[0]
-                assert promote(other, "prod", who="second").repaired == (2,)
-                return ticket
-            return super().submit(operation)
+    def submit(self, operation: Operation) -> Ticket:
+        is_first = isinstance(operation, CreateView) and operation.into.table == "openaq_prod.sums" and self.now == START
+        return self.at_first(operation) if is_first else super().submit(operation)
 
+    def at_first(self, operation: Operation) -> Ticket:
+        """When the hour passes: before the change or after it."""
+        raise NotImplementedError
+
+    def others_turn(self) -> None:
+        self.now += dt.timedelta(hours=1)
+        other = small_run(self.run.project, self.run.platform, **settled(1))
+        other.clock = lambda: self.now
+        assert promote(other, "prod", who="second").repaired == (2,)
+
+
+def outlasted(run: Run, platform: Outlasted) -> None:
+    """A promotion on the platform is told that it took too long, and prod is what it was."""
     before = prod(run)
-    later = edited(run, **AMOUNTS)
-    later.platform, later.clock = Sleepy(run.environment), lambda: now[0]
+    later, platform.run = edited(run, **AMOUNTS), run
+    later.platform, later.clock = platform, lambda: platform.now
     with pytest.raises(LeaseLost, match="took too long"):
         promote(later, "prod", ["sums"], "first")
     assert prod(run) == before
+
+
+def test_one_that_sleeps_too_long_stops(run: Run) -> None:
+    """A holder whose lease is over changes nothing any more: another has put back, and gone on."""
+
+    class Sleepy(Outlasted):
+        def at_first(self, operation: Operation) -> Ticket:
+            ticket = super(Outlasted, self).submit(operation)
+            self.others_turn()
+            return ticket
+
+    outlasted(run, Sleepy(run.environment))
 
 
 def test_a_change_that_came_too_late_is_put_right(run: Run) -> None:
     """A machine suspended between looking and changing changes a view when another has put back: it puts it right."""
-    now = [START]
 
-    class Suspended(Flaky):
-        def submit(self, operation: Operation) -> Ticket:
-            if isinstance(operation, CreateView) and operation.into.table == "openaq_prod.sums" and now == [START]:
-                now[0] += dt.timedelta(hours=1)
-                other = small_run(run.project, run.platform, **settled(1))
-                other.clock = lambda: now[0]
-                assert promote(other, "prod", who="second").repaired == (2,)
-            return super().submit(operation)
+    class Suspended(Outlasted):
+        def at_first(self, operation: Operation) -> Ticket:
+            self.others_turn()
+            return super(Outlasted, self).submit(operation)
 
-    before = prod(run)
-    later = edited(run, **AMOUNTS)
-    later.platform, later.clock = Suspended(run.environment), lambda: now[0]
-    with pytest.raises(LeaseLost, match="took too long"):
-        promote(later, "prod", ["sums"], "first")
-    assert prod(run) == before
+    outlasted(run, Suspended(run.environment))
     states = [row[2] for row in journal(run).rows()]
     assert states == ["repaired", "repaired", "undone", "done"]  # newest first: it, the second, it, the gate
 

@@ -36,7 +36,7 @@ def records(asset: str, run: str, newest: int, form: str, env: str) -> None:
     headers = ("at (UTC)", "partition", "state", "rows", "bytes", "seconds", "dollars", "why")
     rows = [
         (one.at[:19].replace("T", " "), one.partition or "all", one.state, one.facts.rows,
-         one.facts.bytes, round(one.seconds, 3), shown_dollars(one.dollars), one.message or one.reason)
+         one.facts.bytes, one.seconds, shown_dollars(one.dollars), one.message or one.reason)
         for one in shown
     ]  # fmt: skip
     click.echo(table(headers, rows))

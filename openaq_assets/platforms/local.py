@@ -26,12 +26,7 @@ from openaq_assets.operations import (
 from openaq_assets.partitions import COLUMNS, DAY
 from openaq_assets.platforms import Facts, Progress, Rows, Ticket, silent
 from openaq_assets.platforms.answers import checked, csv_of, ticket, verdict, version_of
-from openaq_assets.platforms.duckdb_catalog import (
-    Catalog,
-    Entry,
-    describe,
-    rows_of,
-)
+from openaq_assets.platforms.duckdb_catalog import Catalog, Entry, describe, rows_of
 from openaq_assets.platforms.duckdb_sessions import columns_variable, files_variable
 from openaq_assets.platforms.files import FileStore, LocalStore
 from openaq_assets.platforms.loading import loading_polars
@@ -42,9 +37,9 @@ if TYPE_CHECKING:  # each engine is loaded by the operations that need it
 log = logging.getLogger(__name__)
 
 
-_SMALL_BYTES = (
-    2**18
-)  # reference tables: a view mentions them dozens of times, and each mention is planned
+# Reference tables: a view mentions them dozens of times, and each mention of a file is planned.
+_SMALL_BYTES = 2**18
+_PATTERN = re.compile(r"[*?\[]")
 
 
 class ParquetFiles:
@@ -102,9 +97,6 @@ class ParquetFiles:
         path = f"substr(_file, {first}, {len('2026/month=01/day=31')})"
         day = f"translate({path}, '/monthday=', '-') AS {DAY}"  # the letters go: few steps, for every file
         return f"(SELECT * EXCLUDE (_file), {keys}, {day} FROM {read}, filename='_file'))"
-
-
-_PATTERN = re.compile(r"[*?\[]")
 
 
 def _below(folder: str, keys: Sequence[str]) -> Iterator[str]:

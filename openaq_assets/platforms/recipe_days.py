@@ -144,9 +144,7 @@ def _is_worth_it(
 
 def _second_process(operation: Transform, waiting: "deque[str]", facts: dict[str, Facts]) -> None:
     """Have days done by another process until none are left, or it fails: then they are not in facts."""
-    # Polars' allocator keeps what is freed for ten seconds: with days of 300,000 rows 40 MB more.
-    memory = {"_RJEM_MALLOC_CONF": "dirty_decay_ms:0"}
-    environment = {**memory, **os.environ, "POLARS_MAX_THREADS": "1"}
+    environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
     with (
         suppress(OSError, IndexError, ValueError),
         subprocess.Popen(

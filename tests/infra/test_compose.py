@@ -125,6 +125,7 @@ def test_settings_are_those_of_the_laptop(compose: dict[str, Any], tmp_path: Pat
     for section, names in shared.items():
         for name in names:
             assert mine[f"AIRFLOW__{section}__{name}".upper()] == str(laptop[section][name]), name
+    assert int(mine["AIRFLOW__CORE__PARALLELISM"]) <= int(str(laptop["core"]["parallelism"])) <= 2
 
 
 def test_every_setting_that_saves_memory_says_why() -> None:

@@ -8,6 +8,7 @@ COPY infra/docker/requirements.txt /build/driver.txt
 RUN pip install --only-binary :all: --require-hashes -r /build/driver.txt
 COPY setup.cfg pyproject.toml README.md /build/
 COPY openaq_assets /build/openaq_assets
+COPY openaq_simulator /build/openaq_simulator
 RUN pip install --no-build-isolation --no-deps /build
 # Without .pyc files every start compiles Airflow again: ten seconds instead of two. -OO is PYTHONOPTIMIZE=2.
 RUN python -OO -m compileall -q -j 0 /opt/venv/lib || true
@@ -24,7 +25,7 @@ COPY glue_jobs /opt/openaq/glue_jobs
 COPY infra /opt/openaq/infra
 COPY infra/docker/airflow_local_settings.py /opt/airflow/config/
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 AIRFLOW_HOME=/opt/airflow OPENAQ_PROJECT=/opt/openaq
-RUN OPENAQ_CACHE=/opt/openaq/cache python -OO -m openaq_assets.dashboard.charts
+RUN OPENAQ_CACHE=/opt/openaq/cache python -OO -m openaq_assets.openaq.dashboard.charts
 WORKDIR /opt/openaq
 USER 50000:0
 ENTRYPOINT ["sh", "/opt/openaq/infra/docker/entrypoint.sh"]

@@ -56,7 +56,7 @@ test-long: .venv/installed-test
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/properties tests/airflow/test_factory.py
 
 airflow: .venv/installed
-	@$(BIN)/python -m openaq_assets.orchestration.serve --home .airflow --port 8080
+	@$(BIN)/python -m openaq_assets.airflow.standalone --home .airflow --port 8080
 
 schema: .venv/installed
 	@$(BIN)/openaq-assets schema --write conf/schema

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from openaq_assets.orchestration.factory import build_dags
+from openaq_assets.airflow.factory import build_dags
 
 _root = os.environ.get("OPENAQ_PROJECT") or Path(__file__).resolve().parents[1]
 globals().update(build_dags(_root))

@@ -6,7 +6,7 @@ They have a file of their own: an import error hides every DAG of the file that 
 import os
 from pathlib import Path
 
-from openaq_assets.orchestration.factory import find_problems
+from openaq_assets.airflow.factory import find_problems
 
 _problems = find_problems(os.environ.get("OPENAQ_PROJECT") or Path(__file__).resolve().parents[1])
 if _problems:

@@ -1,6 +1,6 @@
 """Raw objects of the asked days -> one Snappy Parquet file per day, on Spark, by a recipe.
 
-``--operation`` is a bound Transform as ``openaq_assets.operations.to_json`` prints it. The job knows no
+``--operation`` is a bound Transform as ``openaq_assets.graph.operations.to_json`` prints it. The job knows no
 asset: where rows are, what columns are and which row wins is all in the recipe. It gives what Polars gives
 (``platforms/recipe_polars.py``; tests/spark compares them) and imports nothing of it: Glue needs this file.
 

@@ -1,7 +1,7 @@
-// Remakes openaq_assets/dashboard/outline.json, the land under the map of the Air Quality Overview page.
+// Remakes openaq_assets/openaq/dashboard/outline.json, the land under the map of the Air Quality Overview page.
 //
 //   npm i world-atlas@2.0.2 topojson-client@3        (anywhere outside the repository)
-//   NODE_MODULES=<that directory>/node_modules node infra/outline.mjs > openaq_assets/dashboard/outline.json
+//   NODE_MODULES=<that directory>/node_modules node infra/outline.mjs > openaq_assets/openaq/dashboard/outline.json
 //
 // Natural Earth 1:50m (public domain), packaged by world-atlas 2.0.2 (ISC). The page draws land only: no names,
 // no labels. Rings are flat [lon, lat, lon, lat, ...] lists clipped to `bbox`, closed implicitly.

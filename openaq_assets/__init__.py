@@ -7,37 +7,45 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from openaq_assets.definitions import Asset, Column, Kind, Name, Reference
     from openaq_assets.errors import AssetsError, ConfigError, Problem, nearest
-    from openaq_assets.graph import AssetGraph
-    from openaq_assets.hooks import hookimpl
-    from openaq_assets.kinds.view import table_ref
-    from openaq_assets.operations import Operation, Query, Ref
-    from openaq_assets.project import Project, load
+    from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference, table_ref
+    from openaq_assets.graph.checks import CheckType
+    from openaq_assets.graph.columns import Check, Column, Name
+    from openaq_assets.graph.extensions import Command, ConfFile, OperationHandler, ProfileSettings
+    from openaq_assets.graph.operations import Operation, Query, Ref
+    from openaq_assets.graph.records import Facts
+    from openaq_assets.markers import hookimpl
+    from openaq_assets.platforms import PlatformType, Ticket, Work
+    from openaq_assets.project.project import Project, load
 
 __version__ = "0.1.0"
 __all__ = [
-    "Asset", "AssetGraph", "AssetsError", "Column", "ConfigError", "Kind", "Name", "Operation",
-    "Problem", "Project", "Query", "Ref", "Reference", "hookimpl", "load", "nearest", "table_ref",
+    "Asset", "AssetGraph", "AssetsError", "Check", "CheckType", "Column", "Command", "ConfFile",
+    "ConfigError", "Facts", "Kind", "Name", "Operation", "OperationHandler", "PlatformType", "Problem",
+    "ProfileSettings", "Project", "Query", "Ref", "Reference", "Ticket", "Work", "hookimpl", "load",
+    "nearest", "table_ref",
 ]  # fmt: skip
 _NAMES = {
-    "definitions": ("Asset", "Column", "Kind", "Name", "Reference"),
     "errors": ("AssetsError", "ConfigError", "Problem", "nearest"),
-    "graph": ("AssetGraph",),
-    "hooks": ("hookimpl",),
-    "kinds.view": ("table_ref",),
-    "operations": ("Operation", "Query", "Ref"),
-    "project": ("Project", "load"),
+    "graph.assets": ("Asset", "AssetGraph", "Kind", "Reference", "table_ref"),
+    "graph.checks": ("CheckType",),
+    "graph.columns": ("Check", "Column", "Name"),
+    "graph.extensions": ("Command", "ConfFile", "OperationHandler", "ProfileSettings"),
+    "graph.operations": ("Operation", "Query", "Ref"),
+    "graph.records": ("Facts",),
+    "markers": ("hookimpl",),
+    "platforms": ("PlatformType", "Ticket", "Work"),
+    "project.project": ("Project", "load"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from the module it lives in."""
+    """Return a public name, from the module it lives in."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # asked for once
+    globals()[name] = value  # looked up only the first time
     return value
 
 

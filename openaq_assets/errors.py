@@ -5,6 +5,7 @@ AssetsError
   SelectionError            a selection or an argument names something that is not there
   PlatformError(retryable)  storage, API or engine did not do what was asked
   CheckFailed               data are there, but not as promised
+  KindFailed                a kind, which is foreign code, fails on an asset
   TooExpensive              a run would cost more than it may
   PromotionError            prod was left as it was
     LeaseLost               another took over in the meantime
@@ -92,6 +93,10 @@ class PlatformError(AssetsError):
         super().__init__(message)
 
 
+class KindFailed(AssetsError):
+    """A kind, which is foreign code, cannot say what to do for some partitions."""
+
+
 class CheckFailed(AssetsError):
     """A check of severity error found rows that should not be there."""
 
@@ -125,3 +130,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
         return "There is none to choose from."
     shown = ", ".join(choices[:8]) + (f" and {len(choices) - 8} more" if len(choices) > 8 else "")
     return f"Choose one of: {shown}."
+
+
+def shortened(text: str) -> str:
+    """A user's text as a message shows it: quoted, and not endless."""
+    return repr(text if len(text) < 60 else text[:57] + "...")

@@ -38,6 +38,6 @@ class OpenaqPages(AirflowPlugin):
         """Make the application, in the api-server only."""
         if cls.fastapi_apps or not any("api" in word for word in sys.argv[:3]):
             return
-        from openaq_assets.orchestration.ui import build_app
+        from openaq_assets.airflow.ui import build_app
 
         cls.fastapi_apps = [{"app": build_app(PROJECT), "url_prefix": "/openaq", "name": "openaq"}]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from support.projects import REPOSITORY
 
 import openaq_assets
 
@@ -25,7 +25,7 @@ def imported(*arguments: str) -> set[str]:
     return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
 
 
-@pytest.mark.parametrize("module", ["openaq_assets", "openaq_assets.cli", "openaq_assets.project"])
+@pytest.mark.parametrize("module", ["openaq_assets", "openaq_assets.cli.main", "openaq_assets.project.project"])
 def test_importing_is_light(module: str) -> None:
     """The package and its command line import no engine, no Airflow and no SQL parser."""
     assert imported("-c", f"import {module}") & HEAVY == set()
@@ -33,7 +33,7 @@ def test_importing_is_light(module: str) -> None:
 
 def test_checking_is_light() -> None:
     """``openaq-assets check`` parses SQL, and imports nothing else that is heavy."""
-    assert imported("-m", "openaq_assets.cli", "check") & HEAVY == {"sqlglot"}
+    assert imported("-m", "openaq_assets.cli.main", "check") & HEAVY == {"sqlglot"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())

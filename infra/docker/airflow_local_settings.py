@@ -9,11 +9,11 @@ import sys
 
 SHARED = (
     "airflow.sdk.execution_time.supervisor",
-    "openaq_assets.orchestration.factory",
-    "openaq_assets.runner",
-    "openaq_assets.sql",
-    "openaq_assets.kinds.view",
-    "openaq_assets.platforms.local",
+    "openaq_assets.airflow.factory",
+    "openaq_assets.runs.run",
+    "openaq_assets.sql.parse",
+    "openaq_assets.plugins.kinds.view",
+    "openaq_assets.platforms.local.platform",
     "sqlglot.dialects.athena",
     "sqlglot.dialects.duckdb",
     "duckdb",

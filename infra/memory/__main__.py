@@ -83,7 +83,7 @@ def _swap(megabytes: int) -> Iterator[None]:
 
 
 def _measured(options: argparse.Namespace, work: Path, group: Group | None) -> int:
-    from openaq_assets.openaq.simulator import Simulator
+    from openaq_simulator import Simulator
 
     found = services(REPOSITORY / "docker-compose.yml", {})
     with Simulator(world=world_of(options.sensors), now=NOW, per_minute=None) as simulator:

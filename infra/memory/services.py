@@ -74,7 +74,7 @@ class Machine:
         secrets = REPOSITORY / "infra" / "docker" / "make_secrets.sh"
         environment = {**os.environ, "OPENAQ_API_KEY": "0" * 64}
         subprocess.run(["sh", secrets, self.work / "secrets"], check=True, env=environment)
-        fill = [sys.executable, "-m", "openaq_assets.dashboard.charts"]  # as the Dockerfile does
+        fill = [sys.executable, "-m", "openaq_assets.openaq.dashboard.charts"]  # as the Dockerfile does
         cache = {**os.environ, "OPENAQ_CACHE": str(self.work / "project/cache")}
         subprocess.run(fill, check=True, env=cache, cwd=REPOSITORY)
         self._make_database()

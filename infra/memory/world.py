@@ -3,7 +3,7 @@
 import copy
 from dataclasses import replace
 
-from openaq_assets.openaq.simulator import World
+from openaq_simulator import World
 
 ASKED_FOR = ("pm25", "pm10", "no2", "o3", "so2", "co")  # the parameters of conf/assets/raw.yaml
 

@@ -22,15 +22,16 @@ from typing import Any
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from openaq_assets import partitions
-from openaq_assets.environment import Api
 from openaq_assets.errors import PlatformError
+from openaq_assets.graph import partitions
+from openaq_assets.graph.raw_keys import RawKey, raw_key
+from openaq_assets.graph.records import Facts
 from openaq_assets.openaq.client import utcnow
-from openaq_assets.openaq.extract import Shelf
+from openaq_assets.openaq.fetch import RawPartition
 from openaq_assets.openaq.inventory import Sensor, sensors_to_ask
-from openaq_assets.operations import Fetch
-from openaq_assets.platforms import Facts, ObjectStore, Progress, silent
-from openaq_assets.rawkey import RawKey, raw_key
+from openaq_assets.openaq.operations import Fetch
+from openaq_assets.openaq.settings import Api
+from openaq_assets.platforms import ObjectStore, Progress, silent
 
 EXTENSION = "csv.gz"
 _TRIES = 5
@@ -68,7 +69,7 @@ def fetch_archive(
     stored, ``failures`` name the locations that could not be had: they keep what they had before.
     Raises PlatformError if there is no such bucket; what was stored stays.
     """
-    shelves = {day: Shelf.open(store, operation, day) for day in operation.into.partitions}
+    shelves = {day: RawPartition.open(store, operation, day) for day in operation.into.partitions}
     sensors = sensors_to_ask(operation, store, now().astimezone(dt.UTC).date())
     months = list(_months(operation, sensors, shelves))
     if months:
@@ -78,7 +79,7 @@ def fetch_archive(
 
 
 def _months(
-    operation: Fetch, sensors: Iterable[Sensor], shelves: Mapping[str, Shelf]
+    operation: Fetch, sensors: Iterable[Sensor], shelves: Mapping[str, RawPartition]
 ) -> Iterator[Month]:
     """The months to list: of each location those with a day that may have data and is not final."""
     by_location: dict[int, list[Sensor]] = {}
@@ -101,7 +102,7 @@ def _may_have(sensors: Iterable[Sensor], day: str, active_within_days: int) -> b
     return any(sensor.may_have(one, active_within_days) for sensor in sensors for one in near)
 
 
-def _is_final(operation: Fetch, shelf: Shelf, location: int, day: str) -> bool:
+def _is_final(operation: Fetch, shelf: RawPartition, location: int, day: str) -> bool:
     """Whether a file is stored that will not change any more: a killed run goes on after it."""
     stored = shelf.newest.get(_request(shelf.asset, location, day))
     settled = dt.timedelta(hours=operation.settled_after_hours)
@@ -123,7 +124,7 @@ class Bucket:
 
     api: Api
     store: ObjectStore
-    shelves: Mapping[str, Shelf]
+    shelves: Mapping[str, RawPartition]
     now: Callable[[], dt.datetime]
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -182,7 +183,7 @@ class Bucket:
         return answer
 
     def _keep(
-        self, shelf: Shelf, parts: Mapping[str, str], key: str, answer: Mapping[str, Any]
+        self, shelf: RawPartition, parts: Mapping[str, str], key: str, answer: Mapping[str, Any]
     ) -> None:
         """Store a file unless it says nothing new; count it either way."""
         body: bytes = answer["Body"]

@@ -2,18 +2,22 @@
 
 import asyncio
 import datetime as dt
+import html
 import importlib.metadata
+import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
-from openaq_assets.environment import Api
-from openaq_assets.openaq import questions
-from openaq_assets.openaq.attempts import (
+from openaq_assets.openaq import requests as questions
+from openaq_assets.openaq.limiter import Limiter, Sleep, limiter_of
+from openaq_assets.openaq.requests import LIMIT, Endpoint, Question, Window
+from openaq_assets.openaq.retries import (
     Broken,
     Refused,
     Throttled,
@@ -22,9 +26,7 @@ from openaq_assets.openaq.attempts import (
     Withdrawn,
     retrying,
 )
-from openaq_assets.openaq.bodies import rows_of, told
-from openaq_assets.openaq.limiter import Limiter, Sleep, limiter_of
-from openaq_assets.openaq.questions import LIMIT, Endpoint, Question, Window
+from openaq_assets.openaq.settings import Api
 
 #: Offsets from 4000 on end in 408: a window of more rows is cut instead.
 _DEEPEST_PAGE = 4
@@ -249,3 +251,49 @@ def _version() -> str:
         return importlib.metadata.version("openaq-assets")
     except importlib.metadata.PackageNotFoundError:
         return "0"
+
+
+Kind = TypeVar("Kind")
+_MARKUP = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+def rows_of(body: bytes, limit: int) -> tuple[list[Any], int]:
+    """The ``results``, and how many make a page full; raises ValueError with what it is instead."""
+    try:
+        document = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise ValueError("an answer that is not JSON") from None
+    rows = _member(document, "results", list)
+    if rows is None:
+        raise ValueError("an answer without a list of results")
+    said = _member(_member(document, "meta", dict), "limit", int) or 0
+    # An API that lowers the limit by itself must not make a full page look like the last one.
+    return rows, min(limit, said) if said > 0 else limit
+
+
+def told(text: str) -> str:
+    """What an error body says: ``detail`` or ``message``, a JSON string, plain text or HTML."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return html.unescape(_MARKUP.sub(" ", text))
+    if isinstance(body, dict):
+        body = body.get("detail", body.get("message", body))
+    if isinstance(body, list):
+        body = "; ".join(map(_field, body))
+    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+
+
+def _member(document: Any, name: str, kind: type[Kind]) -> Kind | None:
+    found = document.get(name) if isinstance(document, dict) else None
+    return found if isinstance(found, kind) else None
+
+
+def _field(error: Any) -> str:
+    if not isinstance(error, dict) or "msg" not in error:
+        return str(error)
+    return f"{'.'.join(map(str, error.get('loc', ())))}: {error['msg']}"
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from openaq_assets import partitions
 from openaq_assets.errors import PlatformError
-from openaq_assets.openaq.questions import key_parts, utc
-from openaq_assets.operations import Fetch, Ref
+from openaq_assets.graph import partitions
+from openaq_assets.graph.operations import Ref
+from openaq_assets.graph.raw_keys import RawKey, parse_raw_key
+from openaq_assets.openaq.operations import Fetch
+from openaq_assets.openaq.requests import key_parts, utc
 from openaq_assets.platforms import ObjectStore
-from openaq_assets.rawkey import RawKey, parse_raw_key
 
 #: An inventory is normally of the day itself; older ones are found by listing everything once.
 _RECENT_DAYS = 7

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
-from openaq_assets.environment import Api
+from openaq_assets.openaq.settings import Api
 
 Sleep = Callable[[float], Awaitable[None]]
 #: How often to look again when only the landing of another request can help.

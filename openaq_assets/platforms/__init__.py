@@ -1,55 +1,33 @@
 """The narrow waist: ``submit(operation) -> ticket``, ``poll(ticket) -> ticket``, ``cancel(ticket)``.
 
-A platform is the only part with hands. It dispatches on the type of a bound operation and knows no
-asset, kind, graph or schedule, so that every kind runs on every platform.
+A platform is the only part that does anything. It dispatches on the type of a bound operation and knows
+no asset, kind, graph or schedule, so that every kind runs on every platform. What a plugin brings of its
+own operations comes with handlers, which stand in front of a platform.
 """
 
-import importlib
+import datetime as dt
+import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
-from openaq_assets.definitions import Column
-from openaq_assets.environment import Environment
-from openaq_assets.operations import CreateView, Operation, Query, Ref
+from openaq_assets.errors import AssetsError, PlatformError
+from openaq_assets.graph.columns import Column
+from openaq_assets.graph.environment import Environment
+from openaq_assets.graph.extensions import OperationHandler, imported
+from openaq_assets.graph.operations import STANDARD, CreateView, Operation, Query, Ref
+from openaq_assets.graph.records import Facts
 
 # Polars' allocator reads this once, when it is loaded. Large blocks go back to the system at once, not
 # after ten seconds: with days of 300,000 rows a sixth of the peak (424 to 359 MB), at no cost in time.
 os.environ.setdefault("_RJEM_MALLOC_CONF", "oversize_threshold:300000")
 
+_log = logging.getLogger(__name__)
+
 State = Literal["running", "succeeded", "partial", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is true of one partition (or the whole) of an asset after an operation."""
-
-    rows: int = 0
-    bytes: int = 0
-    objects: int = 0
-    version: str = ""
-    quarantined: int = 0
-    failures: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()  # said once, whatever is run again
-
-    def __add__(self, other: "Facts") -> "Facts":
-        """Both together; the version is of whichever has one last."""
-        return Facts(
-            self.rows + other.rows,
-            self.bytes + other.bytes,
-            self.objects + other.objects,
-            other.version or self.version,
-            self.quarantined + other.quarantined,
-            self.failures + other.failures,
-            self.notices + other.notices,
-        )
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Facts":
-        """The facts that JSON says."""
-        lists = {name: tuple(one) for name, one in body.items() if isinstance(one, list)}
-        return cls(**{**body, **lists})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +125,118 @@ class Platform(Protocol):
         ...
 
 
+def utc_now() -> dt.datetime:
+    """Return the time, with its zone."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a handler works with: a platform in an environment, its progress, and the clock of the run."""
+
+    platform: Platform
+    environment: Environment
+    progress: Progress = silent
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], dt.datetime] = utc_now
+
+    def finish(self, operation: Operation) -> Ticket:
+        """Return the ticket of a bound operation once it is over."""
+        ticket = self.platform.submit(operation)
+        while ticket.state == "running":
+            self.sleep(1.0)
+            ticket = self.platform.poll(ticket)
+        return ticket
+
+
+class ExtendedPlatform:
+    """A platform with the operations that plugins bring for it; all else is the platform's own."""
+
+    def __init__(self, work: Work, handlers: Sequence[OperationHandler]) -> None:
+        self._work = work
+        self._handlers = {entry.operation: entry.function for entry in handlers}
+
+    def submit(self, operation: Operation) -> Ticket:
+        """Return the ticket of an operation; what a handler raises is a failed one."""
+        function = self._handlers.get(type(operation))
+        if function is None:
+            return self._work.platform.submit(operation)
+        try:
+            answer = imported(function)(operation, self._work)
+        except Exception as error:  # foreign code: the run goes on and says so in one line
+            return failed_ticket(error)
+        return answer if isinstance(answer, Ticket) else finished_ticket(answer)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work.platform, name)
+
+
+def ticket(
+    state: State,
+    facts: Mapping[str, Facts] | None = None,
+    message: str = "",
+    retryable: bool = False,
+    link: str = "",
+) -> Ticket:
+    """Return a finished ticket of its own."""
+    return Ticket(uuid.uuid4().hex, state, facts or {}, message, link, retryable)
+
+
+def finished_ticket(facts: Mapping[str, Facts]) -> Ticket:
+    """Return the ticket of an operation that is done; some failures make it partial."""
+    failed = any(entry.failures for entry in facts.values())
+    return ticket("partial" if failed else "succeeded", facts)
+
+
+def failed_ticket(error: Exception, link: str = "", text: str = "") -> Ticket:
+    """Return a failed ticket: a user's or the world's mistake by its words, a bug by its type."""
+    _log.debug("an operation failed", exc_info=error)
+    text = text or " ".join(str(error).split())
+    if not (text and isinstance(error, AssetsError | OSError | ValueError)):
+        text = f"{type(error).__name__}: {text}".removesuffix(": ")
+    retryable = getattr(error, "retryable", isinstance(error, OSError))
+    return ticket("failed", message=text, retryable=retryable, link=link)
+
+
+def carry_out(
+    platform: str, methods: Mapping[type, Callable[[Any], Ticket]], operation: Operation
+) -> Ticket:
+    """Return what the method for an operation's type returns; raise PlatformError if there is none."""
+    method = methods.get(type(operation))
+    if method is None:
+        raise PlatformError(f"{cannot_make(platform, type(operation).__name__)} {NO_HANDLER}")
+    return method(operation)
+
+
+def cannot_make(platform: str, operation: str) -> str:
+    """Return the message about an operation that a platform has no way to carry out."""
+    return f"the platform '{platform}' cannot carry out '{operation}'."
+
+
+NO_HANDLER = "Choose another profile, or add a handler (hook 'operation_handlers')."
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformType:
-    """A platform by name; ``opener`` (``module:function``) is imported only when it is used."""
+    """A platform by name; ``opener`` (``module:function``) is imported only when it is used.
+
+    ``operations`` are the types it carries out by itself.
+    """
 
     name: str
     description: str
     opener: str
+    operations: tuple[type, ...] = STANDARD
 
-    def open(self, environment: Environment, progress: Progress = silent) -> Platform:
-        """The platform that carries an environment."""
-        module, _, function = self.opener.partition(":")
-        found: Callable[..., Platform] = getattr(importlib.import_module(module), function)
-        return found(environment, progress)
+    def open(
+        self,
+        environment: Environment,
+        progress: Progress = silent,
+        handlers: Iterable[OperationHandler] = (),
+    ) -> Platform:
+        """Return the platform that carries an environment, with the handlers that plugins bring for it."""
+        platform: Platform = imported(self.opener)(environment, progress)
+        own = [entry for entry in handlers if entry.platform == self.name]
+        if not own:
+            return platform
+        return cast(Platform, ExtendedPlatform(Work(platform, environment, progress), own))

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HERE = Path(__file__).parent
 TELLS_THE_TIME = ("latest_aqi_csv", "air_quality_overview")  # rows with their age; when it was made
 
 # Before anything imports airflow: it reads its home once, and would write into the user's.
@@ -57,7 +56,7 @@ class ProjectCopy:
     def command(self, *arguments: str) -> str:
         """What ``openaq-assets`` prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "openaq_assets.cli", *arguments],
+            [sys.executable, "-m", "openaq_assets.cli.main", *arguments],
             env=self.environ, cwd=self.root, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -119,7 +118,7 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     }
     with (home / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, str(HERE / "dag_runner.py")],
+            [sys.executable, str(ROOT / "tests" / "support" / "dag_runner.py")],
             env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_files
-from mail_server import mail_server
-from test_notifications import SECRET, webhook
+from support.mail_server import mail_server
+from support.projects import write_files
+from support.webhook import SECRET, webhook
 
-from openaq_assets.notifications import Alert, tell
-from openaq_assets.orchestration.alerts import tell_failure, with_airflow
-from openaq_assets.project import load
+from openaq_assets.airflow.alerts import tell_failure, with_airflow
+from openaq_assets.graph.alerts import Alert
+from openaq_assets.project.project import load
+from openaq_assets.runs.alerts import tell
 
 ALERT = Alert("run", "failed", "tiny dev: sums failed", ("sums: 3 < 5 & more",), "tiny", "dev", ("sums",))
 PROFILE = (

@@ -11,13 +11,13 @@ from typing import Any
 
 import polars
 import pytest
-from aws.conftest import needs_spark
-from aws.endpoint import BUCKET, Endpoint, crawl_of, endpoint, listening, variables
+from support.aws_endpoint import BUCKET, Endpoint, crawl_of, endpoint, listening, variables
+from support.aws_lakes import needs_spark
 
-from openaq_assets.environment import bind
-from openaq_assets.operations import Query, Ref
-from openaq_assets.project import load
-from openaq_assets.runner import open_platform
+from openaq_assets.graph.environment import bind
+from openaq_assets.graph.operations import Query, Ref
+from openaq_assets.project.project import load
+from openaq_assets.runs.context import open_platform
 
 __all__ = ["endpoint", "listening"]
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -89,7 +89,7 @@ def views(project: Any, profile: str) -> dict[str, tuple[Any, ...]]:
         for name in names:
             columns = [str(one.name) for one in graph.columns(name) if one.name not in TELLS_AGES]
             at = Ref(name, "view")
-            if platform.view(home.place(at)) is None:
+            if platform.view(home.locate(at)) is None:
                 found[f"{env}.{name}"] = ()
                 continue
             listed = ", ".join(f'"{one}"' for one in columns)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from airflow_served import serving_airflow, until
-from aws.endpoint import BUCKET, Endpoint, listening, variables
-from aws.glue import Run
+from support.airflow_served import serving_airflow, until
+from support.aws_endpoint import BUCKET, Endpoint, listening, variables
+from support.moto_glue import Run
 
 __all__ = ["listening"]
 pytestmark = [pytest.mark.scheduler, pytest.mark.xdist_group("scheduler")]

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openaq_assets.orchestration.factory import build_dags, find_problems
-from openaq_assets.project import load
+from openaq_assets.airflow.factory import build_dags, find_problems
+from openaq_assets.project.project import load
 
 pytestmark = pytest.mark.xdist_group("airflow")
 
@@ -108,9 +108,9 @@ def test_nothing_deprecated_and_nothing_heavy() -> None:
         "import sys, warnings\n"
         "from airflow.utils.deprecation_tools import DeprecatedImportWarning\n"
         "warnings.simplefilter('error', DeprecatedImportWarning)\n"
-        "from openaq_assets.orchestration.factory import build_dags\n"
+        "from openaq_assets.airflow.factory import build_dags\n"
         "assert 'openaq_ingestion' in build_dags(sys.argv[1])\n"
-        "import openaq_assets.orchestration.events, openaq_assets.orchestration.plugin\n"
+        "import openaq_assets.airflow.events, openaq_assets.airflow.plugin\n"
         "print(sorted({'polars', 'duckdb', 'boto3', 'pyarrow', 'pandas'} & set(sys.modules)))\n"
     )
     done = subprocess.run(
@@ -295,7 +295,7 @@ def test_stored_dag_does_not_depend_on_the_hash_seed(project: Any) -> None:
     """Two processes with other hash seeds store the same DAG."""
     code = (
         "import json, sys\n"
-        "from openaq_assets.orchestration.factory import build_dags\n"
+        "from openaq_assets.airflow.factory import build_dags\n"
         "from airflow.serialization.serialized_objects import DagSerialization\n"
         "body = DagSerialization.serialize_dag(build_dags(sys.argv[1])['openaq_ingestion'])\n"
         "body.pop('fileloc', None)\n"

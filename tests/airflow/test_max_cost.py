@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import aws_account
-from aws_account import KEYS, REGION
+from support import aws_account
+from support.aws_account import KEYS, REGION
 
 BUCKET = "openaq-max-cost"
 Runner = Callable[..., dict[str, Any]]

@@ -131,8 +131,8 @@ def test_partial_success_is_seen_and_flows_on(
     project: Any, dag_test: Runner, copy_project: Any, tmp_path: Path
 ) -> None:
     """One sensor that never answers: its failure is in the events, and the others' rows in the tables."""
-    from openaq_assets.openaq.simulator import Simulator
-    from openaq_assets.rawkey import parse_raw_key
+    from openaq_assets.graph.raw_keys import parse_raw_key
+    from openaq_simulator import Simulator
 
     asked, today = window(1), window(1)["to"]
     project.command("run", "measurements_raw", "locations_raw", "--from", today, "--to", today)
@@ -162,7 +162,7 @@ def test_placeholder_fails_when_run(project: Any, dag_test: Runner) -> None:
 # --- the parts that need no Airflow process ------------------------------------------------------
 
 
-class Shelf:
+class RawPartition:
     """A store as Airflow's: what is set is there for the next attempt."""
 
     def __init__(self) -> None:
@@ -182,9 +182,9 @@ class Shelf:
 
 def test_tickets_outlive_the_worker() -> None:
     """What one attempt stored the next one finds, and nothing is left once all are finished."""
-    from openaq_assets.orchestration.operator import StoredTickets
+    from openaq_assets.airflow.operator import StoredTickets
 
-    shelf = Shelf()
+    shelf = RawPartition()
     first = StoredTickets(shelf)
     first["a"], first["b"] = "1", "2"
     first["a"] = "1"
@@ -198,8 +198,8 @@ def test_tickets_outlive_the_worker() -> None:
 
 def test_request_of_a_run(project: Any) -> None:
     """A key means its day, a schedule the days up to it, a form its dates, nothing the last days."""
-    from openaq_assets.orchestration.operator import request_of
-    from openaq_assets.project import load
+    from openaq_assets.airflow.operator import request_of
+    from openaq_assets.project.project import load
 
     found = load(project.root)
     graph, job, today = found.graph, found.job("openaq_ingestion"), dt.date(2026, 3, 10)
@@ -227,9 +227,9 @@ def test_request_of_a_run(project: Any) -> None:
 )
 def test_request_that_makes_no_sense(project: Any, wrong: dict[str, Any]) -> None:
     """A contradiction is an error of one line, not a guess."""
+    from openaq_assets.airflow.operator import request_of
     from openaq_assets.errors import SelectionError
-    from openaq_assets.orchestration.operator import request_of
-    from openaq_assets.project import load
+    from openaq_assets.project.project import load
 
     found = load(project.root)
     named = {name: wrong.pop(name) for name in ("key", "run_type") if name in wrong}
@@ -241,7 +241,7 @@ def test_request_that_makes_no_sense(project: Any, wrong: dict[str, Any]) -> Non
 
 def test_progress_is_told_now_and_then() -> None:
     """A step of a thousand parts is a few lines in the log."""
-    from openaq_assets.orchestration.operator import LoggedProgress
+    from openaq_assets.airflow.operator import LoggedProgress
 
     lines: list[str] = []
     times = iter(range(1000))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_served import serving_airflow, until
+from support.airflow_served import serving_airflow, until
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.xdist_group("scheduler")]
 
@@ -26,9 +26,9 @@ SLOW = '''
 import os, pickle, time
 from pathlib import Path
 from openaq_assets import hookimpl
-from openaq_assets.operations import Load
+from openaq_assets.graph.operations import Load
 from openaq_assets.platforms import PlatformType, Ticket
-from openaq_assets.platforms.local import LocalPlatform, open_local
+from openaq_assets.platforms.local.platform import LocalPlatform, open_local
 
 class Slow(LocalPlatform):
     name = "slow"

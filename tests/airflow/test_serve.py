@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openaq_assets.orchestration.serve import is_free, serve, settings, write_settings
+from openaq_assets.airflow.standalone import is_free, serve, settings, write_settings
 
 
 def test_port_in_use_is_told_before_anything_starts(

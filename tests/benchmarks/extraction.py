@@ -13,11 +13,12 @@ import httpx
 import openaq
 
 from benchmarks.harness import Row, compare
-from openaq_assets.environment import Api
-from openaq_assets.openaq.extract import fetch
-from openaq_assets.openaq.simulator import Simulator
-from openaq_assets.operations import Fetch, Ref
-from openaq_assets.platforms.files import FileStore
+from openaq_assets.graph.operations import Ref
+from openaq_assets.openaq.fetch import fetch
+from openaq_assets.openaq.operations import Fetch
+from openaq_assets.openaq.settings import Api
+from openaq_assets.platforms.local.files import FileStore
+from openaq_simulator import Simulator
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
 DAY, KEY = "2026-01-15", "0" * 64

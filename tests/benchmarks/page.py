@@ -15,9 +15,9 @@ HERE = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(HERE), str(HERE / "browser")]
 
 import chromium  # noqa: E402
-from test_dashboard_page import year_of  # noqa: E402
+from support.page_years import year_of  # noqa: E402
 
-from openaq_assets.dashboard.page import render  # noqa: E402
+from openaq_assets.openaq.dashboard.page import render  # noqa: E402
 
 LOADS = 9
 #: What is switched, to and fro: the selector of a control and what is done to it.

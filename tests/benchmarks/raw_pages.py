@@ -9,9 +9,9 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from openaq_assets.operations import Transform, from_json
-from openaq_assets.partitions import key_of, segment
-from openaq_assets.rawkey import raw_key
+from openaq_assets.graph.operations import Transform, from_json
+from openaq_assets.graph.partitions import key_of, segment
+from openaq_assets.graph.raw_keys import raw_key
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = dt.date(2025, 1, 1)
@@ -108,8 +108,8 @@ RECIPE = "operation.json"
 
 def write_operation(root: Path) -> None:
     """The Transform that conf/assets/processed.yaml declares, kept where ``operation`` finds it."""
-    from openaq_assets.operations import to_json
-    from openaq_assets.project import load
+    from openaq_assets.graph.operations import to_json
+    from openaq_assets.project.project import load
 
     graph = load(ROOT).graph
     (made,) = graph["measurements"].kind.operations(graph["measurements"], graph, (), ())

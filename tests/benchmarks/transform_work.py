@@ -39,8 +39,8 @@ SPARK_FIELDS = (
 def ours(raw: Path, into: Path) -> None:
     """The operation of the project, carried out by its local platform."""
     from benchmarks.raw_pages import operation
-    from openaq_assets.environment import Environment, LogicalEnvironment, Profile
-    from openaq_assets.platforms.local import open_local
+    from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile
+    from openaq_assets.platforms.local.platform import open_local
 
     logical = {"dev": LogicalEnvironment("openaq_dev")}
     home = Environment("dev", Profile("local", str(into)), logical)
@@ -171,7 +171,7 @@ def parse(raw: Path, into: Path) -> None:
     import msgspec
 
     from benchmarks.raw_pages import operation
-    from openaq_assets.platforms.recipe_fields import tree_of, type_of
+    from openaq_assets.platforms.transform.fields import tree_of, type_of
 
     recipe = operation(raw, into).recipe
     rows = list[type_of(tree_of(recipe))]  # type: ignore[misc]

@@ -21,12 +21,12 @@ from typing import Any
 
 import polars as pl
 
-from openaq_assets.environment import bind
-from openaq_assets.partitions import segment
-from openaq_assets.platforms.files import FileStore
-from openaq_assets.platforms.recipe_polars import POLARS, parquet
-from openaq_assets.project import Project, load
-from openaq_assets.runner import open_platform
+from openaq_assets.graph.environment import bind
+from openaq_assets.graph.partitions import segment
+from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.transform.reference_decoder import POLARS, parquet
+from openaq_assets.project.project import Project, load
+from openaq_assets.runs.context import open_platform
 
 ROOT = Path(__file__).resolve().parents[2]
 PER_STATION = ((2, "pm25", 1.0), (1, "pm10", 1.7), (5, "no2", 0.8), (3, "o3", 1.2))

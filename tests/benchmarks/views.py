@@ -42,8 +42,8 @@ def ours(lake: Path, view: str) -> Callable[[], float]:
     """Every column of a view of prod, as the dashboard asks it."""
 
     def work() -> float:
-        from openaq_assets.project import load
-        from openaq_assets.serving import ask
+        from openaq_assets.project.project import load
+        from openaq_assets.runs.query import ask
 
         os.environ["OPENAQ_ROOT"] = str(lake)
         project = load(ROOT)

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openaq_assets.dashboard.page import Overview, render
+from openaq_assets.openaq.dashboard.model import Overview
+from openaq_assets.openaq.dashboard.page import render
 
 if TYPE_CHECKING:
-    from chromium import Tab
+    from support.chromium import Tab
 
-AXE = Path(__file__).parents[2] / ".venv/share/axe-core-4.14.1/axe.min.js"
+AXE = Path(__file__).resolve().parents[2] / ".venv/share/axe-core-4.14.1/axe.min.js"
 
 
 @pytest.fixture(scope="session")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     """Start Chromium, or skip with the reason why not."""
     pytest.importorskip("websocket", reason="websocket-client is not installed")
-    import chromium
+    from support import chromium
 
     if chromium.executable() is None:
         pytest.skip("no chromium on PATH")
@@ -48,7 +49,7 @@ def show_file(tab: Tab) -> Iterator[Callable[..., Tab]]:
         return tab
 
     yield show
-    tab.run("new Promise(requestAnimationFrame)")
+    tab.run("new TableCheck(requestAnimationFrame)")
     allowed = (*opened, "data:", "blob:null/")
     assert [url for url in tab.requests if not url.startswith(allowed)] == []
     assert tab.complaints == []

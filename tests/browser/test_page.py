@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 import pytest
-import sample
-from reading import (
+from support import page_sample as sample
+from support.page_reading import (
     EVIL,
     HANOI,
     choose,
@@ -24,11 +24,12 @@ from reading import (
     text,
 )
 
-from openaq_assets.dashboard import series
-from openaq_assets.dashboard.page import Serving, bands, texts
+from openaq_assets.openaq.dashboard import series
+from openaq_assets.openaq.dashboard.model import Serving
+from openaq_assets.openaq.dashboard.page import bands, texts
 
 if TYPE_CHECKING:
-    from chromium import Tab
+    from support.chromium import Tab
 
     Show = Callable[..., Tab]
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from reading import choose, count, marks, rows, switch, text
-from runner_fixtures import copy_project
+from support.page_reading import choose, count, marks, rows, switch, text
+from support.runner_fixtures import copy_project
 
-from openaq_assets.project import load
-from openaq_assets.serving import ask
+from openaq_assets.project.project import load
+from openaq_assets.runs.query import ask
 
 if TYPE_CHECKING:
-    from chromium import Tab
+    from support.chromium import Tab
 
     Show = Callable[..., Tab]
 
@@ -37,7 +37,7 @@ class Lake:
         """Run a command that must succeed; return what it says."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAQ_")}
         places = {"OPENAQ_ROOT": str(self.root), "OPENAQ_PROJECT": str(self.project)}
-        command = [sys.executable, "-m", "openaq_assets.cli", *arguments]
+        command = [sys.executable, "-m", "openaq_assets.cli.main", *arguments]
         done = subprocess.run(
             command, env=kept | places, cwd=self.project, capture_output=True, text=True
         )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 import pytest
-import sample
-from reading import (
+from support import page_sample as sample
+from support.page_reading import (
     EVIL,
     HANOI,
     choose,
@@ -25,10 +25,10 @@ from reading import (
     text,
 )
 
-from openaq_assets.dashboard.page import Serving
+from openaq_assets.openaq.dashboard.model import Serving
 
 if TYPE_CHECKING:
-    from chromium import Tab
+    from support.chromium import Tab
 
     Show = Callable[..., Tab]
 
@@ -328,7 +328,7 @@ def test_the_days_csv_has_the_days_that_are_shown(show: Show, tmp_path: Path) ->
 def test_the_name_of_a_download_says_what_it_is(show: Show) -> None:
     """Environment, date and that the data are synthetic are in the name of the file."""
     tab = show(sample.overview(synthetic=True, generated_at="2026-11-22T20:10:00Z"))
-    name = tab.run("""new Promise((told) => {
+    name = tab.run("""new TableCheck((told) => {
       HTMLAnchorElement.prototype.click = function () { told(this.download); };
       document.getElementById('csv-days').click(); })""")
     assert name == "air_quality_days_prod_2026-11-22_synthetic.csv"

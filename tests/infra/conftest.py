@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import aws_account
 import pytest
-from aws.endpoint import speak_to
-from aws_account import KEYS, AwsAccount
 from click.testing import CliRunner, Result
-from conftest import REPOSITORY
-from infra_fixtures import Command, without_log
+from support import aws_account
+from support.aws_account import KEYS, AwsAccount
+from support.aws_endpoint import speak_to
+from support.infra_fixtures import Command, without_log
+from support.projects import REPOSITORY
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def command() -> Command:
     """Runs ``openaq-assets`` on this repository's project."""
 
     def run(*arguments: str, given: str = "") -> Result:
-        from openaq_assets.cli import cli
+        from openaq_assets.cli.main import cli
 
         line = ["--project", str(REPOSITORY), "--profile", "aws", *arguments]
         return without_log(CliRunner().invoke(cli, line, input=given))

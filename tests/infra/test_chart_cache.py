@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import REPOSITORY
+from support.projects import REPOSITORY
 
-SAY = "from openaq_assets.dashboard import charts; print(len(charts.compiled()), len(charts.library()))"
+SAY = "from openaq_assets.openaq.dashboard import charts; print(len(charts.compiled()), len(charts.library()))"
 LOADED = "; import sys; print('vl_convert' in sys.modules)"
 
 
@@ -23,7 +23,7 @@ def _python(*arguments: str, **env: str) -> list[str]:
 def test_filled_cache_spares_the_engine(tmp_path: Path) -> None:
     """What was made once is read: equal to what is made anew, and no JavaScript engine is loaded."""
     cache = str(tmp_path / "cache")
-    _python("-OO", "-m", "openaq_assets.dashboard.charts", OPENAQ_CACHE=cache)
+    _python("-OO", "-m", "openaq_assets.openaq.dashboard.charts", OPENAQ_CACHE=cache)
     assert len(list(Path(cache).iterdir())) == 2
     kept = _python("-c", SAY + LOADED, OPENAQ_CACHE=cache)
     anew = _python("-c", SAY + LOADED, OPENAQ_CACHE="")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import REPOSITORY
 from jsonschema.validators import validator_for
+from support.projects import REPOSITORY
 
 from infra.memory.compose import bytes_of, services
-from openaq_assets.orchestration.serve import PROCESSES, settings
+from openaq_assets.airflow.standalone import PROCESSES, settings
 
 COMPOSE = REPOSITORY / "docker-compose.yml"
 AIRFLOW = ("migrate", "api-server", "scheduler", "dag-processor")

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aws_account import REGION, AwsAccount
 from click.testing import CliRunner, Result
-from conftest import copy_project
-from infra_fixtures import BUCKET, keys, without_log
+from support.aws_account import REGION, AwsAccount
+from support.infra_fixtures import BUCKET, keys, without_log
+from support.projects import copy_project
 
-from openaq_assets.cli import cli
+from openaq_assets.cli.main import cli
 
 Line = Callable[..., Result]
 SETTINGS = "conf/openaq.yaml"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from aws_account import AwsAccount, build
-from conftest import REPOSITORY, copy_project
-from infra_fixtures import BUCKET, Command, keys
-from stack_template import Stack
+from support.aws_account import AwsAccount, build
+from support.infra_fixtures import BUCKET, Command, keys
+from support.projects import REPOSITORY, copy_project
+from support.stack_template import Stack
 
 
 @pytest.fixture(autouse=True)
@@ -62,9 +62,9 @@ def test_everything_the_instance_needs_is_there(account: AwsAccount, command: Co
 
 def test_edited_and_removed_files_follow(account: AwsAccount, tmp_path: Path) -> None:
     """A changed file is changed there, one that is gone is removed there, the rest stays untouched."""
-    from openaq_assets.deployment.account import open_account
-    from openaq_assets.deployment.changes import carry_out, find_changes
-    from openaq_assets.project import load
+    from openaq_assets.platforms.aws.deploy.account import open_account
+    from openaq_assets.platforms.aws.deploy.changes import carry_out, find_changes
+    from openaq_assets.project.project import load
 
     root = copy_project(tmp_path / "project")
     opened = open_account(load(root), "aws")
@@ -121,7 +121,7 @@ def test_local_profile_is_refused() -> None:
     """A profile that is not on AWS is a usage error."""
     from click.testing import CliRunner
 
-    from openaq_assets.cli import cli
+    from openaq_assets.cli.main import cli
 
     said = CliRunner().invoke(cli, ["--project", str(REPOSITORY), "--profile", "local", "deploy"])
     assert (said.exit_code, said.output) == (2, "error: profile 'local' is not on AWS. Use --profile aws.\n")

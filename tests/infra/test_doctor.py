@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_account import AwsAccount, build
-from conftest import REPOSITORY
-from infra_fixtures import BUCKET, Command
-from stack_template import Stack
+from support.aws_account import AwsAccount, build
+from support.infra_fixtures import BUCKET, Command
+from support.projects import REPOSITORY
+from support.stack_template import Stack
 
-from openaq_assets.deployment.account import open_account
-from openaq_assets.deployment.changes import carry_out, find_changes
-from openaq_assets.project import load
+from openaq_assets.platforms.aws.deploy.account import open_account
+from openaq_assets.platforms.aws.deploy.changes import carry_out, find_changes
+from openaq_assets.project.project import load
 
 
 @pytest.fixture

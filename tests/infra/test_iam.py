@@ -3,136 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from iam_rules import allows, principal
-from stack_template import ACCOUNT, REGION, Stack
+from support.iam_rules import (
+    BUCKET,
+    MAY,
+    MAY_NOT,
+    PARQUET,
+    RESULTS,
+    allows,
+    glue,
+    principal,
+)
+from support.stack_template import ACCOUNT, Stack
 
-BUCKET = "arn:aws:s3:::openaq-data-pipeline"
-RESULTS = "arn:aws:s3:::aws-athena-query-results-openaq-data-pipeline"
-RAW = "dev/raw/year=2026/month=11/day=20/measurements_raw__x.json"
-PARQUET = "dev/processed/measurements/year=2026/month=11/day=20/part-0.parquet"
-
-
-def glue(what: str) -> str:
-    return f"arn:aws:glue:{REGION}:{ACCOUNT}:{what}"
-
-
-def group(name: str) -> str:
-    return f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{name}"
-
-
-def parameter(name: str) -> str:
-    return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}"
-
-
-MAY = {
-    "HostRole": [
-        ("s3:PutObject", f"{BUCKET}/{RAW}"),
-        ("s3:GetObject", f"{BUCKET}/{RAW}"),
-        ("s3:PutObject", f"{BUCKET}/{PARQUET}"),
-        ("s3:DeleteObject", f"{BUCKET}/{PARQUET}"),
-        ("s3:PutObject", f"{BUCKET}/dev/ledger/measurements/2026-11-20/x.json"),
-        ("s3:PutObject", f"{BUCKET}/source.json"),
-        ("s3:PutObject", f"{BUCKET}/dashboard/air_quality_overview.html"),
-        ("s3:PutObject", f"{BUCKET}/glue-tmp/operations/x.json"),
-        ("s3:GetObject", f"{BUCKET}/code/project/VERSION"),
-        ("s3:ListBucket", BUCKET),
-        ("glue:StartJobRun", glue("job/openaq_raw_to_dev")),
-        ("glue:BatchStopJobRun", glue("job/openaq_raw_to_dev")),
-        ("glue:StartCrawler", glue("crawler/openaq_dev_processed")),
-        ("glue:CreateTable", glue("table/openaq_dev/measurements")),
-        ("glue:BatchCreatePartition", glue("table/openaq_dev/measurements")),
-        ("glue:UpdateTable", glue("table/openaq_prod/view_latest_aqi")),
-        ("glue:DeleteTable", glue("table/openaq_prod/view_latest_aqi")),
-        ("athena:StartQueryExecution", group("openaq")),
-        ("ssm:GetParameter", parameter("openaq/api-key")),
-        ("ssmmessages:OpenDataChannel", "*"),
-    ],
-    "JobRole": [
-        ("s3:GetObject", f"{BUCKET}/code/openaq_raw_to_dev.py"),
-        ("s3:GetObject", f"{BUCKET}/{RAW}"),
-        ("s3:PutObject", f"{BUCKET}/{PARQUET}"),
-        ("s3:DeleteObject", f"{BUCKET}/{PARQUET}"),
-        ("s3:PutObject", f"{BUCKET}/dev/quarantine/measurements/x.json"),
-        ("s3:GetObject", f"{BUCKET}/glue-tmp/operations/x.json"),
-        ("s3:PutObject", f"{BUCKET}/glue-tmp/facts/x.json"),
-        ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws-glue/jobs/output:log-stream:x"),
-    ],
-    "CrawlerRole": [
-        ("s3:GetObject", f"{BUCKET}/{PARQUET}"),
-        ("s3:ListBucket", BUCKET),
-        ("glue:CreateTable", glue("table/openaq_dev/measurements")),
-        ("glue:BatchCreatePartition", glue("table/openaq_dev/measurements")),
-    ],
-    "DashboardUser": [
-        ("athena:StartQueryExecution", group("primary")),
-        ("athena:GetQueryResults", group("primary")),
-        ("glue:GetTable", glue("table/openaq_prod/view_latest_aqi")),
-        ("glue:GetPartitions", glue("table/openaq_dev/measurements")),
-        ("s3:GetObject", f"{BUCKET}/{PARQUET}"),
-        ("s3:GetObject", f"{BUCKET}/dev/reference/aqi_breakpoints/part-0.parquet"),
-        ("s3:PutObject", f"{RESULTS}/owox-data-marts/x.csv"),
-        ("s3:DeleteObject", f"{RESULTS}/owox-data-marts/x.csv"),
-        ("s3:ListBucket", RESULTS),
-        ("s3:GetBucketLocation", BUCKET),
-        ("s3:GetBucketLocation", RESULTS),
-        ("s3:PutObject", f"{BUCKET}/athena-results/owox/x.csv"),
-        ("s3:DeleteObject", f"{BUCKET}/athena-results/owox/x.csv"),
-    ],
-}
-MAY_NOT = {
-    "HostRole": [
-        ("s3:DeleteObject", f"{BUCKET}/{RAW}"),  # the one thing that cannot be made again
-        ("s3:DeleteObjectVersion", f"{BUCKET}/{RAW}"),
-        ("s3:PutObject", f"{BUCKET}/code/openaq_raw_to_dev.py"),  # it must not change what Glue runs
-        ("s3:PutBucketPolicy", BUCKET),
-        ("s3:DeleteBucket", BUCKET),
-        ("s3:GetObject", "arn:aws:s3:::another-bucket/x"),
-        ("glue:UpdateJob", glue("job/openaq_raw_to_dev")),
-        ("glue:StartJobRun", glue("job/another")),
-        ("glue:DeleteDatabase", glue("database/openaq_prod")),
-        ("glue:GetTable", glue("table/payroll/people")),
-        ("athena:StartQueryExecution", group("primary")),  # only the group with the limit that is enforced
-        ("athena:UpdateWorkGroup", group("openaq")),
-        ("ssm:GetParameter", parameter("payroll/password")),
-        ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/JobRole"),
-        ("iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/owox-integrator"),
-        ("ec2:RunInstances", "*"),
-    ],
-    "JobRole": [
-        ("s3:PutObject", f"{BUCKET}/{RAW}"),
-        ("s3:DeleteObject", f"{BUCKET}/{RAW}"),
-        ("s3:PutObject", f"{BUCKET}/code/openaq_raw_to_dev.py"),
-        ("s3:PutObject", f"{BUCKET}/prod/processed/x.parquet"),
-        ("glue:DeleteTable", glue("table/openaq_dev/measurements")),
-        ("ssm:GetParameter", parameter("openaq/api-key")),
-    ],
-    "CrawlerRole": [
-        ("s3:GetObject", f"{BUCKET}/{RAW}"),
-        ("s3:PutObject", f"{BUCKET}/{PARQUET}"),
-        ("glue:DeleteTable", glue("table/openaq_dev/measurements")),
-        ("glue:CreateTable", glue("table/openaq_prod/x")),
-    ],
-    "DashboardUser": [
-        ("s3:GetObject", f"{BUCKET}/{RAW}"),
-        ("s3:GetObject", f"{BUCKET}/dev/ledger/measurements/x.json"),
-        ("s3:GetObject", f"{BUCKET}/code/project/VERSION"),
-        ("s3:PutObject", f"{BUCKET}/{PARQUET}"),
-        ("s3:DeleteObject", f"{BUCKET}/{PARQUET}"),
-        ("s3:CreateBucket", "arn:aws:s3:::aws-athena-query-results-mine"),
-        ("glue:CreateTable", glue("table/openaq_prod/x")),
-        ("glue:UpdateTable", glue("table/openaq_prod/view_latest_aqi")),
-        ("glue:DeleteTable", glue("table/openaq_dev/measurements")),
-        ("glue:BatchDeleteTable", glue("table/openaq_dev/measurements")),
-        ("glue:DeleteDatabase", glue("database/openaq_prod")),
-        ("glue:BatchCreatePartition", glue("table/openaq_dev/measurements")),
-        ("glue:DeletePartition", glue("table/openaq_dev/measurements")),
-        ("athena:StartQueryExecution", group("openaq")),
-        ("athena:UpdateWorkGroup", group("primary")),
-        ("glue:StartJobRun", glue("job/openaq_raw_to_dev")),
-        ("ssm:GetParameter", parameter("openaq/api-key")),
-        ("iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/owox-integrator"),
-    ],
-}
 WRITES = [
     f"glue:{verb}{what}"
     for what in ("Database", "Table", "Partition")

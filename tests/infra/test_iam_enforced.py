@@ -11,10 +11,10 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from aws_account import AwsAccount, build
 from botocore.exceptions import ClientError
-from stack_template import ACCOUNT, Stack
-from test_iam import MAY, MAY_NOT
+from support.aws_account import AwsAccount, build
+from support.iam_rules import MAY, MAY_NOT
+from support.stack_template import ACCOUNT, Stack
 
 Keys = Mapping[str, str]
 CALLS = {"s3:GetObject": "get_object", "s3:PutObject": "put_object", "s3:DeleteObject": "delete_object"}

@@ -17,7 +17,7 @@ from infra.memory.limits import Group, NoLimits
 from infra.memory.sampling import Sampler
 from infra.memory.sizes import below, pss, title
 from infra.memory.world import world_of
-from openaq_assets.openaq.simulator import Simulator
+from openaq_simulator import Simulator
 
 MB = 1_000_000
 HOLD = "import sys; held = bytearray(int(sys.argv[1])); held[::4096] = b'x' * len(held[::4096]); print('held', flush=True); input()"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
-from stack_template import Stack
+from support.projects import REPOSITORY
+from support.stack_template import Stack
 
 INFRA = REPOSITORY / "infra"
 SCRIPTS = [*sorted((INFRA / "docker").glob("*.sh")), INFRA / "ec2/openaq-up"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cfnlint import ManualArgs
 from cfnlint.api import lint_file
-from conftest import REPOSITORY
-from stack_template import PATH, Stack, raw
+from support.projects import REPOSITORY
+from support.stack_template import PATH, Stack, raw
 
 BUCKET = "openaq-data-pipeline"
 
@@ -101,7 +101,7 @@ def test_crawler_makes_one_table_per_folder(stack: Stack) -> None:
 
 def test_names_are_those_of_the_configuration(stack: Stack) -> None:
     """Bucket, databases, job, crawler and work group are called as the profile aws calls them."""
-    from openaq_assets.project import load
+    from openaq_assets.project.project import load
 
     place = load(REPOSITORY).environment("dev", "aws")
     assert place.root == f"s3://{BUCKET}"

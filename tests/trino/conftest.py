@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runner_fixtures import copy_project
-from trino_lake import DAYS, Lake, add_nasty_rows
-from trino_server import Trino, missing
+from support.runner_fixtures import copy_project
+from support.trino_lake import DAYS, Lake, add_nasty_rows
+from support.trino_server import Trino, missing
 
-from openaq_assets.planning import make_request
-from openaq_assets.project import load
-from openaq_assets.runner import open_run, run_all
+from openaq_assets.project.project import load
+from openaq_assets.runs.context import open_run
+from openaq_assets.runs.plan import make_request
+from openaq_assets.runs.run import run_all
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

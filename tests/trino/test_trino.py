@@ -6,17 +6,17 @@ from typing import Any
 
 import duckdb
 import pytest
-from portable_cases import CASES, FAIL
-from trino_lake import Lake
-from trino_server import Trino, TrinoError
+from support.portable_cases import CASES, FAIL
+from support.trino_lake import Lake
+from support.trino_server import Trino, TrinoError
 
-from openaq_assets import sql
-from openaq_assets.contracts import pairs, trino_type
-from openaq_assets.environment import bind
-from openaq_assets.operations import Query, Ref
-from openaq_assets.platforms.aws_athena import description, question, view_statement
-from openaq_assets.questions import Promise, in_environment, questions
-from openaq_assets.sql_duckdb import to_duckdb
+from openaq_assets.graph.check_queries import TableCheck, check_queries, in_environment
+from openaq_assets.graph.contracts import pairs, trino_type
+from openaq_assets.graph.environment import bind
+from openaq_assets.graph.operations import Query, Ref
+from openaq_assets.platforms.aws.athena import description, question, view_statement
+from openaq_assets.sql import parse as sql
+from openaq_assets.sql.duckdb import to_duckdb
 
 DATABASE = "openaq_dev"
 DIGITS = 9  # sums of doubles depend on the order in which an engine adds
@@ -169,17 +169,17 @@ def bound(lake: Lake, query: str, *names: str) -> Query:
     return found
 
 
-def promises(lake: Lake) -> list[Promise]:
+def promises(lake: Lake) -> list[TableCheck]:
     """Every check of the project, asked of dev."""
     graph = lake.project.graph
-    return list(dict.fromkeys(one for asset in graph for one in in_environment(asset.kind.promises(asset, graph), "dev")))
+    return list(dict.fromkeys(one for asset in graph for one in in_environment(graph.answers[asset.key].checks, "dev")))
 
 
 def test_every_check_asks_the_same_of_both(catalog: Trino, lake: Lake) -> None:
     """The questions that checks compile to, and those for failing rows, have equal answers."""
     found = promises(lake)
     days = tuple(str(day) for day in lake.run.request.days)
-    asked = [one.query for one in (*questions(found), *questions(found, days))]
+    asked = [one.query for one in (*check_queries(found), *check_queries(found, days))]
     rows = {one.check.check: one for one in sorted(found, key=lambda one: one.table.startswith("view_"), reverse=True)}
     asked += [one.failing(days) for kind, one in rows.items() if kind != "contract"]  # one of each kind
     assert len(asked) > 10

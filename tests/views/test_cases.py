@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from air import Air, back, fresh_air, of_day, station
-from runner_fixtures import ROOT
+from support.air import Air, back, fresh_air, of_day, station
+from support.runner_fixtures import ROOT
 
 CASES = ROOT.parent / "shared" / "aqi"
 SCHEMES = {"US_EPA_2024": "us_epa_2024", "VN_AQI_1459": "vn_aqi_1459"}

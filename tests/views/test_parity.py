@@ -8,16 +8,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from air import HOUR, fresh_air, hour, now_hour, station
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.air import HOUR, fresh_air, hour, now_hour, station
 
 
 def _plain() -> ModuleType:
     """The module beside this file."""
     import sys
 
-    spec = importlib.util.spec_from_file_location("plain", Path(__file__).with_name("plain.py"))
+    spec = importlib.util.spec_from_file_location("plain", Path(__file__).parents[1] / "support" / "plain_indices.py")
     assert spec and spec.loader
     found = importlib.util.module_from_spec(spec)
     sys.modules["plain"] = found

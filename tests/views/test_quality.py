@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from air import HOUR, Air, back, fresh_air, hour, now_hour, of_day, station
+from support.air import HOUR, Air, back, fresh_air, hour, now_hour, of_day, station
 
 DAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=6)
 

@@ -1,0 +1,81 @@
+"""Alerts that need Airflow: e-mail by its SMTP connection, webhooks whose address is in a connection."""
+
+import html
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, Context
+
+from openaq_assets.graph.alerts import Alert, Notify
+from openaq_assets.graph.environment import Profile
+from openaq_assets.markers import hookimpl
+from openaq_assets.runs.alerts import alert_of, deliver, post, tell, wanted
+
+if TYPE_CHECKING:
+    from openaq_assets.project.project import Project
+
+NAME = __name__
+SMTP_CONNECTION = "smtp_default"
+log = logging.getLogger(__name__)
+
+
+class AirflowChannels:
+    """The plugin that is registered where Airflow runs."""
+
+    @hookimpl
+    def notify(self, alert: Alert, profile: Profile) -> None:
+        """Send what needs one of Airflow's connections."""
+        for channel in wanted(profile, alert):
+            if channel.to == "email":
+                deliver("e-mail", lambda channel=channel: send_email(channel, alert))
+            elif channel.to == "webhook" and channel.connection and not channel.url:
+                deliver("webhook", lambda channel=channel: post(address(channel), alert))
+
+
+def with_airflow(project: "Project") -> "Project":
+    """The project, its alerts also going to Airflow's channels."""
+    manager = project.plugins.manager
+    if not manager.has_plugin(NAME):
+        manager.register(AirflowChannels(), NAME)
+    return project
+
+
+def send_email(channel: Notify, alert: Alert) -> None:
+    """One message by the SMTP connection; its sender is the connection's unless the channel has one."""
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+    with SmtpHook(smtp_conn_id=channel.connection or SMTP_CONNECTION) as hook:
+        hook.send_email_smtp(
+            to=list(channel.recipients),
+            subject=" ".join(alert.title.split())[:200],
+            html_content=f"<pre>{html.escape(alert.text)}</pre>",
+            from_email=channel.sender or None,
+        )
+
+
+def address(channel: Notify) -> str:
+    """The address in a connection of any type: its password if that is one, else its host."""
+    connection = BaseHook.get_connection(channel.connection)
+    for text in (connection.password, connection.host):
+        if text and text.startswith(("https://", "http://")):
+            return str(text)
+    raise ValueError("neither password nor host of the connection is an address")
+
+
+def tell_failure(context: Context) -> None:
+    """Airflow's callback for a task that failed for good."""
+    from openaq_assets.project.project import load
+
+    task: Any = context["task"]
+    try:
+        project = with_airflow(load(task.project_root, strict=False))
+        profile = project.environment(task.environment).profile
+        said = " ".join(str(context.get("exception") or "it failed").split())
+        link = str(getattr(context["ti"], "log_url", "") or "")
+        title = f"{task.task_id} failed"
+        alert = alert_of(
+            project, task.environment, "run", "failed", title, [said], [task.task_id], link
+        )
+        tell(project, profile, alert)
+    except Exception as error:  # a message must not hide why the task failed
+        log.warning("the failure could not be told: %s", type(error).__name__)

@@ -1,0 +1,72 @@
+"""What the Airflow UI says about a DAG, a task and a problem, as Markdown."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from openaq_assets.errors import Problem
+from openaq_assets.graph.assets import Asset, AssetGraph
+from openaq_assets.graph.columns import Column
+from openaq_assets.graph.jobs import Job
+from openaq_assets.project.files import SETTINGS
+
+_SHORT = 100
+
+
+def job_text(name: str, job: Job, lent: Sequence[tuple[str, str]]) -> str:
+    """A job: what it is, where it is declared, and which assets another job tells events of."""
+    declared = (
+        f"Declared as `jobs.{name}` in `{SETTINGS}`: assets `{job.select}`, environment "
+        f"`{job.environment}`. Without dates it works on {job.days} days up to today (UTC)."
+    )
+    meaning = (
+        "Every task is one asset and does only what is missing or stale; a *skipped* task was "
+        f"up to date or not selected. The same by hand: `openaq-assets run --job {name}`; what "
+        f"would run, and why: `openaq-assets plan --job {name}`."
+    )
+    lines = [job.description or f"The job {name}.", "", declared, "", meaning]
+    if lent:
+        lines += ["", "Asset events are told by the job that comes first in the alphabet:"]
+        lines += [f"- `{key}` by `{owner}`" for key, owner in lent]
+    return "\n".join(lines)
+
+
+def asset_text(asset: Asset, graph: AssetGraph) -> str:
+    """An asset: what it is, where it is declared, its promised columns."""
+    prints = graph.fingerprints[asset.key]
+    # No line number: an edit elsewhere in the file would change this DAG's version.
+    facts = [f"kind `{asset.kind.name}`", f"declared in `{asset.at.path}`"]
+    facts.append(f"fingerprint `{prints}`")
+    if asset.partitions:
+        facts.append(f"partitions `{asset.partitions}`")
+    text = f"{asset.common.description}\n\n{', '.join(facts)}."
+    columns = graph.columns(asset.key)
+    return f"{text}\n\n{_table(columns)}" if columns else text
+
+
+def _table(columns: Iterable[Column]) -> str:
+    rows = [
+        f"| {one.name} | {one.type} | {_cell(one.unit)} | {_cell(one.description)} |"
+        for one in columns
+    ]
+    return "\n".join(["| column | type | unit | meaning |", "| --- | --- | --- | --- |", *rows])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def problems_text(problems: Iterable[Problem]) -> str:
+    """Problems as plain lines, for a log or Airflow's list of import errors."""
+    return "\n".join(str(problem) for problem in problems)
+
+
+def broken_text(what: str, problems: Sequence[Problem]) -> str:
+    """Problems as the page of a placeholder."""
+    lines = "\n".join(f"    {problem}" for problem in problems)
+    return f"`{what}` cannot be used:\n\n{lines}\n\nMend it, and this DAG goes away."
+
+
+def shortened(problems: Sequence[Problem]) -> str:
+    """The first problem in a few words, for a list; says how many more there are."""
+    text = textwrap.shorten(problems[0].message, _SHORT, placeholder=" ...")
+    return text if len(problems) == 1 else f"{text} (and {len(problems) - 1} more)"

@@ -1,0 +1,287 @@
+"""The one operator: makes an asset of any kind on any platform, and tells Airflow of it."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from openaq_assets.errors import AssetsError, PlatformError, SelectionError
+
+if TYPE_CHECKING:
+    from openaq_assets.graph.assets import AssetGraph
+    from openaq_assets.graph.jobs import Job
+    from openaq_assets.runs.context import Result, Run
+    from openaq_assets.runs.plan import Request
+
+PROGRESS_SECONDS = 5.0
+_TICKETS = "tickets"
+
+
+class Store(Protocol):
+    """What is used of Airflow's ``task_state_store``: JSON per task that outlives the worker."""
+
+    def get(self, key: str, default: Any = None) -> Any: ...
+    def set(self, key: str, value: Any) -> None: ...
+    def delete(self, key: str) -> None: ...
+
+
+class StoredTickets(MutableMapping[str, str]):
+    """The tickets of running operations: a retry finds those of the worker that was killed."""
+
+    def __init__(self, store: Store, told: Callable[[str], None] = lambda ticket: None) -> None:
+        self._store, self._told = store, told
+        self._tickets: dict[str, str] = dict(store.get(_TICKETS, default=None) or {})
+
+    def _keep(self) -> None:
+        if self._tickets:
+            self._store.set(_TICKETS, dict(self._tickets))
+        else:
+            self._store.delete(_TICKETS)
+
+    def __getitem__(self, name: str) -> str:
+        return self._tickets[name]
+
+    def __setitem__(self, name: str, ticket: str) -> None:
+        if self._tickets.get(name) != ticket:  # every write is a request to the API server
+            self._tickets[name] = ticket
+            self._keep()
+            self._told(ticket)
+
+    def __delitem__(self, name: str) -> None:
+        del self._tickets[name]
+        self._keep()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tickets)
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+
+def request_of(
+    graph: "AssetGraph",
+    job: "Job",
+    params: Mapping[str, Any],
+    *,
+    key: str | None = None,
+    run_type: str = "manual",
+    today: dt.date | None = None,
+) -> "Request":
+    """What a DAG run asks for: the dates of its form, the day of its key, or the last days.
+
+    A scheduled run works on the job's last days up to its key, for rows that arrived late; a
+    backfill or a run by hand on exactly the key's. Raises SelectionError for what makes no sense.
+    """
+    from openaq_assets.runs.plan import make_request
+
+    first, last = _day(params.get("from"), "from"), _day(params.get("to"), "to")
+    if key and (first or last):
+        raise SelectionError("a run has a partition key or dates from/to, not both. Clear one.")
+    if run_type == "backfill" and not key:
+        raise SelectionError("this job's runs have no partition key. Run it with dates from/to.")
+    if key:
+        last = _day(key, "partition key")
+        first = None if run_type == "scheduled" else last
+    return make_request(
+        graph,
+        first=first,
+        last=last,
+        days=job.days,
+        only={section: params.get(section) or () for section in graph.selectors},
+        force=bool(params.get("force")),
+        today=today,
+    )
+
+
+def _day(text: str | None, what: str) -> dt.date | None:
+    from openaq_assets.graph.partitions import parse_day
+
+    try:
+        return parse_day(text) if text else None
+    except ValueError as error:
+        raise SelectionError(f"{what}: {error}.") from None
+
+
+class MaterializationLink(BaseOperatorLink):
+    """To the ledger's records of what this task made."""
+
+    name = "Materialization record"
+
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
+        """The page of the records of this run; Airflow asks for it when the task has ended."""
+        from airflow.sdk.configuration import conf
+
+        asset, env = operator.asset_key, operator.environment  # type: ignore[attr-defined]
+        base = conf.get("api", "base_url", fallback="").rstrip("/")
+        asked = urlencode({"env": env, "run": ti_key.run_id})
+        return f"{base}/openaq/records/{asset}?{asked}"
+
+
+class AwsConsoleLink(BaseOperatorLink):
+    """To what the task started in AWS: a run of the Glue job, a crawl, the last query."""
+
+    name = "AWS console"
+
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
+        """The page of the console; '' (and no button) where nothing was started."""
+        run = getattr(operator, "_run", None)
+        return run.link if run else ""
+
+
+class MaterializeOperator(BaseOperator):
+    """Makes one asset as ``openaq-assets run`` would, and emits what was made as asset events.
+
+    Up to date or not selected is *skipped*: nothing was made, so there is no event, and what reads
+    the asset still runs. Some failures among many requests do not stop what did arrive.
+    """
+
+    ui_color = "#e8f4f3"
+    operator_extra_links = (MaterializationLink(), AwsConsoleLink())
+
+    def __init__(
+        self,
+        *,
+        asset_key: str,
+        job: str,
+        kind: str = "asset",
+        environment: str = "dev",
+        project_root: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.custom_operator_name = kind  # what the UI shows on the task
+        self.asset_key = asset_key
+        self.job = job
+        self.environment = environment
+        self.project_root = project_root
+        self._run: "Run | None" = None
+
+    def execute(self, context: Context) -> None:
+        """Make what is missing or stale; raises AirflowSkipException if nothing is."""
+        params = context["params"]
+        if params.get("only") and self.asset_key not in params["only"]:
+            raise AirflowSkipException("not among the assets of 'only'")
+        try:
+            self._run = self._open(context)
+            result = self._materialize(self._run)
+        except PlatformError as error:
+            failure = AirflowException if error.retryable else AirflowFailException
+            raise failure(str(error)) from error
+        except AssetsError as error:  # the same again tomorrow: retrying is no use
+            raise AirflowFailException(str(error)) from error
+        self._tell(context, self._run, result)
+
+    def on_kill(self) -> None:
+        """Stop what runs elsewhere when a person stops the task."""
+        from openaq_assets.platforms import Ticket
+
+        for text in list(self._run.tickets.values()) if self._run else ():
+            assert self._run
+            try:
+                self._run.platform.cancel(Ticket(json.loads(text)["id"], "running"))
+            except PlatformError as error:  # the others are to be stopped all the same
+                self.log.error("%s", error)
+
+    def _open(self, context: Context) -> "Run":
+        from openaq_assets.airflow.alerts import with_airflow
+        from openaq_assets.project.project import load
+        from openaq_assets.runs.context import open_run
+
+        project = with_airflow(load(self.project_root, strict=False))
+        dag_run = context["dag_run"]
+        started = dag_run.start_date or dt.datetime.now(dt.UTC)
+        request = request_of(
+            project.graph,
+            project.job(self.job),
+            context["params"],
+            key=context.get("partition_key"),
+            run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
+            today=started.astimezone(dt.UTC).date(),  # one day for all tasks of a run
+        )
+        run = open_run(project, request, self.environment, progress=LoggedProgress(self.log.info))
+        run.id = dag_run.run_id
+        run.tickets = StoredTickets(context["task_state_store"], partial(_show, context))
+        return run
+
+    def _materialize(self, run: "Run") -> "Result":
+        from openaq_assets.runs.cost import limit_of, refuse_beyond
+        from openaq_assets.runs.plan import grouped
+        from openaq_assets.runs.run import materialize
+
+        # All that is left of the run: its first task sees the whole of it, and stops it before it costs.
+        refuse_beyond(run, run.project.keys(self.job), limit_of(run.project, self.job, None))
+        for line in grouped(run.plan_state.steps(self.asset_key)):
+            self.log.info("%s", line)
+        return materialize(run, self.asset_key)
+
+    def _tell(self, context: Context, run: "Run", result: "Result") -> None:
+        from openaq_assets.airflow.events import emit
+        from openaq_assets.runs.alerts import tell_of_run
+
+        if result.state == "failed":
+            failure = AirflowException if result.retryable else AirflowFailException
+            raise failure(f"{self.asset_key}: {result.message}")
+        if result.state == "skipped":
+            raise AirflowSkipException(result.message)
+        if result.state == "partial":
+            self.log.warning("%s is incomplete: %s", self.asset_key, result.message)
+        tell_of_run(run, [result])
+        facts = result.facts
+        self.log.info("%s: %d rows, %d bytes", self.asset_key, facts.rows, facts.bytes)
+        for notice in facts.notices:
+            self.log.warning("%s: %s", self.asset_key, notice)
+        for outlet in self.outlets:
+            emit(
+                context["outlet_events"],  # type: ignore[arg-type]
+                outlet,
+                result.records,
+                version=run.plan_state.version(self.asset_key),
+                run_key=context.get("partition_key"),
+            )
+
+
+def _show(context: Context, ticket: str) -> None:
+    """The link of what goes on elsewhere, before the task has ended."""
+    if link := json.loads(ticket)["link"]:
+        context["ti"].xcom_push(key=AwsConsoleLink().xcom_key, value=link)
+
+
+class LoggedProgress:
+    """Progress as lines of a log, few enough to read."""
+
+    def __init__(
+        self, say: Callable[..., None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._say, self._clock, self._last = say, clock, clock()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = self._clock()
+        if now - self._last >= PROGRESS_SECONDS:
+            self._last = now
+            self._say("%s: %d of %d", what, done, total)
+
+
+class BrokenOperator(BaseOperator):
+    """Fails with the problems of a project that cannot be read as meant."""
+
+    def __init__(self, *, problems: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.problems = problems
+
+    def execute(self, context: Context) -> None:
+        """Say what has to be mended."""
+        raise AirflowFailException(self.problems)

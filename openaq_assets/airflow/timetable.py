@@ -1,0 +1,66 @@
+"""When a job runs: by hand for any day, at midnight for the day that ended, or by another cron."""
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import CronPartitionTimetable, CronTriggerTimetable
+from airflow.timetables.base import DagRunInfo, TimeRestriction
+from airflow.timetables.trigger import CronPartitionTimetable as CorePartitionTimetable
+
+from openaq_assets.graph.jobs import Schedule
+
+MIDNIGHT = "0 0 * * *"
+KEY_FORMAT = "%Y-%m-%d"
+
+
+class ManualPartitionTimetable(CorePartitionTimetable):
+    """Runs by hand only, for the day named by a partition key; ``airflow backfill`` works too.
+
+    Without it a manual DAG could have no partition key: ``schedule=None`` refuses them.
+    """
+
+    can_be_scheduled = False
+
+    @property
+    def summary(self) -> str:
+        """What the UI shows as the schedule."""
+        return "manual, by day"
+
+    def next_dagrun_info_v2(
+        self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """Never: only people and backfills start it."""
+        return None
+
+
+def timetable_of(
+    schedule: Schedule,
+) -> ManualPartitionTimetable | CronPartitionTimetable | CronTriggerTimetable:
+    """The timetable of a job's schedule; raises ValueError for a cron expression nobody can keep.
+
+    Midnight gives partition runs of the day before. Another cron cannot (two runs of one day would
+    share a key), so its runs have none and work on the job's last days.
+    """
+    if schedule == "manual":
+        return ManualPartitionTimetable(
+            MIDNIGHT, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT
+        )
+    if schedule.split() == MIDNIGHT.split():
+        return CronPartitionTimetable(
+            MIDNIGHT, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT
+        )
+    cron = str(schedule)  # Airflow cannot send a subclass of str from process to process
+    from croniter import croniter  # type: ignore[import-untyped]
+
+    try:
+        croniter(cron).get_next()
+    except ValueError:  # CroniterError is one
+        raise ValueError(f"'{schedule}' never comes. Write a cron like '{MIDNIGHT}'.") from None
+    return CronTriggerTimetable(cron, timezone="UTC")
+
+
+class OpenaqTimetables(AirflowPlugin):
+    """Registers the timetable, without which a stored DAG could not be read back."""
+
+    name = "openaq_timetables"
+    timetables: list[Any] = [ManualPartitionTimetable]

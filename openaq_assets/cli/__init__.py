@@ -1,0 +1,1 @@
+"""The command line, one driver of the engine; Airflow is the other."""

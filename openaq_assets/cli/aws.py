@@ -1,0 +1,129 @@
+"""Commands about an AWS account: deploy, doctor, cost."""
+
+import os
+import sys
+
+import click
+
+from openaq_assets.cli.options import env_option, handle_errors, load_project, profile_name
+from openaq_assets.cli.output import table
+from openaq_assets.graph.selection import select
+from openaq_assets.platforms.aws.prices import host_month, shown
+from openaq_assets.runs.context import open_run
+from openaq_assets.runs.cost import Priced, estimate
+from openaq_assets.runs.plan import make_request
+
+_SHOWN = 30
+_TYPES = ["t3.micro", "t3.small", "t3.medium", "none"]
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@handle_errors
+def deploy(yes: bool, dry_run: bool) -> None:
+    """Bring the AWS account up to date: the Glue script, conf and code, and what the stack cannot make.
+
+    Shows what it will change and asks first. Run again, it changes nothing. The stack itself
+    (infra/openaq.yaml) is made before, by CloudFormation: docs/aws.md.
+
+    \b
+    Examples: openaq-assets deploy --dry-run
+              OPENAQ_ROOT=s3://my-bucket openaq-assets deploy --yes
+    """
+    from openaq_assets.platforms.aws.deploy.account import open_account
+    from openaq_assets.platforms.aws.deploy.changes import carry_out, find_changes, lines
+
+    project = load_project()
+    account = open_account(project, profile_name() or os.environ.get("OPENAQ_PROFILE"))
+    number, _ = account.identity
+    click.echo(f"Account {number}, region {account.region}, bucket {account.bucket}.")
+    changes = find_changes(account, project.root, os.environ)
+    if not changes:
+        click.echo("Nothing to change.")
+        return
+    for line in lines(changes, _SHOWN):
+        click.echo(f"  {line}")
+    if dry_run or not (yes or click.confirm(f"Make these {len(changes)} changes?")):
+        click.echo("Nothing was changed.")
+        return
+    for change in changes:
+        carry_out(change)
+    click.echo(f"{len(changes)} changes made. Check with 'openaq-assets doctor'.")
+
+
+@click.command()
+@click.option("--only-missing", is_flag=True, help="Only what has to be mended.")
+@handle_errors
+def doctor(only_missing: bool) -> None:
+    """Look at an AWS account and say what the pipeline still needs there. Changes nothing.
+
+    Exit code 1 if something is missing. A note is no reason to worry.
+
+    \b
+    Examples: openaq-assets doctor
+              OPENAQ_ROOT=s3://my-bucket openaq-assets doctor --only-missing
+    """
+    from openaq_assets.platforms.aws.deploy.account import open_account
+    from openaq_assets.platforms.aws.deploy.checkup import findings
+
+    account = open_account(load_project(), profile_name() or os.environ.get("OPENAQ_PROFILE"))
+    lacking = 0
+    for one in findings(account):
+        lacking += one.level == "missing"
+        if one.level == "missing" or not only_missing:
+            click.echo(str(one))
+    if lacking:
+        click.echo(f"{lacking} missing.")
+        sys.exit(1)
+    click.echo("Nothing is missing.")
+
+
+
+
+@click.command()
+@click.argument("selection", nargs=-1)
+@click.option("--job", default="openaq_ingestion", show_default=True, help="The daily run.")
+@click.option("--backfill", type=click.IntRange(1, 3660), default=365, show_default=True,
+              help="Days of history to price.")  # fmt: skip
+@click.option("--instance", type=click.Choice(_TYPES), default="t3.small", show_default=True,
+              help="What Airflow runs on, all the month.")  # fmt: skip
+@env_option
+@handle_errors
+def cost(selection: tuple[str, ...], job: str, backfill: int, instance: str, env: str) -> None:
+    """Price a day, a month and a backfill on AWS, asset by asset, by the sizes that the ledger knows.
+
+    The ledger is that of the profile in use: a laptop's lake is as good as one on AWS. An asset that was
+    never made is priced by assumption and marked with ~. The prices are those of conf/rates.yaml.
+
+    \b
+    Examples: openaq-assets cost
+              openaq-assets cost measurements+ --backfill 1000
+              OPENAQ_CATALOG=partitions OPENAQ_TRANSFORM=local openaq-assets cost
+    """
+
+    project = load_project()
+    keys = select(project.graph, " ".join(selection) or project.job(job).select)
+    run = open_run(project, make_request(project.graph), env, profile_name())
+    found = estimate(run, keys, project.job(job).days, backfill)
+    headers = ("asset", "a day", "a month", f"{backfill} days of history")
+    rows = [_row(*each) for each in zip(found.day, found.month, found.history)]
+    totals = [
+        sum(one.dollars for one in column) for column in (found.day, found.month, found.history)
+    ]
+    host = host_month(found.rates, instance) if instance != "none" else 0.0
+    rows.append(("all of it", *map(shown, totals)))
+    rows.append((f"instance {instance}", shown(host / 30), shown(host), ""))
+    rows.append(("with the instance", shown(totals[0] + host / 30), shown(totals[1] + host), ""))
+    click.echo(table(headers, rows))
+    click.echo(
+        f"List prices of {found.rates.as_of} in {found.rates.region}; no free tier, no credits."
+    )
+    if run.platform.name != "aws":
+        click.echo("Run on this machine it costs nothing: these are the prices of the profile aws.")
+
+
+def _row(day: Priced, month: Priced, history: Priced) -> tuple[str, ...]:
+
+    name = f"{day.asset} ~" if day.assumed else day.asset
+    return name, shown(day.dollars), shown(month.dollars), shown(history.dollars)

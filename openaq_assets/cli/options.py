@@ -1,0 +1,155 @@
+"""What the commands share: options, the project they work on, and mistakes as one line and an exit code."""
+
+import datetime as dt
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
+
+import click
+
+from openaq_assets.cli.progress import Bars, bars
+from openaq_assets.errors import (
+    AssetsError,
+    ConfigError,
+    PlatformError,
+    PromotionError,
+    TooExpensive,
+)
+from openaq_assets.graph.extensions import ConfFile
+from openaq_assets.graph.partitions import parse_day
+from openaq_assets.graph.selection import select
+from openaq_assets.plugins.manager import load_plugins
+from openaq_assets.project.project import Project, load
+from openaq_assets.runs.context import Run, open_run
+from openaq_assets.runs.plan import make_request
+
+P = ParamSpec("P")
+SHOWN_PROBLEMS = 20
+
+
+class Day(click.ParamType[dt.date]):
+    """A UTC day, like 2026-01-31."""
+
+    name = "day"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.date:
+        """The day, or a usage error."""
+        try:
+            return parse_day(str(value))
+        except ValueError:
+            return self.fail(f"{str(value)!r} is not a date like 2026-01-31.", param, ctx)
+
+
+def handle_errors(function: Callable[P, None]) -> Callable[P, None]:
+    """Report the errors of this package as one line each and an exit code."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except ConfigError as error:
+            print_problems(error.problems)
+            sys.exit(1)
+        except PlatformError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(3)
+        except PromotionError as error:
+            done = "rolled back" if function.__name__ == "rollback" else "promoted"
+            click.echo(f"not {done}: {error}", err=True)
+            sys.exit(1)
+        except TooExpensive as error:
+            click.echo(f"not run: {error}", err=True)
+            sys.exit(1)
+        except AssetsError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+    return wrapped
+
+
+def print_problems(problems: Sequence[object]) -> None:
+    """The first problems, and how many more there are."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        click.echo(str(problem), err=True)
+    if len(problems) > SHOWN_PROBLEMS:
+        click.echo(f"and {len(problems) - SHOWN_PROBLEMS} more.", err=True)
+
+
+env_option = click.option("--env", default="dev", show_default=True, help="The environment.")
+
+
+max_cost_option = click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    help="Refuse to run if it would cost more US dollars (default: max_cost of the job or project).",
+)
+
+
+def scope_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each file of conf/ whose entries name parts of a scope: ``--locations``."""
+    for file in scope_files():
+        text = f"Only these entries of {file.path}."
+        function = click.option(f"--{file.section}", multiple=True, help=text)(function)
+    return function
+
+
+def scope_files() -> list[ConfFile]:
+    """Return the files of conf/ whose entries name parts of a scope."""
+    plugins, _ = load_plugins()
+    return [file for file in plugins.conf_files.values() if file.selector]
+
+
+def narrowed(options: dict[str, Any]) -> dict[str, Sequence[str]]:
+    """Take the options that narrow a scope out of all options, by section."""
+    return {file.section: options.pop(file.section) for file in scope_files()}
+
+
+def selecting(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what to run and for which days."""
+    for option in (
+        click.argument("selection", nargs=-1),
+        click.option(
+            "--job", help="The assets of a job, in its environment (default: every asset)."
+        ),
+        click.option("--from", "first", type=Day(), help="First day (UTC)."),
+        click.option("--to", "last", type=Day(), help="Last day (UTC; default: today)."),
+        click.option("--days", type=click.IntRange(1, 3660), help="This many days up to --to."),
+        scope_options,
+        click.option("--force", is_flag=True, help="Make again what is up to date."),
+        click.option("--env", help="The environment (default: the job's, or dev)."),
+    ):
+        function = option(function)
+    return function
+
+
+def load_project(*, strict: bool = True) -> Project:
+    """The project of ``--project``, else the one around the current folder."""
+    return load(click.get_current_context().obj["project"], strict=strict)
+
+
+def profile_name() -> str | None:
+    """What ``--profile`` says."""
+    found: str | None = click.get_current_context().obj["profile"]
+    return found
+
+
+def prepare(options: dict[str, Any]) -> tuple[Run, tuple[str, ...], Bars]:
+    """Return the run that the options mean, the assets selected, and the progress bars."""
+    project = load_project()
+    job = project.job(options["job"]) if options["job"] else None
+    text = " ".join(options["selection"]) or (job.select if job else "*")
+    keys = select(project.graph, text)
+    request = make_request(
+        project.graph,
+        first=options["first"],
+        last=options["last"],
+        days=options["days"] or (job.days if job else 3),
+        only=narrowed(options),
+        force=options["force"],
+    )
+    environment = options["env"] or (job.environment if job else "dev")
+    progress = bars()
+    return open_run(project, request, environment, profile_name(), progress), keys, progress

@@ -1,0 +1,202 @@
+"""Commands that make assets or ask them: plan, run, backfill, test, query."""
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from openaq_assets.cli.options import (
+    Day,
+    env_option,
+    handle_errors,
+    load_project,
+    max_cost_option,
+    narrowed,
+    prepare,
+    profile_name,
+    scope_options,
+    selecting,
+)
+from openaq_assets.cli.output import print_rows, result_line, summary_line
+from openaq_assets.cli.progress import bars
+from openaq_assets.errors import SelectionError, nearest
+from openaq_assets.graph.partitions import summary
+from openaq_assets.graph.selection import select
+from openaq_assets.project.project import Project
+from openaq_assets.runs.backfill import Whole, source_keys, sources
+from openaq_assets.runs.backfill import backfill as backfill_run
+from openaq_assets.runs.context import open_run
+from openaq_assets.runs.cost import cost_line, limit_of, refuse_beyond
+from openaq_assets.runs.plan import make_request
+from openaq_assets.runs.plan import plan as plan_steps
+from openaq_assets.runs.query import ask
+from openaq_assets.runs.run import run_all
+from openaq_assets.runs.view_test_runner import run_tests, shown
+from openaq_assets.runs.view_tests import FOLDER, read_tests
+
+_Form = click.Choice(["table", "csv", "json"])
+_DAY, _SOME_DAYS = Day(), click.IntRange(1, 3660)
+
+
+@click.command()
+@selecting
+@handle_errors
+def plan(**options: Any) -> None:
+    """Say what a run would do, asset by asset, and why. Changes nothing.
+
+    \b
+    Examples: openaq-assets plan --job openaq_ingestion --days 30
+              openaq-assets plan measurements+ --from 2026-01-01 --to 2026-01-31
+    """
+    run, keys, _ = prepare(options)
+    steps = plan_steps(run.plan_state, keys)
+    for step in steps:
+        click.echo(str(step))
+    click.echo(cost_line(run, keys))
+    active = sum(len(step.partitions) for step in steps if step.action != "skip")
+    click.echo(f"{active} of {sum(len(step.partitions) for step in steps)} partitions have work.")
+
+
+@click.command()
+@selecting
+@max_cost_option
+@handle_errors
+def run(max_cost: float | None, **options: Any) -> None:
+    """Make what is missing or stale of a selection or job. Running twice does the work once.
+
+    \b
+    Examples: openaq-assets run --job openaq_ingestion --days 30
+              openaq-assets run +view_latest_aqi --locations vietnam
+              openaq-assets run measurements --from 2026-01-01 --to 2026-01-31 --force
+    """
+    prepared, keys, progress = prepare(options)
+    refuse_beyond(prepared, keys, limit_of(prepared.project, options["job"], max_cost))
+    with progress:
+        results = run_all(prepared, keys, told=lambda one: progress.say(result_line(one)))
+    click.echo(summary_line(results))
+    if any(one.state in ("failed", "blocked", "partial") for one in results):
+        sys.exit(3)
+
+
+@click.command()
+@click.argument("selection", nargs=-1, required=True)
+@click.option("--from", "first", type=_DAY, required=True, help="First day (UTC).")
+@click.option("--to", "last", type=_DAY, help="Last day (UTC; default: today).")
+@click.option("--source", help="What fills the days, like api or archive (default: the first by name).")
+@scope_options
+@click.option("--chunk", type=_SOME_DAYS, default=31, show_default=True, help="Days at a time.")
+@click.option("--force", is_flag=True, help="Make again what is up to date, final answers too.")
+@max_cost_option
+@env_option
+@handle_errors
+def backfill(first: dt.date, last: dt.date | None, **options: Any) -> None:
+    """Fetch history: a selection and everything it is made from, oldest days first.
+
+    Stopped or killed, the same command goes on where it was.
+
+    \b
+    Examples: openaq-assets backfill measurements --from 2026-01-01 --to 2026-03-31
+              openaq-assets backfill view_daily_average --from 2023-01-01 --source archive
+              openaq-assets backfill archive_measurements --from 2025-01-01 --source archive
+    """
+
+    only = narrowed(options)
+    if not run_backfill(
+        load_project(), profile_name(), first=first, last=last, only=only, **options
+    ):
+        sys.exit(3)
+
+
+def run_backfill(
+    project: Project,
+    profile: str | None,
+    *,
+    selection: Sequence[str],
+    source: str | None,
+    chunk: int,
+    env: str,
+    max_cost: float | None = None,
+    **period: Any,
+) -> bool:
+    """Carry out what the command line asks, told as it goes; whether everything asked for is there.
+
+    ``period`` are the arguments of ``make_request``.
+    """
+    selected = select(project.graph, " ".join(selection))
+    keys = source_keys(project.graph, selected, _source(project, source))
+    request = make_request(project.graph, **period)
+    shown = bars()
+    progress = Whole(shown, f"Backfill {summary(request.days)}", len(request.days))
+    run = open_run(project, request, env, profile, progress)
+    refuse_beyond(run, keys, limit_of(project, None, max_cost))
+    with shown:
+        outcome = backfill_run(run, keys, chunk, progress, shown.say)
+    print(*outcome.lines(), sep="\n")
+    if outcome.stopped:
+        print(f"error: stopped. {outcome.stopped}", file=sys.stderr)
+    if outcome.failed:
+        print("Not everything could be had. Run the same command again for what is missing.")
+    return not outcome.failed
+
+
+def _source(project: Project, name: str | None) -> str:
+    known = sources(project.graph)
+    if name and name not in known:
+        raise SelectionError(f"there is no source '{name}'. {nearest(name, known)}")
+    return name or (known[0] if known else "")
+
+
+@click.command("test")
+@click.argument("selection", nargs=-1)
+@click.option("--capture", is_flag=True, help="Print the rows that come out, as YAML to expect.")
+@handle_errors
+def test(selection: tuple[str, ...], capture: bool) -> None:
+    """Run the tests of views/tests/*.yaml: rows in, the rows that must come out.
+
+    \b
+    Examples: openaq-assets test
+              openaq-assets test view_latest_aqi
+              openaq-assets test view_latest_aqi --capture
+    """
+    project = load_project()
+    tests = read_tests(project)
+    if selection:
+        chosen = select(project.graph, " ".join(selection))
+        tests = tuple(one for one in tests if one.view in chosen)
+    if not tests:
+        raise SelectionError(
+            f"there is no test of that in {FOLDER}. Write one, or select another view."
+        )
+    failed = 0
+    for outcome in run_tests(project, tests):
+        one = outcome.test
+        failed += bool(outcome.failures)
+        if capture:
+            click.echo(f"# {one.at.path}:{one.at.line} {one.name}")
+            click.echo("\n".join(f"  - {shown(row)}" for row in outcome.rows) or "  []")
+            continue
+        if not outcome.failures:
+            click.echo(f"ok      {one.view}: {one.name} ({outcome.seconds * 1000:.0f} ms)")
+            continue
+        click.echo(f"FAILED  {one.at.path}:{one.at.line}:{one.at.column}: {one.view}: {one.name}")
+        for failure in outcome.failures:
+            click.echo(f"        {failure}")
+    if not capture:
+        click.echo(f"{len(tests)} tests: {len(tests) - failed} ok, {failed} failed.")
+        sys.exit(1 if failed else 0)
+
+
+@click.command()
+@click.argument("sql")
+@click.option("--format", "form", type=_Form, default="table", show_default=True)
+@env_option
+@handle_errors
+def query(sql: str, form: str, env: str) -> None:
+    """Ask the tables and views of an environment, in Athena SQL.
+
+    \b
+    Example: openaq-assets query --env prod "SELECT location, us_aqi FROM view_latest_aqi ORDER BY 2 DESC"
+    """
+    print_rows(ask(load_project(), sql, env, profile_name()), form)

@@ -1,0 +1,1 @@
+"""The model: assets, operations, checks, environments and the graph between them."""

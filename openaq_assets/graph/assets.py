@@ -1,0 +1,355 @@
+"""The model: assets, their kinds, and the graph between them. Frozen, and free of any place.
+
+Nothing here knows a bucket, a database, an engine or Airflow. ``Kind`` is the protocol every kind of
+asset satisfies; built-in kinds and those of plugins come through the same hook.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+from openaq_assets.errors import KindFailed, LeftOut, Mark, Problem, SelectionError, nearest
+from openaq_assets.graph.check_queries import TableCheck, check_queries
+from openaq_assets.graph.checks import CheckType
+from openaq_assets.graph.columns import Column, Name
+from openaq_assets.graph.operations import (
+    VIEW,
+    CreateView,
+    Operation,
+    Ref,
+    fingerprint,
+    map_refs,
+    refs_of,
+)
+
+PartitionScheme = Literal["daily", "snapshot"]
+Holds = Literal["rows", "view", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The YAML fields every asset has, whatever its kind."""
+
+    kind: str
+    description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    group: str = ""
+    inputs: tuple[Name, ...] = ()
+    partitions: PartitionScheme | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One declared asset: its key, the common fields, and the fields of its kind (``spec``)."""
+
+    key: str
+    kind: "Kind"
+    common: Common
+    spec: Any
+    at: Mark
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def partitions(self) -> PartitionScheme | None:
+        """``daily``, ``snapshot`` (the day it was taken, and no other) or None."""
+        return self.common.partitions or self.kind.partitions
+
+    @property
+    def group(self) -> str:
+        """The group that users see it in: its own, or the name of its kind."""
+        return self.common.group or self.kind.name
+
+    @property
+    def holds(self) -> Holds:
+        """What it holds: rows, a view or nothing; by its tables if the kind does not say."""
+        return self.kind.holds or ("rows" if self.kind.tables(self) else "nothing")
+
+    @property
+    def per_environment(self) -> bool:
+        """Whether each environment has its own: a view, or what holds nothing and runs everywhere."""
+        return self.holds == "view" or self.kind.everywhere
+
+    def mark(self, where: str = "") -> Mark:
+        """Return the place of a field (``columns[2].type``), else of what it is in, else of the asset."""
+        while where:
+            if mark := self.marks.get(f"assets.{self.key}.{where}"):
+                return mark
+            where = where[: max(where.rfind("."), where.rfind("["), 0)]
+        return self.at
+
+    def problem(self, where: str, message: str, hint: str = "") -> Problem:
+        """Return a problem of this asset, pointing at the field."""
+        path = f"assets.{self.key}" + (f".{where}" if where else "")
+        return self.mark(where).problem(path, message, hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Something an asset reads: another asset by key, or a table by the name its SQL uses."""
+
+    name: str
+    is_table: bool = False
+    where: str = ""
+    mark: Mark | None = field(default=None, compare=False)
+
+
+class Kind(Protocol):
+    """A kind of asset: pure. From an asset and partitions it returns operations that name no place.
+
+    Subclass it and set ``name``, ``fields`` (a frozen dataclass: its annotations are the YAML reader,
+    the JSON Schema and the reference) and ``operations``; the rest has defaults.
+
+    ``holds``: ``rows`` (a table: an environment that reads the tables of another reads it there),
+    ``view`` (SQL without data: each environment has its own, by promotion) or ``nothing``. Without it:
+    rows if the asset makes a table readable.
+    ``always`` assets run whenever they are selected (validations, pages).
+    ``from_raw``: its rows are made from raw objects by a Transform, so that they can be compared with
+    them, and a ``catalog`` asset makes its files a table.
+    ``everywhere``: holds nothing and may run in an environment that owns no tables.
+    ``internal``: serves other assets only, so listings leave it out unless it is named.
+    ``pool``: asks an outside source that bears only so much. It names the Airflow pool whose slots its
+    tasks share, and a failure ends a backfill.
+    """
+
+    name: str
+    fields: type
+    partitions: PartitionScheme | None = None
+    holds: Holds | None = None
+    always: bool = False
+    from_raw: bool = False
+    everywhere: bool = False
+    internal: bool = False
+    pool: str = ""
+
+    def operations(
+        self, asset: Asset, graph: "AssetGraph", partitions: tuple[str, ...], scope: tuple[str, ...]
+    ) -> Sequence[Operation]:
+        """Return what to do for these partitions and scope; without any, the template a fingerprint is of."""
+        ...
+
+    def references(self, asset: Asset) -> Sequence[Reference]:
+        """Return what the asset reads, beside its declared ``inputs``."""
+        return ()
+
+    def tables(self, asset: Asset) -> Sequence[str]:
+        """Return the table names the asset makes readable in SQL."""
+        return ()
+
+    def columns(self, asset: Asset) -> Sequence[Column]:
+        """Return the columns of the asset's contract."""
+        return tuple(getattr(asset.spec, "columns", ()))
+
+    def problems(self, asset: Asset, graph: "AssetGraph") -> Sequence[Problem]:
+        """Return what is wrong with the asset that only its kind can see."""
+        return ()
+
+    def checks(self, asset: Asset, graph: "AssetGraph") -> Sequence[TableCheck]:
+        """Return what is checked whenever the asset is made: by default its own ``checks``."""
+        return own_checks(asset, graph)
+
+    def scope(self, asset: Asset, graph: "AssetGraph") -> tuple[str, ...]:
+        """Return the parts of a partition that can be made apart (selectors), if it has any."""
+        return ()
+
+    def lookback(self, asset: Asset) -> dt.timedelta:
+        """Return how old a partition may be and still be made again on every run."""
+        return dt.timedelta(0)
+
+    def spread(self, asset: Asset) -> int:
+        """Return how many days before and after a partition it also reads of what it is made from."""
+        return 0
+
+    def source(self, asset: Asset) -> str:
+        """Return the name of what its days come from outside the lake; '' for what other assets make."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a kind answered about an asset when the graph was built: it is not asked again.
+
+    ``operations`` are the template, without partitions and scope.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    checks: tuple[TableCheck, ...] = ()
+    scope: tuple[str, ...] = ()
+    lookback: dt.timedelta = dt.timedelta(0)
+    spread: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class AssetGraph:
+    """Assets and the edges between them, in an order that depends on nothing but their keys.
+
+    ``left_out`` names what is declared but wrong, or made from something that is. ``conf`` holds the
+    values of the files that plugins read from conf/, by path; ``selectors`` the parts of a scope that
+    their entries name, by section.
+    """
+
+    assets: Mapping[str, Asset]
+    upstream: Mapping[str, tuple[str, ...]]
+    check_types: Mapping[str, CheckType] = field(default_factory=dict)
+    environments: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    conf: Mapping[str, Any] = field(default_factory=dict)
+    selectors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    contracts: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    answers: Mapping[str, Answers] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Asset]:
+        """Iterate over the assets, each after everything it reads; equals in order of their keys."""
+        return iter(self.assets.values())
+
+    def __getitem__(self, key: str) -> Asset:
+        if key not in self.assets:
+            raise self.unknown(key)
+        return self.assets[key]
+
+    def unknown(self, key: str) -> SelectionError:
+        """Return why there is no such asset, and the remedy."""
+        if key in self.left_out:
+            return LeftOut(
+                f"'{key}' is left out until mistakes are mended. Run 'openaq-assets check'."
+            )
+        return SelectionError(f"there is no asset '{key}'. {nearest(key, self.assets)}")
+
+    @property
+    def edges(self) -> frozenset[tuple[str, str]]:
+        """Every (upstream, downstream) pair."""
+        return frozenset((up, key) for key, ups in self.upstream.items() for up in ups)
+
+    def downstream(self, key: str) -> tuple[str, ...]:
+        """Return the assets that read this one."""
+        return tuple(self._downstream.get(key, ()))
+
+    @cached_property
+    def _downstream(self) -> Mapping[str, list[str]]:
+        readers: dict[str, list[str]] = {}
+        for key, ups in self.upstream.items():
+            for up in ups:
+                readers.setdefault(up, []).append(key)
+        return readers
+
+    def ancestors(self, keys: Iterable[str], depth: int | None = None) -> frozenset[str]:
+        """Return everything the keys are made from, up to ``depth`` steps away."""
+        return _reach(keys, self.upstream.__getitem__, depth)
+
+    def descendants(self, keys: Iterable[str], depth: int | None = None) -> frozenset[str]:
+        """Return everything made from the keys, up to ``depth`` steps away."""
+        return _reach(keys, self.downstream, depth)
+
+    def table_owner(self, table: str) -> Asset | None:
+        """Return the asset that makes a table readable in SQL."""
+        return self._owners.get(table)
+
+    @cached_property
+    def _owners(self) -> Mapping[str, Asset]:
+        return {table: asset for asset in self for table in self.tables.get(asset.key, ())}
+
+    def columns(self, table: str) -> Sequence[Column]:
+        """Return the columns of a table's contract; none for a table that nobody makes."""
+        return self.contracts.get(table, ()) if table in self.assets else ()
+
+    @cached_property
+    def fingerprints(self) -> Mapping[str, str]:
+        """The fingerprint of every asset; what holds nothing is what it asks, so its checks count."""
+        return {
+            key: fingerprint([*answers.operations, *self._asked(key)])
+            for key, answers in self.answers.items()
+        }
+
+    def _asked(self, key: str) -> list[Operation]:
+        asset = self.assets.get(key)
+        if asset is None or asset.holds != "nothing":
+            return []
+        return [entry.query for entry in check_queries(self.answers[key].checks)]
+
+    def column_types(self, table: str) -> dict[str, str]:
+        """Return the columns of a table with their types."""
+        return {str(column.name): str(column.type) for column in self.columns(table)}
+
+
+def _reach(
+    keys: Iterable[str], step: Callable[[str], Iterable[str]], depth: int | None
+) -> frozenset[str]:
+    reached: set[str] = set()
+    frontier = set(keys)
+    while frontier and (depth is None or depth > 0):
+        frontier = {near for key in frontier for near in step(key)} - reached
+        reached |= frontier
+        depth = None if depth is None else depth - 1
+    return frozenset(reached)
+
+
+def table_ref(graph: AssetGraph, table: str, environment: str = "") -> Ref:
+    """Return the reference of a table by the name SQL uses: as the operations of its owner name it."""
+    owner = graph.table_owner(table)
+    layer = _layer(graph, owner.key, table) if owner else VIEW
+    return Ref(table, layer, environment=environment)
+
+
+def _layer(graph: AssetGraph, key: str, table: str) -> str:
+    answers = graph.answers.get(key, Answers())
+    for operation in answers.operations:
+        for ref in refs_of(operation):
+            if ref.asset == table:
+                return ref.layer
+    return graph.assets[key].kind.name
+
+
+def views_of(graph: AssetGraph, key: str) -> list[CreateView]:
+    """Return the views that an asset's operations make."""
+    if graph[key].holds != "view":
+        return []
+    return [entry for entry in graph.answers[key].operations if isinstance(entry, CreateView)]
+
+
+def served(view: CreateView, environment: str) -> CreateView:
+    """Return the same view, served from another environment."""
+    moved: CreateView = map_refs(view, lambda ref: replace(ref, environment=environment))
+    return moved
+
+
+def operations_of(
+    graph: AssetGraph, asset: Asset, partitions: tuple[str, ...], scope: tuple[str, ...]
+) -> tuple[Operation, ...]:
+    """Return what to do for partitions of an asset; raise KindFailed if its kind fails."""
+    try:
+        return tuple(asset.kind.operations(asset, graph, partitions, scope))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise KindFailed(f"its kind '{asset.kind.name}' fails on it ({reason}).") from error
+
+
+def own_checks(asset: Asset, graph: AssetGraph) -> tuple[TableCheck, ...]:
+    """Return the checks an asset declares of itself, as checks of the table it makes."""
+    declared = getattr(asset.spec, "checks", ())
+    if not declared:
+        return ()
+    at, columns = Ref(asset.key, _layer(graph, asset.key, asset.key)), graph.columns(asset.key)
+    return tuple(
+        TableCheck(check, graph.check_types[check.check], asset.key, at, tuple(columns))
+        for check in declared
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file of the project, named relative to its root; ``text`` is read while the project loads."""
+
+    noun = "a path inside the project"
+    path: str
+    text: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "TextFile":
+        """Return the file of a path; raise ValueError with the remedy."""
+        if text.startswith("/") or ".." in text.split("/") or "\\" in text or not text.strip():
+            raise ValueError("Name a file below the project, with '/' between folders.")
+        return cls(text)

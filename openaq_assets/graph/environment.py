@@ -1,0 +1,114 @@
+"""Where things live: environments, and ``bind``, the only place that makes a URI or a table name.
+
+<root>/<environment>/raw/year=/month=/day=/<object>.json
+<root>/<environment>/{processed,reference,check,export,quarantine}/<asset>/...
+<root>/<environment>/ledger/<asset>/...
+<root>/<layer>/<asset>                        (what lies above all environments)
+<root>/catalog/<database>/<table>.json        (local profile)
+<root>/{glue-tmp,athena-results}/...          (aws profile; may be deleted at any time)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from openaq_assets.errors import FieldError, SelectionError, nearest
+from openaq_assets.graph.alerts import Notify
+from openaq_assets.graph.columns import Name
+from openaq_assets.graph.operations import ABOVE, VIEW, Operation, Ref, map_refs
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Which platform carries the environments, and the root under which everything lies.
+
+    ``settings`` are those that plugins read from it, by name.
+    """
+
+    platform: str
+    root: str
+    notify: tuple[Notify, ...] = (Notify("log"),)
+    settings: Mapping[str, Any] = field(default_factory=dict, metadata={"yaml": ""})
+
+    def __post_init__(self) -> None:
+        if not self.root.strip():
+            hint = "Name a folder or s3://bucket, or set its variable."
+            raise FieldError("root", "it is empty.", hint)
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalEnvironment:
+    """One environment of ``environments.yaml``: its database, and whose tables it reads."""
+
+    database: Name
+    tables_from: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A logical environment in a profile: everything ``bind`` needs to name a location."""
+
+    name: str
+    profile: Profile
+    siblings: Mapping[str, LogicalEnvironment] = field(repr=False)
+
+    @property
+    def root(self) -> str:
+        return self.profile.root.rstrip("/")
+
+    @property
+    def database(self) -> str:
+        return self.siblings[self.name].database
+
+    def uri(self, *parts: str) -> str:
+        """A URI of this environment."""
+        return "/".join((self.root, self.name, *parts))
+
+    def sibling(self, name: str) -> "Environment":
+        """Another environment of the same profile."""
+        if name not in self.siblings:
+            raise SelectionError(
+                f"there is no environment '{name}'. {nearest(name, self.siblings)}"
+            )
+        return replace(self, name=name)
+
+    @property
+    def tables_owner(self) -> "Environment":
+        """The environment whose tables this one reads: itself, or another."""
+        owner = self.siblings[self.name].tables_from
+        return self.sibling(owner) if owner else self
+
+    def locate(self, ref: Ref) -> Ref:
+        """Return the reference with its URI and table name."""
+        if ref.environment == ABOVE:
+            return replace(ref, uri=f"{self.root}/{ref.layer}/{ref.asset}")
+        home = self.sibling(ref.environment) if ref.environment else self
+        if ref.layer != VIEW:
+            home = home.tables_owner
+        # Raw objects of all assets share the day's prefix: their names begin with the asset.
+        parts = ("raw",) if ref.layer == "raw" else (ref.layer, ref.asset)
+        return replace(ref, uri=home.uri(*parts), table=f"{home.database}.{ref.asset}")
+
+
+def bind(operation: Operation, environment: Environment) -> Operation:
+    """Return the operation with every reference located in the environment."""
+    bound: Operation = map_refs(operation, environment.locate)
+    return bound
+
+
+def open_environment(
+    name: str,
+    profile: str,
+    profiles: Mapping[str, Profile],
+    environments: Mapping[str, LogicalEnvironment],
+) -> Environment:
+    """The environment of that name in that profile; raises SelectionError naming what there is."""
+    if profile not in profiles:
+        raise SelectionError(
+            f"there is no profile '{profile}' in conf/environments.yaml. {nearest(profile, profiles)}"
+        )
+    found: Any = profiles[profile]
+    if name not in environments:
+        raise SelectionError(f"there is no environment '{name}'. {nearest(name, environments)}")
+    return Environment(name, found, environments)

@@ -1,0 +1,80 @@
+"""Jobs: named selections that run together, their schedules and limits of cost."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from openaq_assets.errors import FieldError
+
+
+class Dollars(float):
+    """An amount of US dollars: ``0.50``."""
+
+    noun = "an amount of US dollars"
+    pattern = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?\Z", re.ASCII)
+
+    @classmethod
+    def parse(cls, text: str) -> "Dollars":
+        if not cls.pattern.match(text.strip()):
+            raise ValueError("Write a number like 0.50, without a currency.")
+        return cls(text)
+
+
+class Schedule(str):
+    """``manual`` or a five-field cron expression."""
+
+    noun = "'manual' or a cron expression"
+
+    @classmethod
+    def parse(cls, text: str) -> "Schedule":
+        """The schedule; raises ValueError with the remedy."""
+        if text == "manual":
+            return cls(text)
+        fields = text.split(" ")
+        if len(fields) != len(_CRON):
+            raise ValueError("Write manual, or five cron fields like '0 0 * * *'.")
+        for one, (name, (low, high)) in zip(fields, _CRON.items(), strict=True):
+            if not all(_in_cron_range(part, low, high) for part in one.split(",")):
+                raise ValueError(
+                    f"The {name}, '{one}', must be *, */n or numbers from {low} to {high}."
+                )
+        return cls(text)
+
+
+_CRON: Mapping[str, tuple[int, int]] = {
+    "minute": (0, 59), "hour": (0, 23), "day of the month": (1, 31), "month": (1, 12), "weekday": (0, 7),
+}  # fmt: skip
+
+
+_CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?\Z", re.ASCII)
+
+
+def _in_cron_range(part: str, low: int, high: int) -> bool:
+    """Whether one part (``5``, ``1-5``, ``*/10``) lies in the range of its field."""
+    found = _CRON_PART.match(part)
+    if not found or found[3] in ("0", "00"):
+        return False
+    first, last = int(found[1] or low), int(found[2] or found[1] or low)
+    return low <= first <= last <= high
+
+
+MANUAL = Schedule("manual")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A named selection that is run together: a DAG in Airflow, ``run --job`` on the command line."""
+
+    select: str
+    description: str = ""
+    environment: str = "dev"
+    schedule: Schedule = MANUAL
+    days: int = 3
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    max_cost: Dollars | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.days <= 3660:
+            message = f"expected a number of days, got {self.days}."
+            raise FieldError("days", message, "Write a number from 1 to 3660.")

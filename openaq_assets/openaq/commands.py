@@ -1,0 +1,268 @@
+"""The commands that only OpenAQ needs: dashboard, demo, owox, simulate."""
+
+import datetime as dt
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from openaq_assets.cli.groups import Commands
+from openaq_assets.cli.options import Day, env_option, handle_errors, load_project, profile_name
+from openaq_assets.cli.progress import bars
+from openaq_assets.errors import PlatformError, SelectionError
+from openaq_assets.openaq.owox.plan import read_plan
+
+
+@click.group(cls=Commands)
+def owox() -> None:
+    """Prove, publish and explain the Data Studio dashboard that reads through OWOX Data Marts.
+
+    \b
+    Examples: openaq-assets owox check
+              openaq-assets owox checklist > checklist.md
+              openaq-assets owox publish --url https://owox.example.org
+    """
+
+
+@owox.command()
+@click.option(
+    "--bucket", default="", help="Where Athena's results go (on AWS; default: the lake's)."
+)
+@handle_errors
+def check(bucket: str) -> None:
+    """Ask both environments what OWOX would ask, and compare schemas with each other and the charts.
+
+    \b
+    Example: openaq-assets owox check
+             AWS_PROFILE=owox-integrator openaq-assets --profile aws owox check --bucket my-results
+    """
+    from openaq_assets.openaq.owox.check import check_owox
+
+    project = load_project()
+    bad = 0
+    for one in check_owox(project, read_plan(project), profile_name(), bucket):
+        bad += not one.ok
+        mark = "ok" if one.ok else "WRONG"
+        click.echo(
+            f"{mark:6}{one.environment:6}{one.what}" + (f"  ({one.detail})" if one.detail else "")
+        )
+    click.echo("All as it must be." if not bad else f"{bad} wrong.", err=bool(bad))
+    if bad:
+        sys.exit(1)
+
+
+@owox.command()
+@handle_errors
+def checklist() -> None:
+    """Print what is to be done by hand in Data Studio, with the exact values, as Markdown."""
+    from openaq_assets.openaq.owox.checklist import checklist as lines
+
+    project = load_project()
+    for line in lines(project, read_plan(project)):
+        click.echo(line)
+
+
+@owox.command()
+@click.option("--url", default=lambda: os.environ.get("OWOX_URL", ""), help="OWOX (or $OWOX_URL).")
+@click.option("--region", default=lambda: os.environ.get("AWS_REGION", ""), help="Athena's region.")
+@click.option("--bucket", required=True, help="The bucket of Athena's results.")
+@click.option(
+    "--ids",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("build/owox.json"),
+    show_default=True,
+    help="Where the ids OWOX gives are kept, so that a second run renews and does not double.",
+)
+@handle_errors
+def publish(url: str, region: str, bucket: str, ids: Path) -> None:
+    """Make the storages, Data Marts, destination and reports in OWOX through its REST API.
+
+    The access key of owox-integrator is read from OWOX_AWS_ACCESS_KEY_ID and
+    OWOX_AWS_SECRET_ACCESS_KEY, the token of OWOX from OWOX_TOKEN. None of them is written anywhere.
+
+    \b
+    Example: openaq-assets owox publish --url https://owox.example.org --region ap-southeast-1 \\
+               --bucket aws-athena-query-results-openaq
+    """
+    from openaq_assets.openaq.owox.publish import Account, Kept, Owox
+    from openaq_assets.openaq.owox.publish import publish as published
+
+    keys = [
+        os.environ.get(f"OWOX_AWS_{name}", "") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+    ]
+    missing = [name for name, value in (("--url", url), ("--region", region)) if not value]
+    missing += ["OWOX_AWS_ACCESS_KEY_ID and OWOX_AWS_SECRET_ACCESS_KEY"] if not all(keys) else []
+    if missing:
+        raise SelectionError(f"{', '.join(missing)} missing. Set it and try again.")
+    project = load_project()
+    plan = read_plan(project)
+    account = Account(region, bucket, *keys)
+    with Owox(url, os.environ.get("OWOX_TOKEN", "")) as server:
+        for line in published(project, plan, server, account, Kept(ids)):
+            click.echo(line)
+
+
+_PLACE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--out", type=_PLACE, help="The file (default: <root>/dashboard/...).")
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+@click.option(
+    "--png", type=_PLACE, help="Instead of the page: its charts as PNG files in this folder."
+)
+@click.option(
+    "--language", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Of PNGs."
+)
+@env_option
+@handle_errors
+def dashboard(out: Path | None, open_it: bool, png: Path | None, language: str, env: str) -> None:
+    """Write the Air Quality Overview: one HTML file that needs no network.
+
+    Pictures need no browser. They show the environment of --env.
+
+    \b
+    Examples: openaq-assets dashboard --open
+              openaq-assets dashboard --png pictures --env prod --language vi
+    """
+    from openaq_assets.openaq.dashboard.write import write_dashboard, write_pictures
+
+    if png is not None:
+        for picture in write_pictures(load_project(), profile_name(), png, env, language):
+            click.echo(f"wrote {picture}")
+        return
+    page, problems = write_dashboard(load_project(), profile_name(), out)
+    for problem in problems:
+        click.echo(f"not shown: {problem}", err=True)
+    click.echo(f"wrote {page}")
+    if open_it:
+        click.launch(page)
+
+
+_DAY = Day()
+
+
+@click.command()
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--seed", default=0, show_default=True, help="Another seed gives other weather.")
+@click.option(
+    "--faults", default="", help="Faults to switch on, comma-separated; 'list' names them."
+)
+@click.option(
+    "--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Where its clock stands (UTC)."
+)
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the files of the open-data bucket into this folder instead of serving.",
+)
+@click.option("--from", "first", type=_DAY, help="First local day of the files (with --archive).")
+@click.option("--to", "last", type=_DAY, help="Last local day (with --archive; default: today).")
+@handle_errors
+def simulate(
+    port: int,
+    seed: int,
+    faults: str,
+    now: dt.datetime | None,
+    archive: Path | None,
+    first: dt.date | None,
+    last: dt.date | None,
+) -> None:
+    """Serve a synthetic OpenAQ API on 127.0.0.1 until interrupted, or write its archive.
+
+    \b
+    Examples: openaq-assets simulate --port 8765 --faults 500once,late_row
+              OPENAQ_API_URL=http://127.0.0.1:8765/v3 OPENAQ_API_KEY=$(printf '0%.0s' $(seq 64)) \\
+                openaq-assets run --job openaq_ingestion
+              openaq-assets simulate --archive bucket --from 2026-01-01 --to 2026-01-31
+    """
+
+    stands = now.replace(tzinfo=dt.UTC) if now else None
+    if archive is None:
+        if first or last:
+            raise SelectionError("--from and --to are of the files of --archive. Add it.")
+        serve_simulator(port, seed, faults, stands)
+    elif first is None:
+        raise SelectionError("--archive needs the first day. Add --from.")
+    elif last and last < first:
+        raise SelectionError(f"--to {last} is before --from {first}. Swap them.")
+    else:
+        written = write_archive(archive, seed, first, last, stands or dt.datetime.now(dt.UTC))
+        click.echo(f"wrote {written} files into {archive}")
+
+
+def write_archive(
+    folder: Path, seed: int, first: dt.date, last: dt.date | None, now: dt.datetime
+) -> int:
+    """How many files of the synthetic archive, as of ``now``, were written into a folder.
+
+    A local day has its files 72 hours after its end. Raises PlatformError where nothing can be written.
+    """
+    from openaq_simulator import World
+    from openaq_simulator.archive import archive_objects
+
+    until, count = last or now.date(), 0
+    days = [first + dt.timedelta(days=n) for n in range((until - first).days + 1)]
+    world = World.synthetic(seed=seed)
+    try:
+        with bars() as told_of:
+            for number, day in enumerate(days, 1):
+                for key, body in archive_objects(world, day, day, now):
+                    path = folder / key
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(body)
+                    count += 1
+                told_of("Write archive", number, len(days))
+    except OSError as error:
+        raise PlatformError(f"{folder}: {error.strerror}. Choose another folder.") from error
+    return count
+
+
+def serve_simulator(port: int, seed: int, faults: str, now: dt.datetime | None) -> None:
+    """Serve the synthetic API until interrupted; raises SelectionError for a fault it does not know."""
+    from openaq_simulator import FAULTS, Simulator, World, parse_fault
+
+    if faults == "list":
+        for name, description in FAULTS.items():
+            print(f"{name:18}{description}")
+        return
+    try:
+        chosen = tuple(parse_fault(one.strip()) for one in faults.split(",") if one.strip())
+    except ValueError as error:
+        raise SelectionError(str(error)) from error
+    server = Simulator(world=World.synthetic(seed=seed), port=port, now=now, faults=chosen)
+    try:
+        server.start()
+    except OSError as error:
+        raise SelectionError(
+            f"port {port} cannot be used ({error}). Choose another --port."
+        ) from error
+    print(
+        f"Synthetic OpenAQ API on {server.url} (any key of 64 hex digits). Ctrl-C stops it.",
+        flush=True,
+    )
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        print("stopped")
+    finally:
+        server.stop()
+
+
+@click.command()
+@click.option(
+    "--days", type=click.IntRange(1, 366), help="Default: 30 with the simulator, 2 with a key."
+)
+@handle_errors
+def demo(days: int | None) -> None:
+    """Run the whole way once: extract, transform, catalog, views, promote, validate, dashboard.
+
+    \b
+    Example: openaq-assets demo      (make demo does this after installing)
+    """
+    from openaq_assets.openaq.demo import run_demo
+
+    sys.exit(run_demo(load_project(), profile_name(), days))

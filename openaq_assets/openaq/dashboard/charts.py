@@ -1,0 +1,101 @@
+"""The charts as specifications, and the library that draws them: Vega, from the package vl-convert-python.
+
+A chart is a small JSON file in `specs/`; those in Vega-Lite become Vega here, so that the page
+carries no compiler. Colours are CSS variables: the page's style sheet decides them.
+
+Both are the same on every page, and making them takes 100 MB of memory (a JavaScript engine). Where
+`OPENAQ_CACHE` names a folder they are kept there; `python -m openaq_assets.openaq.dashboard.charts` fills it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+NAMES = ("map", "trend", "heatmap", "hours")
+VEGA_LITE = "6.4"
+# In a string or pattern of JavaScript the backslash changes nothing; for an HTML parser it is all.
+_SCRIPT_ENDS = re.compile(r"<(/script|!--)", re.IGNORECASE)
+
+
+def resource(name: str) -> str:
+    """The text of a file of this package."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def specification(name: str) -> dict[str, Any]:
+    """A chart as it is written, with the settings common to all."""
+    spec: dict[str, Any] = json.loads(resource(f"specs/{name}.json"))
+    spec.pop("description")  # in English, and for who reads the file
+    return {"config": json.loads(resource("specs/config.json")), **spec}
+
+
+@cache
+def compiled() -> str:
+    """All charts as Vega, in one JSON object by name."""
+    specs = json.dumps([specification(name) for name in NAMES], sort_keys=True)
+    return _kept("charts.json", specs, _compiled)
+
+
+def _compiled() -> str:
+    return json.dumps({name: _vega(specification(name)) for name in NAMES}, separators=(",", ":"))
+
+
+def _kept(name: str, made_of: str, make: Callable[[], str]) -> str:
+    """What is made of this by this version of the package: from the cache, if there is one."""
+    folder = os.environ.get("OPENAQ_CACHE")
+    if not folder:
+        return make()
+    of = f"{version('vl-convert-python')} {VEGA_LITE} {made_of}"
+    path = Path(folder, f"{hashlib.sha256(of.encode()).hexdigest()[:16]}-{name}")
+    if not path.is_file():
+        text = make()
+        with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(f".{os.getpid()}")
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+        return text
+    return path.read_text(encoding="utf-8")
+
+
+def _vega(spec: dict[str, Any]) -> dict[str, Any]:
+    if "vega-lite" not in spec["$schema"]:
+        return spec
+    import vl_convert
+
+    found: dict[str, Any] = vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
+    return found
+
+
+@cache
+def library() -> str:
+    """JavaScript that defines `drawingLibrary`; calling it defines `vegaEmbed`.
+
+    Inside a function, so that a browser only skims it until the headline is on the screen.
+    """
+    return _kept("library.js", VEGA_LITE, _library)
+
+
+def _library() -> str:
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle(
+        "window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE
+    )
+    bundle = _SCRIPT_ENDS.sub(r"<\\\g<1>", bundle)
+    return f"function drawingLibrary() {{{bundle}\n}}"
+
+
+if __name__ == "__main__":  # what a cache is filled with
+    compiled()
+    library()

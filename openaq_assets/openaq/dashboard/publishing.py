@@ -1,0 +1,121 @@
+"""What the page asks of each environment, and the page made of the answers: for a person or a task."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from openaq_assets.errors import PlatformError
+from openaq_assets.graph.environment import Environment
+from openaq_assets.graph.operations import ABOVE, Query, Ref
+from openaq_assets.graph.records import Facts
+from openaq_assets.openaq.dashboard.model import Overview, Serving
+from openaq_assets.openaq.dashboard.page import render
+from openaq_assets.openaq.dashboard.payload import DAY_FIELDS, HOUR_FIELDS, STATION_FIELDS
+from openaq_assets.openaq.operations import Publish
+from openaq_assets.openaq.source import is_synthetic
+from openaq_assets.platforms import Platform, Rows, Work
+from openaq_assets.platforms.results import version_of
+
+NAME = "air_quality_overview"
+_YEAR = "CAST(date_add('day', -365, current_date) AS date)"
+VIEWS = {
+    "latest": ("view_latest_aqi", STATION_FIELDS, "ORDER BY location_id"),
+    "daily": (
+        "view_daily_average", DAY_FIELDS,
+        f"WHERE local_day >= {_YEAR} ORDER BY location_id, local_day",
+    ),
+    "hours": ("view_hour_of_day", HOUR_FIELDS, "ORDER BY location_id, hour"),
+}  # fmt: skip
+
+
+def handle_publish(operation: Publish, work: Work) -> Mapping[str, Facts]:
+    """Carry out a bound ``Publish``."""
+    return {"": published(work.platform, work.environment, operation)}
+
+
+def publish(asset: str, environments: Iterable[str]) -> Publish:
+    """The operation that makes the page of these environments, naming no place."""
+    queries = tuple(_query(env, part) for env in environments for part in VIEWS)
+    return Publish(queries, Ref(asset, "dashboard", environment=ABOVE))
+
+
+def _query(environment: str, part: str) -> Query:
+    view, columns, rest = VIEWS[part]
+    sql = f"SELECT {', '.join(columns)} FROM {view} {rest}"
+    return Query(f"{environment}.{part}", sql, (Ref(view, "view", environment=environment),))
+
+
+def published(platform: Platform, place: Environment, operation: Publish) -> Facts:
+    """Ask, draw and store the page of a bound operation; raises PlatformError where asking again may help."""
+    overview = overview_of(platform, place, operation, strict=True)
+    body = render(overview).encode()
+    platform.objects.put(page_uri(operation), body)
+    rows = sum(len(one.latest) + len(one.daily) for one in overview.environments.values())
+    return Facts(rows, len(body), 1, version_of(body))
+
+
+def page_uri(operation: Publish) -> str:
+    """Return the URI of the page that a bound operation makes."""
+    return f"{operation.into.uri}.html"
+
+
+def overview_of(
+    platform: Platform, place: Environment, operation: Publish, strict: bool = False
+) -> Overview:
+    """Everything the page shows. An environment that cannot answer has a problem instead of rows.
+
+    With ``strict``, a failure that may pass by itself is raised.
+    """
+    parts: dict[str, dict[str, Query]] = {}
+    for query in operation.queries:
+        environment, _, part = query.name.rpartition(".")
+        parts.setdefault(environment, {})[part] = query
+    served = {name: _served(platform.read, asked, strict) for name, asked in parts.items()}
+    latest = [row for one in served.values() for row in one.latest]
+    zones = Counter(zone for row in latest if _is_zone(zone := str(row["timezone"])))
+    return Overview(
+        generated_at=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        synthetic=is_synthetic(place, platform.objects),
+        timezone=zones.most_common(1)[0][0] if zones else Overview.timezone,
+        sources=("OpenAQ API v3", *sorted({str(row["provider"]) for row in latest if row["provider"]})),
+        default_environment="prod" if "prod" in served else next(iter(served)),
+        environments=served,
+    )  # fmt: skip
+
+
+def _is_zone(name: str) -> bool:
+    """Whether the name, which comes from outside, is one that clocks know."""
+    try:
+        return bool(ZoneInfo(name).key)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+
+
+def _served(read: Callable[[Query], Rows], asked: Mapping[str, Query], strict: bool) -> Serving:
+    rows: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    problem = ""
+    for part, query in asked.items():
+        try:
+            rows[part] = tuple(_plain(row) for row in read(query).as_dicts())
+        except PlatformError as error:
+            if strict and error.retryable:
+                raise
+            # The hours are an extra: an environment from before they were there still has a page.
+            problem = problem or ("" if part == "hours" else str(error))
+    if problem:
+        return Serving(problem=problem)
+    return Serving(rows["latest"], rows["daily"], rows.get("hours", ()))
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _text(value) for name, value in row.items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.isoformat() if isinstance(value, dt.date) else value

@@ -1,0 +1,324 @@
+"""``Fetch`` carried out: what the API answered, stored byte for byte, once, and what that says."""
+
+import asyncio
+import dataclasses
+import datetime as dt
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from openaq_assets.errors import PlatformError
+from openaq_assets.graph import partitions
+from openaq_assets.graph.operations import digest
+from openaq_assets.graph.raw_keys import RawKey, parse_raw_key, raw_key
+from openaq_assets.graph.records import Facts
+from openaq_assets.openaq.client import Answer, Client, utcnow
+from openaq_assets.openaq.inventory import Sensor, is_asked, sensors_to_ask
+from openaq_assets.openaq.limiter import Limiter, Sleep
+from openaq_assets.openaq.operations import Fetch
+from openaq_assets.openaq.requests import Endpoint, Window, key_parts
+from openaq_assets.openaq.retries import Unanswered, Withdrawn
+from openaq_assets.openaq.settings import Api
+from openaq_assets.platforms import ObjectStore, Progress, silent
+
+Span = tuple[str, str]
+Subject = tuple[str, ...]
+Result = TypeVar("Result")
+_STAMP = "%Y%m%dT%H%M%SZ"
+_log = logging.getLogger("openaq_assets.openaq")
+
+
+@dataclass(slots=True)
+class RawPartition:
+    """The raw objects of one asset and day, and what this run learns about them."""
+
+    store: ObjectStore
+    uri: str
+    asset: str
+    names: set[str] = field(default_factory=set)
+    newest: dict[str, RawKey] = field(default_factory=dict)
+    seen: dict[Subject, dict[Span, dt.datetime]] = field(default_factory=dict)
+    whole: dict[Subject, dict[Span, dt.datetime]] = field(default_factory=dict)
+    rows: int = 0
+    bytes: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, store: ObjectStore, operation: Fetch, day: str) -> "RawPartition":
+        """The shelf as it is stored: one listing."""
+        shelf = cls(store, f"{operation.into.uri}/{partitions.segment(day)}", operation.into.asset)
+        for uri in store.list(shelf.uri):
+            shelf.note(parse_raw_key(uri))
+        return shelf
+
+    def note(self, key: RawKey | None) -> None:
+        """Remember an object that is there."""
+        if key is None or key.asset != self.asset:
+            return
+        self.names.add(str(key))
+        latest = self.newest.get(key.request, key)
+        self.newest[key.request] = max(latest, key, key=lambda one: (one.retrieved, one.digest))
+        subject, span = subject_of(key)
+        spans = self.seen.setdefault(subject, {})
+        spans[span] = max(spans.get(span, key.retrieved), key.retrieved)
+        if key.values.get("page") == "0001":  # stored last: where it is, the answer is whole
+            wholes = self.whole.setdefault(subject, {})
+            wholes[span] = max(wholes.get(span, key.retrieved), key.retrieved)
+
+    def answered(self, parts: Mapping[str, str], window: Window, since: dt.datetime) -> bool:
+        """Whether a question about a window was answered in full, at or after a moment."""
+        subject = tuple(f"{name}={value}" for name, value in parts.items())
+        reached, end = (one.astimezone(dt.UTC).strftime(_STAMP) for one in window)
+        for (first, last), moment in sorted(self.whole.get(subject, {}).items()):
+            if moment >= since and first <= reached < last:
+                reached = last
+        return reached >= end
+
+    def key_for(self, answer: Answer, parts: Mapping[str, str]) -> RawKey | None:
+        """The name to store an answer under; None if it is what is known already."""
+        key = raw_key(self.asset, parts, answer.retrieved, answer.body)
+        latest = self.newest.get(key.request)
+        known = [latest.retrieved] if latest else []
+        rivals = self._rivals(key)
+        # The latest row counts, so an old answer must be stored again after a newer one that says
+        # otherwise about the same hours, though it was to another window.
+        if latest and latest.digest == key.digest and max(rivals + known) == known[0]:
+            return None
+        # Two answers in a second, or a clock set back, must not leave the older one the latest.
+        after = [moment + dt.timedelta(seconds=1) for moment in known + rivals]
+        return dataclasses.replace(key, retrieved=max([key.retrieved, *after]))
+
+    def _rivals(self, key: RawKey) -> list[dt.datetime]:
+        """When other windows with hours in common with this one were last answered."""
+        subject, span = subject_of(key)
+        spans = self.seen.get(subject, {}).items()
+        return [moment for other, moment in spans if other != span and overlap(other, span)]
+
+    async def keep(self, answer: Answer, parts: Mapping[str, str]) -> None:
+        """Store an answer unless it says nothing new; count it either way."""
+        if key := self.key_for(answer, parts):
+            # In a thread: a slow store must not hold up the other requests.
+            uri = f"{self.uri}/{key}"
+            await asyncio.to_thread(self.store.put_new, uri, answer.body, _metadata(answer))
+            self.note(key)
+        self.rows += len(answer.rows)
+        self.bytes += len(answer.body)
+
+    def facts(self) -> Facts:
+        """What is true of the day now."""
+        keys = (key for name in self.names if (key := parse_raw_key(name)))
+        version = version_of(keys)
+        failures = tuple(sorted(self.failures))
+        return Facts(self.rows, self.bytes, len(self.names), version, failures=failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for one day: an inventory's pages, or those of one sensor."""
+
+    shelf: RawPartition
+    about: object
+    parts: Mapping[str, str]
+    pages: Callable[[], AsyncIterator[Answer]]
+    window: Window | None = None
+
+    async def carry_out(self) -> None:
+        """Store each page; what cannot be had is a failure of the day, what is gone a notice."""
+        try:
+            async for answers in _by_window(self.pages()):
+                for answer in reversed(answers):
+                    await self.shelf.keep(answer, self._parts(answer))
+        except Withdrawn as reason:
+            _log.warning("%s is withdrawn: %s", self.about, reason)
+        except Unanswered as reason:
+            self.shelf.failures.append(f"{self.about}: {reason}")
+            _log.error("%s: %s", self.about, reason)
+
+    def _parts(self, answer: Answer) -> dict[str, str]:
+        parts = {**self.parts, "page": f"{answer.page:04d}"}
+        if answer.window and answer.window != self.window:
+            first, last = (one.astimezone(dt.UTC).strftime(_STAMP) for one in answer.window)
+            parts |= {"from": first, "to": last}
+        return parts
+
+
+async def _by_window(pages: AsyncIterator[Answer]) -> AsyncIterator[list[Answer]]:
+    """The pages of each window together, as soon as there are no more of them."""
+    held: list[Answer] = []
+    async for answer in pages:
+        if held and answer.window != held[-1].window:
+            yield held
+            held = []
+        held.append(answer)
+    if held:
+        yield held
+
+
+def fetch(
+    operation: Fetch,
+    store: ObjectStore,
+    api: Api,
+    progress: Progress = silent,
+    *,
+    now: Callable[[], dt.datetime] = utcnow,
+    limiter: Limiter | None = None,
+    sleep: Sleep = asyncio.sleep,
+    read_timeout: float = 30.0,
+) -> Mapping[str, Facts]:
+    """Store the answers of a bound ``Fetch``; what is true of each of its days afterwards.
+
+    ``rows`` and ``bytes`` are of the answers of this run, ``objects`` and ``version`` of all that
+    is stored, ``failures`` name the sensors that could not be had: they keep what they had before.
+    Raises PlatformError if nothing can be had at all (a refused key); what was stored stays.
+    """
+    client = Client(api, limiter, now=now, sleep=sleep, read_timeout=read_timeout)
+    return _in_a_loop(_fetch(operation, store, client, progress, max(1, api.concurrency), now))
+
+
+async def _fetch(
+    operation: Fetch,
+    store: ObjectStore,
+    client: Client,
+    progress: Progress,
+    concurrency: int,
+    now: Callable[[], dt.datetime],
+) -> Mapping[str, Facts]:
+    async with client:
+        shelves = {day: RawPartition.open(store, operation, day) for day in operation.into.partitions}
+        if operation.endpoint == "locations":
+            requests = _about_locations(operation, client, shelves)
+        else:
+            today = now().astimezone(dt.UTC).date()
+            requests = _about_sensors(operation, store, client, shelves, today)
+        await _all(requests, concurrency, partial(progress, f"Fetch {operation.endpoint}"))
+    return {day: shelf.facts() for day, shelf in shelves.items()}
+
+
+def _about_locations(
+    operation: Fetch, client: Client, shelves: Mapping[str, RawPartition]
+) -> list[Request]:
+    if len(shelves) != 1:
+        raise PlatformError(f"an inventory is of the one day it is taken, not of {len(shelves)}.")
+    (shelf,) = shelves.values()
+    return [
+        Request(shelf, selector, key_parts(selector), partial(client.locations, selector))
+        for selector in operation.locations
+    ]
+
+
+def _about_sensors(
+    operation: Fetch,
+    store: ObjectStore,
+    client: Client,
+    shelves: Mapping[str, RawPartition],
+    today: dt.date,
+) -> list[Request]:
+    sensors = sensors_to_ask(operation, store, today)
+    asked = [
+        (shelf, sensor, partitions.window(day))
+        for day, shelf in shelves.items()
+        for sensor in sensors
+        if is_asked(operation, sensor, day)
+    ]
+    return [
+        request
+        for shelf, sensor, window in asked
+        if (request := _about(operation, client, shelf, sensor, window))
+    ]
+
+
+def _about(
+    operation: Fetch, client: Client, shelf: RawPartition, sensor: Sensor, window: Window
+) -> Request | None:
+    """The request for a sensor's day; None if its final answer is stored: a killed run goes on there."""
+    parts = {"location": str(sensor.location), "sensor": str(sensor.id)}
+    final = window[1] + dt.timedelta(hours=operation.settled_after_hours)
+    if not operation.again and shelf.answered(parts, window, final):
+        return None
+    pages = partial(client.sensor_pages, cast(Endpoint, operation.endpoint), sensor.id, window)
+    return Request(shelf, sensor, parts, pages, window)
+
+
+async def _all(
+    requests: list[Request], concurrency: int, progress: Callable[[int, int], None]
+) -> None:
+    """Carry out all requests, some at a time; the first thing that must stop the run is raised."""
+    if not requests:
+        return
+    ahead, done = iter(requests), 0
+    progress(0, len(requests))
+
+    async def work() -> None:
+        nonlocal done
+        for request in ahead:
+            await request.carry_out()
+            done += 1
+            progress(done, len(requests))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(concurrency, len(requests))):
+                group.create_task(work())
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+def _in_a_loop(main: Coroutine[Any, Any, Result]) -> Result:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(main)
+    with ThreadPoolExecutor(1) as thread:  # the caller's own loop is busy calling
+        return thread.submit(asyncio.run, main).result()
+
+
+def _metadata(answer: Answer) -> dict[str, str]:
+    """What is known of an answer beside its body, fit for the headers of an object store."""
+    about = {
+        "url": answer.url,
+        "status": str(answer.status),
+        "retrieved": answer.retrieved.astimezone(dt.UTC).isoformat(timespec="milliseconds"),
+    }
+    said = {name: value.encode("ascii", "replace") for name, value in answer.headers.items()}
+    return about | {name: value.decode() for name, value in said.items()}
+
+
+
+
+def subject_of(key: RawKey) -> tuple[Subject, Span]:
+    """What an object is about, and its window as two stamps; the whole day is wider than any."""
+    parts = dict(key.parts)
+    parts.pop("page", None)
+    span = (parts.pop("from", ""), parts.pop("to", "~"))
+    return tuple(f"{name}={value}" for name, value in parts.items()), span
+
+
+def overlap(one: Span, other: Span) -> bool:
+    """Whether two windows have hours in common."""
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def version_of(keys: Iterable[RawKey]) -> str:
+    """The version of a day: a digest of every answer that said something new.
+
+    The latest row counts, so an answer is news again after one about the same hours but another
+    window. Two extractions at once may store an answer twice; that changes nothing here.
+    """
+    said: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
+    latest: dict[Subject, dict[str, tuple[Span, str]]] = {}
+    for key in sorted(keys, key=lambda one: (one.retrieved, str(one))):
+        subject, span = subject_of(key)
+        known = latest.setdefault(subject, {})
+        rivals = sorted(
+            (request, content)
+            for request, (other, content) in known.items()
+            if other != span and overlap(other, span)
+        )
+        news = said.setdefault(key.request, [])
+        if not news or news[-1] != (key.digest, rivals):
+            news.append((key.digest, rivals))
+        known[key.request] = span, key.digest
+    return digest(said)

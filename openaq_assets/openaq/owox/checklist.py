@@ -1,0 +1,55 @@
+"""What has to be clicked by hand in Data Studio, with the exact values of this project."""
+
+from collections.abc import Iterator
+
+from openaq_assets.openaq.owox.plan import Plan
+from openaq_assets.openaq.owox.statements import RECEIVED
+from openaq_assets.project.project import Project
+
+#: OWOX's community connector for Data Studio (formerly Looker Studio), from its own documentation.
+CONNECTOR = "AKfycbz6kcYn3qGuG0jVNFjcDnkXvVDiz4hewKdAFjOm-_d4VkKVcBidPjqZO991AvGL3FtM4A"
+
+
+def checklist(project: Project, plan: Plan) -> Iterator[str]:
+    """The steps as Markdown lines: data sources, field types, charts, and the swap from dev to prod."""
+    sources = [mart.source for mart in plan.data_marts.values()]
+    yield f"# {plan.report}: by hand in Data Studio"
+    yield ""
+    yield "## 1. Data sources"
+    for name, mart in plan.data_marts.items():
+        view = f"{project.places.environments[name].database}.{plan.view}"
+        yield f"- [ ] `{mart.source}`: connector OWOX Data Marts, Data Mart `{mart.title}` (`{view}`)"
+    yield "- [ ] In each: data freshness 1 hour, credentials: owner's."
+    yield ""
+    yield f"## 2. Fields, the same in {' and '.join(f'`{one}`' for one in sources)}"
+    yield "| field | comes as | set type to | default aggregation |"
+    yield "|---|---|---|---|"
+    yield from _fields(project, plan)
+    yield ""
+    yield "## 3. Charts"
+    for chart in plan.charts:
+        condition = f", filter `{chart.filter}` = true" if chart.filter else ""
+        fields = ", ".join(f"`{one}`" for one in chart.fields)
+        yield f"- [ ] {chart.title} ({chart.type}): {fields}{condition}. {chart.notes}".rstrip()
+    yield ""
+    yield "## 4. From dev to prod"
+    yield from _swap(sources)
+
+
+def _fields(project: Project, plan: Plan) -> Iterator[str]:
+    held = {str(one.name): one.type for one in project.graph.columns(plan.view)}
+    for name, one in plan.fields.items():
+        kind, concept, by = RECEIVED.get(held.get(name, ""), ("", "", ""))
+        comes = " ".join(part for part in (kind, concept.lower(), by.lower()) if part)
+        yield f"| `{name}` | {comes} | {one.type} | {one.aggregation} |"
+
+
+def _swap(sources: list[str]) -> Iterator[str]:
+    first, *rest = sources
+    other = rest[0] if rest else first
+    yield f"- [ ] `openaq-assets owox check` is green: `{other}` answers with the schema of `{first}`."
+    yield f"- [ ] Open `{first}`, *Edit connection*, choose the Data Mart of `{other}`, *Reconnect*:"
+    yield "      it keeps field ids, types and aggregations; no field may be reported as changed."
+    yield f"- [ ] Or, page by page, *Replace data source* `{first}` by `{other}`, and look at every filter:"
+    yield "      Data Studio maps fields by id and name, and does not map those in filters."
+    yield "- [ ] No calculated fields: what is computed is in the view, the same in both environments."

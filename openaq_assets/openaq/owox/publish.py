@@ -1,0 +1,197 @@
+"""What of OWOX can be scripted: storage, Data Marts, publishing, destination and reports by its REST API.
+
+The sequence is the one that was seen to work on OWOX Data Marts 0.31. OWOX calls these endpoints
+unassessed, so every answer is checked and told; ids are kept, so that doing it twice is doing it once.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from openaq_assets.errors import PlatformError
+from openaq_assets.openaq.owox.plan import Plan
+from openaq_assets.project.project import Project
+
+_PATIENCE = 60
+_LEAST_CACHE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where Athena is, and the access key of ``owox-integrator`` (never written anywhere by us)."""
+
+    region: str
+    bucket: str
+    access_key: str
+    secret_key: str
+
+
+class Owox:
+    """OWOX's REST API; every refusal is a PlatformError with its words."""
+
+    def __init__(
+        self, url: str, token: str = "", sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        headers = {"x-owox-authorization": f"Bearer {token}"} if token else {}
+        local = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
+        self._http = httpx.Client(
+            base_url=f"{url.rstrip('/')}/api", headers=headers, timeout=60.0, trust_env=not local
+        )
+        self._sleep = sleep
+
+    def __enter__(self) -> "Owox":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._http.close()
+
+    def send(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
+        """The answer to a request, as a mapping."""
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise PlatformError(f"OWOX at {self._http.base_url}: {error}. Check --url.") from None
+        if response.status_code in (401, 403):
+            hint = "Set OWOX_TOKEN to a key of its API."
+            raise PlatformError(
+                f"OWOX refuses {method} {path}: HTTP {response.status_code}. {hint}"
+            )
+        if response.is_error:
+            said = " ".join(response.text.split())[:200]
+            raise PlatformError(f"OWOX: {method} {path}: HTTP {response.status_code}: {said}")
+        found = response.json() if response.content else {}
+        return found if isinstance(found, dict) else {}
+
+    def valid(self, path: str, what: str) -> None:
+        """Ask OWOX to validate something; raises PlatformError with its reason."""
+        answer = self.send("POST", path)
+        if answer.get("valid") is not True:
+            reason = answer.get("errorMessage") or answer.get("reason") or json.dumps(answer)
+            raise PlatformError(f"OWOX does not accept {what}: {reason}")
+
+    def finished(self, mart: str, trigger: str) -> None:
+        """Wait until OWOX has read the schema of a mart."""
+        for _ in range(_PATIENCE):
+            path = f"/data-marts/{mart}/schema-actualize-triggers/{trigger}/status"
+            status = self.send("GET", path).get("status")
+            if status == "SUCCESS":
+                return
+            if status in ("ERROR", "FAILED", "CANCELLED"):
+                raise PlatformError(f"OWOX could not read the schema of the Data Mart: {status}.")
+            self._sleep(1.0)
+        raise PlatformError(f"OWOX did not read the schema within {_PATIENCE} s.")
+
+
+class Kept(MutableMapping[str, str]):
+    """The ids OWOX gave, in a small file: what is made once is found again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ids: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._ids[name] = value
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(json.dumps(self._ids, indent=1, sort_keys=True) + "\n", "utf-8")
+
+    def __getitem__(self, name: str) -> str:
+        return self._ids[name]
+
+    def __delitem__(self, name: str) -> None:
+        del self._ids[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+def publish(
+    project: Project, plan: Plan, owox: Owox, account: Account, ids: MutableMapping[str, str]
+) -> Iterator[str]:
+    """Make or renew everything of the plan in OWOX; a line per step.
+
+    The last line is the JSON Config to paste in Data Studio, the first time it is made: OWOX shows its
+    secret only then.
+    """
+    for name, mart in plan.data_marts.items():
+        storage = _made(owox, ids, f"storage {name}", "/data-storages", {"type": "AWS_ATHENA"})
+        owox.send("PUT", f"/data-storages/{storage}", _storage(f"{mart.title} (Athena)", account))
+        owox.valid(f"/data-storages/{storage}/validate-access", "the storage")
+        yield f"storage    {mart.title} (Athena): access is valid"
+        yield from _mart(project, plan, owox, ids, name, storage)
+    body = {"title": "Data Studio", "type": "LOOKER_STUDIO",
+            "credentials": {"type": "looker-studio-credentials"}}  # fmt: skip
+    new = "destination" not in ids
+    config: Mapping[str, Any] = {}
+    if new:
+        answer = owox.send("POST", "/data-destinations", body)
+        ids["destination"], config = str(answer["id"]), answer.get("credentials", {})
+    yield f"destination Data Studio: {'made' if new else 'there already'}"
+    for name, mart in plan.data_marts.items():
+        _made(owox, ids, f"report {name}", "/reports", _report(mart.source, plan, ids, name))
+        yield f"report     {mart.source}: available in Data Studio"
+    if new:
+        wanted = ("deploymentUrl", "destinationId", "destinationSecretKey")
+        yield "JSON Config for the connector (shown once): " + json.dumps(
+            {key: config.get(key) for key in wanted}
+        )
+
+
+def _mart(
+    project: Project,
+    plan: Plan,
+    owox: Owox,
+    ids: MutableMapping[str, str],
+    name: str,
+    storage: str,
+) -> Iterator[str]:
+    title = plan.data_marts[name].title
+    body = {"title": title, "storageId": storage}
+    mart = _made(owox, ids, f"mart {name}", "/data-marts", body)
+    view = f"{project.places.environments[name].database}.{plan.view}"
+    definition = {"definitionType": "VIEW", "definition": {"fullyQualifiedName": view}}
+    owox.send("PUT", f"/data-marts/{mart}/definition", definition)
+    owox.valid(f"/data-marts/{mart}/validate-definition", f"the Data Mart {title}")
+    trigger = owox.send("POST", f"/data-marts/{mart}/schema-actualize-triggers")["triggerId"]
+    owox.finished(mart, str(trigger))
+    owox.send("PUT", f"/data-marts/{mart}/publish")
+    yield f"data mart  {title}: {view}, published"
+
+
+def _made(
+    owox: Owox, ids: MutableMapping[str, str], name: str, path: str, body: Mapping[str, Any]
+) -> str:
+    """The id of a thing in OWOX, made if it was not before."""
+    if name not in ids:
+        ids[name] = str(owox.send("POST", path, body)["id"])
+    return ids[name]
+
+
+def _storage(title: str, account: Account) -> Mapping[str, Any]:
+    return {
+        "title": title,
+        "config": {"region": account.region, "outputBucket": account.bucket},
+        "credentials": {
+            "accessKeyId": account.access_key,
+            "secretAccessKey": account.secret_key,
+        },
+        "availableForUse": True,
+        "availableForMaintenance": True,
+    }
+
+
+def _report(title: str, plan: Plan, ids: Mapping[str, str], name: str) -> Mapping[str, Any]:
+    seconds = max(_LEAST_CACHE_SECONDS, int(plan.cache.total_seconds()))
+    return {
+        "title": title,
+        "dataMartId": ids[f"mart {name}"],
+        "dataDestinationId": ids["destination"],
+        "destinationConfig": {"type": "looker-studio-config", "cacheLifetime": seconds},
+    }

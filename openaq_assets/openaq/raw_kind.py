@@ -1,0 +1,101 @@
+"""``raw``: answers of the OpenAQ API exactly as received, one object per page, never overwritten."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from openaq_assets.errors import Problem, nearest
+from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference
+from openaq_assets.graph.columns import Duration, Name
+from openaq_assets.graph.operations import Operation, Ref
+from openaq_assets.openaq.locations import Location
+from openaq_assets.openaq.operations import Fetch, FullPass
+
+LOCATIONS = "conf/locations.yaml"
+_FORTNIGHT, _THREE_DAYS = Duration(days=14), Duration(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class RawFields:
+    """What to ask the API for."""
+
+    endpoint: Literal["locations", "hours", "measurements", "archive"]
+    inventory: Name | None = None
+    locations: tuple[Name, ...] = ()
+    parameters: tuple[Name, ...] = ()
+    active_within: Duration = _FORTNIGHT
+    full_pass: FullPass = "never"
+    lookback: Duration = _THREE_DAYS
+
+
+class Raw(Kind):
+    """The raw layer: the one thing that cannot be rebuilt."""
+
+    name = "raw"
+    holds = "nothing"
+    pool = "openaq_api"
+    fields = RawFields
+    partitions = "daily"
+
+    def references(self, asset: Asset) -> Sequence[Reference]:
+        """The inventory whose sensors are asked."""
+        return [Reference(asset.spec.inventory, where="inventory")] if asset.spec.inventory else []
+
+    def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
+        """Locations that are not declared, and data without an inventory."""
+        found = [
+            asset.problem(
+                f"locations[{index}]", f"no location '{name}'.", nearest(name, _locations(graph))
+            )
+            for index, name in enumerate(asset.spec.locations)
+            if name not in _locations(graph)
+        ]
+        if asset.spec.endpoint != "locations" and not asset.spec.inventory:
+            hint = "Add 'inventory: ' and the raw asset of endpoint 'locations'."
+            found.append(
+                asset.problem("endpoint", "data are asked per sensor of an inventory.", hint)
+            )
+        if asset.spec.active_within.days < 1:
+            message = "a station is asked by the day; this is less than one."
+            found.append(asset.problem("active_within", message, "Write '1 day' or more."))
+        if asset.spec.endpoint == "locations" and asset.partitions != "snapshot":
+            hint = "Add 'partitions: snapshot'."
+            found.append(asset.problem("endpoint", "an inventory is of the day it is taken.", hint))
+        return found
+
+    def scope(self, asset: Asset, graph: AssetGraph) -> tuple[str, ...]:
+        """The selectors of the asset's locations (all declared ones by default), without repetition."""
+        names = asset.spec.locations or tuple(_locations(graph))
+        return tuple(sorted({_locations(graph)[name].selector for name in names}))
+
+    def lookback(self, asset: Asset) -> dt.timedelta:
+        """Recent days are read again: rows arrive late."""
+        return dt.timedelta(days=asset.spec.lookback.days, seconds=asset.spec.lookback.seconds)
+
+    def operations(
+        self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
+    ) -> Sequence[Operation]:
+        """One Fetch for all the days, so that one place holds the rate limit."""
+        fetch = Fetch(
+            endpoint=asset.spec.endpoint,
+            locations=scope,
+            into=Ref(asset.key, "raw", partitions),
+            inventory=Ref(asset.spec.inventory, "raw") if asset.spec.inventory else None,
+            parameters=asset.spec.parameters,
+            active_within_days=asset.spec.active_within.days,
+            full_pass=asset.spec.full_pass,
+            settled_after_hours=int(asset.spec.lookback.total_seconds() // 3600),
+        )
+        return [fetch]
+
+    def source(self, asset: Asset) -> str:
+        """Return ``archive`` or ``api``: what fills its days; '' for an inventory, which has none."""
+        sources = {"locations": "", "archive": "archive"}
+        return sources.get(asset.spec.endpoint, "api")
+
+
+def _locations(graph: AssetGraph) -> Mapping[str, Location]:
+    """Return the locations that conf/locations.yaml declares."""
+    locations: Mapping[str, Location] = graph.conf.get(LOCATIONS, {})
+    return locations

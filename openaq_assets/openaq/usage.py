@@ -1,0 +1,16 @@
+"""What the operations of OpenAQ use in an AWS account."""
+
+from openaq_assets.openaq.operations import Fetch, Publish
+from openaq_assets.platforms.aws.prices import Known, Rates, Usage, usage_of
+from openaq_assets.platforms.aws.settings import Aws
+
+
+def usage_of_fetch(operation: Fetch, days: int, known: Known, aws: Aws, rates: Rates) -> Usage:
+    """Return the usage of a fetch: each page is written once; a day's stored answers are listed before."""
+    return Usage(writes=(known.objects + 2) * days, reads=days, kept=known.bytes * days)
+
+
+def usage_of_publish(operation: Publish, days: int, known: Known, aws: Aws, rates: Rates) -> Usage:
+    """Return the usage of a page: its queries, and one object."""
+    queries = (usage_of(query, days, known, aws, rates) for query in operation.queries)
+    return sum(queries, Usage(writes=1))

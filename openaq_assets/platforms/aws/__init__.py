@@ -1,0 +1,1 @@
+"""The platform of an AWS account: S3, Glue and Athena."""

@@ -1,0 +1,207 @@
+"""Questions to Athena: started, asked how they stand, and answered in the values the local platform gives."""
+
+import datetime as dt
+import decimal
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+from openaq_assets.errors import PlatformError
+from openaq_assets.graph.columns import Column, ColumnType, Name
+from openaq_assets.graph.operations import Ref
+from openaq_assets.platforms import Rows
+from openaq_assets.platforms.aws.clients import AwsHooks
+from openaq_assets.platforms.aws.errors import DEPLOY, asking
+from openaq_assets.sql import parse as athena
+
+PAGE = 1000  # the most that one request for rows gives
+FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0
+_OVER = ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+class StaleView(PlatformError):
+    """A view's columns are no longer those of its SQL: it must be made again."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"the view {name} is stale: a table it reads has changed. "
+            f"Run '{name.rpartition('.')[2]}' again with --force."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Athena:
+    """The questions of a work group, whose limit of scanned bytes holds for each of them.
+
+    Results are never reused: nothing asks for it, and a work group cannot switch it on.
+    """
+
+    hooks: AwsHooks
+    database: str
+    results: str
+
+    def start(self, sql: str) -> str:
+        """Start a statement; its id. botocore's request token makes a repeated request the same one."""
+        with asking("start an Athena query"):
+            found: str = self.hooks.athena.run_query(
+                sql,
+                query_context={"Database": self.database, "Catalog": "AwsDataCatalog"},
+                result_configuration={"OutputLocation": self.results},
+                workgroup=self.hooks.settings.workgroup,
+            )
+        return found
+
+    def is_over(self, query: str) -> bool:
+        """Whether it has ended well; raises PlatformError (StaleView) if it ended otherwise."""
+        with asking("ask Athena how a query stands"):
+            found = self.hooks.athena.get_query_info(query)["QueryExecution"]["Status"]
+        if found["State"] in ("FAILED", "CANCELLED"):
+            raise failure(found)
+        return found["State"] in _OVER
+
+    def wait(self, query: str) -> None:
+        """Wait until it has ended well; whoever is interrupted stops it."""
+        pause = FIRST_WAIT
+        try:
+            while not self.is_over(query):
+                time.sleep(pause)
+                pause = min(pause * 1.5, LONGEST_WAIT)
+        except (KeyboardInterrupt, SystemExit):
+            self.stop(query)
+            raise
+
+    def stop(self, query: str) -> None:
+        """Stop it if it runs."""
+        with asking("stop an Athena query"):
+            self.hooks.athena.stop_query(query)
+
+    def rows(self, query: str, most: int | None = None) -> Rows:
+        """The rows of a query that has ended well, page after page."""
+        columns: tuple[Column, ...] = ()
+        read: list[Callable[[str], Any]] = []
+        found: list[tuple[Any, ...]] = []
+        for page in self._pages(query, most):
+            if not columns:
+                kinds = [_kind(one) for one in page["ResultSetMetadata"]["ColumnInfo"]]
+                names = [one["Name"] for one in page["ResultSetMetadata"]["ColumnInfo"]]
+                columns = tuple(Column(Name(n), cast(ColumnType, k)) for n, k in zip(names, kinds))
+                read = [_reader(kind) for kind in kinds]
+                page["Rows"] = page["Rows"][1:]  # the header
+            found += [_values(row["Data"], read) for row in page["Rows"]]
+            if most is not None and len(found) >= most:
+                break
+        return Rows(columns, tuple(found[:most]))
+
+    def _pages(self, query: str, most: int | None) -> Iterator[dict[str, Any]]:
+        size = PAGE if most is None else min(PAGE, most + 1)
+        with asking("read the rows of an Athena query"):
+            pages = self.hooks.athena.get_query_results_paginator(query, page_size=size)
+            yield from (page["ResultSet"] for page in pages)
+
+    def link(self, query: str) -> str:
+        """Where a person sees it."""
+        path = f"/athena/home?region={{0}}#/query-editor/history/{query}"
+        return self.hooks.console(path)
+
+
+# --- what is asked ---------------------------------------------------------------------------------
+
+
+def question(sql: str, inputs: Sequence[Ref]) -> str:
+    """The very SQL, with every table named in full."""
+    return athena.in_full(sql, {ref.asset: ref.table for ref in inputs})
+
+
+def description(text: str) -> str:
+    """A question that is answered with the columns of another, and no rows."""
+    return f"SELECT * FROM (\n{text}\n) AS described LIMIT 0"
+
+
+def view_statement(table: str, text: str) -> str:
+    """The statement that makes a view."""
+    name = ".".join(f'"{part}"' for part in table.split("."))
+    return f"CREATE OR REPLACE VIEW {name} AS\n{text}"
+
+
+# --- what is answered ------------------------------------------------------------------------------
+
+
+def _stamp(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
+def _zoned(text: str) -> Any:
+    """A moment; Athena writes the zone after it: ``2026-01-10 00:00:00.000 UTC``."""
+    moment, _, zone = text.rpartition(" ")
+    with suppress(ValueError):
+        return dt.datetime.fromisoformat(moment + zone.replace("UTC", "+00:00"))
+    return text
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "tinyint": int, "smallint": int, "integer": int, "bigint": int, "float": float, "real": float,
+    "double": float, "boolean": lambda text: text == "true", "date": dt.date.fromisoformat,
+    "timestamp": _stamp, "timestamp with time zone": _zoned,
+}  # fmt: skip
+
+
+def _kind(column: Mapping[str, Any]) -> str:
+    """The Trino type of a column of the answer."""
+    kind = str(column["Type"]).lower()
+    return f"decimal({column['Precision']},{column['Scale']})" if kind == "decimal" else kind
+
+
+def _reader(kind: str) -> Callable[[str], Any]:
+    return decimal.Decimal if kind.startswith("decimal") else _READERS.get(kind, str)
+
+
+def _values(
+    cells: Sequence[Mapping[str, str]], read: Sequence[Callable[[str], Any]]
+) -> tuple[Any, ...]:
+    """A row; a cell without a value is NULL, one with an empty value is empty text."""
+    return tuple(
+        _one(cell["VarCharValue"], reader) if "VarCharValue" in cell else None
+        for cell, reader in zip(cells, read)
+    )
+
+
+def _one(text: str, reader: Callable[[str], Any]) -> Any:
+    with suppress(ValueError, decimal.InvalidOperation):
+        return reader(text)
+    return text  # a year that Python has no date for
+
+
+# --- what is refused -------------------------------------------------------------------------------
+
+_NAME = r"'?\"?(?:awsdatacatalog\.)?\"?([\w]+)\"?\.\"?([\w]+)"
+_MISSING = re.compile(rf"(?:Table|View) {_NAME}\"?'? does not exist", re.IGNORECASE)
+_STALE = re.compile(rf"View {_NAME}\"?'? is stale", re.IGNORECASE)
+_SYSTEM = 1  # of AWS, not of the question
+
+
+def failure(status: Mapping[str, Any]) -> PlatformError:
+    """Why a query ended otherwise than well, with the remedy."""
+    text = " ".join(str(status.get("StateChangeReason", "no reason given")).split())
+    if found := _STALE.search(text):
+        return StaleView(f"{found[1]}.{found[2]}")
+    if found := _MISSING.search(text):
+        name = f"{found[1]}.{found[2]}"
+        return PlatformError(f"there is no table or view '{name}'. Run the assets that make it.")
+    if "INVALID_VIEW" in text:
+        return PlatformError(f"Athena: {text} Run the views it reads again with --force.")
+    if "SCHEMA_NOT_FOUND" in text:
+        return PlatformError(f"Athena: {text} {DEPLOY}")
+    if "Bytes scanned limit" in text:
+        remedy = "Filter by day, or raise the limit of the work group."
+        return PlatformError(
+            f"Athena: the query would scan more than its work group allows. {remedy}"
+        )
+    if status["State"] == "CANCELLED":
+        return PlatformError("Athena: the query was cancelled. Run it again.")
+    error = status.get("AthenaError", {})
+    retryable = bool(error.get("Retryable")) or error.get("ErrorCategory") == _SYSTEM
+    return PlatformError(f"Athena: {text}", retryable=retryable)

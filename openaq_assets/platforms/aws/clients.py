@@ -1,0 +1,123 @@
+"""The hooks of Airflow's Amazon provider: the only way this package speaks to AWS.
+
+Inside an Airflow task they use the connection; elsewhere, or where there is none, boto3's default chain.
+"""
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from botocore.config import Config
+
+from openaq_assets.platforms.aws.errors import asking
+from openaq_assets.platforms.aws.settings import Aws
+
+TRIES = 6
+_CONSOLE = "https://{0}.console.aws.amazon.com"
+
+
+@dataclass
+class AwsHooks:
+    """A hook per service, each made when it is first used."""
+
+    settings: Aws
+
+    @cached_property
+    def s3(self) -> Any:
+        with outside_airflow():
+            from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+            return self._made(S3Hook)
+
+    @cached_property
+    def athena(self) -> Any:
+        with outside_airflow():
+            from airflow.providers.amazon.aws.hooks.athena import AthenaHook
+
+            return self._made(AthenaHook, log_query=False)
+
+    @cached_property
+    def jobs(self) -> Any:
+        with outside_airflow():
+            from airflow.providers.amazon.aws.hooks.glue import GlueJobHook
+
+            return self._made(GlueJobHook, self._glue, job_name=self.settings.job)
+
+    @cached_property
+    def crawlers(self) -> Any:
+        with outside_airflow():
+            from airflow.providers.amazon.aws.hooks.glue_crawler import GlueCrawlerHook
+
+            return self._made(GlueCrawlerHook, self._glue)
+
+    @cached_property
+    def catalog(self) -> Any:
+        with outside_airflow():
+            from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
+
+            return self._made(GlueCatalogHook)
+
+    @property
+    def _glue(self) -> Any:
+        return self.catalog.conn
+
+    def _made(self, kind: Any, client: Any = None, **more: Any) -> Any:
+        hook = kind(aws_conn_id=self.connection, region_name=self.settings.region or None, **more)
+        if client:
+            hook.conn = client
+            return hook
+        with asking("connect to AWS"):
+            # What a connection says of botocore wins; AWS_MAX_ATTEMPTS is botocore's own variable.
+            tries = int(os.environ.get("AWS_MAX_ATTEMPTS") or TRIES)
+            config = Config(retries={"mode": "standard", "total_max_attempts": tries})
+            hook.conn = hook.get_client_type(hook.region_name, config=config.merge(hook.config))
+        return hook
+
+    @property
+    def connection(self) -> str | None:
+        """The id of the Airflow connection, where one can be had."""
+        name = self.settings.connection
+        inside = "AIRFLOW_CTX_DAG_ID" in os.environ  # Airflow sets it in every task
+        return name if name and (inside or f"AIRFLOW_CONN_{name.upper()}" in os.environ) else None
+
+    def console(self, path: str) -> str:
+        """A page of the AWS console; ``{0}`` in the path is the region."""
+        return (_CONSOLE + path).format(self.s3.conn_region_name)
+
+
+@cache
+def hooks_of(settings: Aws) -> AwsHooks:
+    """The hooks of a process: each client reads a large description of its service."""
+    return AwsHooks(settings)
+
+
+@contextmanager
+def outside_airflow() -> Iterator[None]:
+    """Importing Airflow takes over the process's logging and makes a home: not outside of Airflow."""
+    if "airflow.settings" in sys.modules:
+        yield
+        return
+    root = logging.getLogger()
+    handlers, level, before = root.handlers[:], root.level, dict(os.environ)
+    os.environ.setdefault("AIRFLOW_HOME", f"{private_folder()}/airflow")
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")  # it says the rest on stdout
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+
+
+def private_folder() -> str:
+    """A folder of this user for what need not outlive the machine."""
+    folder = f"{tempfile.gettempdir()}/openaq-assets-{os.getuid()}"
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return folder

@@ -1,0 +1,189 @@
+"""What is used of AWS and what that costs: pure functions of operations, what is known, and rates.
+
+Usage adds up, and so do dollars; more days, bytes or seconds never cost less. Free tiers and credits are
+left out: they end.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from openaq_assets.errors import FieldError
+from openaq_assets.graph.operations import CreateView, Load, Operation, Query, Register, Transform
+from openaq_assets.platforms.aws.settings import Aws
+
+HOURS_PER_MONTH, DAYS_PER_MONTH = 730, 30
+_TERABYTE, _GIGABYTE = 10**12, 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            found = getattr(self, one.name)
+            if isinstance(found, int | float) and found < 0:
+                raise FieldError(one.name, f"a price cannot be {found}.", "Write 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class GlueRates(_Prices):
+    """Glue: dollars per DPU and hour, DPUs of a job or crawler, and the least seconds that are billed."""
+
+    dpu_hour: float
+    dpus: int = 2
+    job_minimum_seconds: int = 60
+    crawler_minimum_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class AthenaRates(_Prices):
+    """Athena: dollars per terabyte scanned, and the least bytes that are billed for a query."""
+
+    terabyte: float
+    minimum_bytes: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class S3Rates(_Prices):
+    """S3: dollars per thousand requests, and per gigabyte and month."""
+
+    thousand_writes: float
+    thousand_reads: float
+    gigabyte_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostRates(_Prices):
+    """The instance: dollars per hour by type, its address and its disk."""
+
+    hour: Mapping[str, float]
+    address_hour: float = 0.0
+    disk_gigabyte_month: float = 0.0
+    disk_gigabytes: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The fields of conf/rates.yaml: prices of a region as they were on a day."""
+
+    version: int
+    as_of: dt.date
+    glue: GlueRates
+    athena: AthenaRates
+    s3: S3Rates
+    host: HostRates
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What is used: billed seconds of the job and the crawler, bytes scanned and kept, requests to S3."""
+
+    job_seconds: float = 0.0
+    crawler_seconds: float = 0.0
+    scanned: float = 0.0
+    writes: float = 0.0
+    reads: float = 0.0
+    kept: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together."""
+        names = (one.name for one in fields(Usage))
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+    def times(self, number: float) -> "Usage":
+        """So many of it."""
+        return Usage(**{one.name: getattr(self, one.name) * number for one in fields(Usage)})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of one partition of an asset, on average; ``table_*`` of all that its queries
+    read. The defaults are for what was never made: 200 sensors, a pair of kilobytes each."""
+
+    objects: float = 200.0
+    bytes: float = 1_000_000.0
+    seconds: float = 0.0
+    table_bytes: float = 10_000_000.0
+    table_files: float = 31.0
+    measured: bool = False
+
+
+def dollars(usage: Usage, rates: Rates) -> float:
+    """What doing it costs, without keeping what it makes."""
+    dpu_seconds = (usage.job_seconds + usage.crawler_seconds) * rates.glue.dpus
+    return (
+        dpu_seconds * rates.glue.dpu_hour / 3600
+        + usage.scanned * rates.athena.terabyte / _TERABYTE
+        + usage.writes * rates.s3.thousand_writes / 1000
+        + usage.reads * rates.s3.thousand_reads / 1000
+    )
+
+
+def keeping(usage: Usage, rates: Rates) -> float:
+    """What keeping what was made costs every month."""
+    return usage.kept * rates.s3.gigabyte_month / _GIGABYTE
+
+
+def host_month(rates: Rates, kind: str) -> float:
+    """What an instance costs in a month in which it always runs; raises KeyError for an unknown type."""
+    hourly = rates.host.hour[kind] + rates.host.address_hour
+    disk = rates.host.disk_gigabytes * rates.host.disk_gigabyte_month
+    return hourly * HOURS_PER_MONTH + disk
+
+
+OwnUsage = Callable[[Any, int, Known, Aws, Rates], Usage]
+
+
+def usage_of(
+    operation: Operation,
+    days: int,
+    known: Known,
+    aws: Aws,
+    rates: Rates,
+    own: Mapping[type, OwnUsage] = MappingProxyType({}),
+) -> Usage:
+    """Return what an operation on so many partitions uses in an AWS account.
+
+    ``own`` are the functions that price the operations of plugins.
+    """
+    if price := own.get(type(operation)):
+        return price(operation, days, known, aws, rates)
+    match operation:
+        case Transform():
+            return _transform(days, known, aws, rates)
+        case Register():
+            seconds = max(rates.glue.crawler_minimum_seconds, known.seconds)
+            crawled = seconds if aws.catalog == "crawler" else 0.0
+            return Usage(crawler_seconds=crawled, writes=1 + days / 1000)
+        case Load():
+            return Usage(writes=2, kept=known.bytes if known.measured else 0)
+        case CreateView():  # free of Athena, but it writes a result
+            return Usage(writes=2)
+        case Query():  # every file of the tables is listed and read at its end and in its middle
+            scanned = max(rates.athena.minimum_bytes, known.table_bytes)
+            files = known.table_files
+            return Usage(scanned=scanned, reads=2 * files, writes=2 + files / 1000)
+    return Usage()
+
+
+_JOB_STARTS, _JOB_PER_DAY = 60.0, 10.0  # seconds: 150 files took 16-24 s of Spark once it ran
+
+
+def _transform(days: int, known: Known, aws: Aws, rates: Rates) -> Usage:
+    """Every raw object of the days is read, one file per day is written."""
+    requests = Usage(reads=known.objects * days, writes=3.0 * days, kept=known.bytes * days / 100)
+    if aws.transform != "glue":
+        return requests
+    guessed = _JOB_STARTS + _JOB_PER_DAY * days
+    seconds = known.seconds * days if known.measured and known.seconds else guessed
+    return requests + Usage(job_seconds=max(rates.glue.job_minimum_seconds, seconds))
+
+
+def shown(amount: float) -> str:
+    """Dollars as people read them: ``$0``, ``< $0.01``, ``$12.34``."""
+    if amount <= 0:
+        return "$0"
+    return "< $0.01" if amount < 0.01 else f"${amount:,.2f}"

@@ -1,0 +1,115 @@
+"""Objects in S3: what a folder is to a laptop, a prefix is here."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
+
+from openaq_assets.errors import PlatformError
+from openaq_assets.platforms.aws.clients import AwsHooks, private_folder
+from openaq_assets.platforms.aws.errors import asking, code_of
+
+METADATA_BYTES = 1900  # S3 takes 2 KB of it
+_TURNS = 5  # another writer of the same key, at the same moment
+
+
+class S3Store:
+    """Objects by ``s3://bucket/key``; a PUT is seen whole or not at all.
+
+    Raises PlatformError, with the URI and AWS's reason, for what cannot be read or written.
+    """
+
+    def __init__(self, hooks: AwsHooks) -> None:
+        self._s3 = hooks.s3.conn  # made here: threads share it
+
+    def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+        """Write if there is nothing yet; S3 itself decides who was first."""
+        bucket, key = address(uri)
+        facts = _fit(metadata or {})
+        for _ in range(_TURNS):
+            with asking(f"write {uri}"):
+                try:
+                    self._s3.put_object(
+                        Bucket=bucket, Key=key, Body=body, Metadata=facts, IfNoneMatch="*"
+                    )
+                    return True
+                except ClientError as error:
+                    if code_of(error) == "PreconditionFailed":
+                        return False
+                    if code_of(error) != "ConditionalRequestConflict":
+                        raise
+        raise PlatformError(f"cannot write {uri}: others write it as well.", retryable=True)
+
+    def put(self, uri: str, body: bytes) -> None:
+        """Write, replacing what was there in one step."""
+        bucket, key = address(uri)
+        with asking(f"write {uri}"):
+            self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def get(self, uri: str) -> bytes:
+        """The bytes; raises FileNotFoundError."""
+        bucket, key = address(uri)
+        with asking(f"read {uri}"):
+            try:
+                body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if code_of(error) == "NoSuchKey":
+                    raise FileNotFoundError(uri) from None
+                raise
+        return body
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Every object below a prefix, in order of names."""
+        bucket, key = address(prefix.rstrip("/"))
+        below = f"{key}/" if key else ""
+        with asking(f"list {prefix}"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=below
+            ):
+                for one in page.get("Contents", ()):
+                    if not one["Key"].endswith(("/", "_$folder$")):  # what stands for a folder
+                        yield f"s3://{bucket}/{one['Key']}"
+
+    def delete(self, uri: str) -> None:
+        """Remove it; nothing happens if it is not there."""
+        bucket, key = address(uri)
+        with asking(f"delete {uri}"):
+            self._s3.delete_object(Bucket=bucket, Key=key)
+
+    @contextmanager
+    def alone(self, uri: str) -> Iterator[None]:
+        """Hold a prefix for this writer; other writers of this host wait, and a killed one lets go.
+
+        S3 has no locks. Writers of several hosts may put one after the other; the ledger then has both,
+        and the next plan makes again what was made from less.
+        """
+        folder = f"{private_folder()}/locks"
+        os.makedirs(folder, exist_ok=True)
+        name = hashlib.sha256(uri.encode()).hexdigest()[:24]
+        handle = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def address(uri: str) -> tuple[str, str]:
+    """``s3://bucket/key`` as bucket and key."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _fit(metadata: Mapping[str, str]) -> dict[str, str]:
+    """As much of what is known of an object as its headers hold; a header has one line."""
+    kept: dict[str, str] = {}
+    size = 0
+    for name, value in metadata.items():
+        line = " ".join(value.split())
+        size += len(name) + len(line)
+        if line and size <= METADATA_BYTES:
+            kept[name] = line
+    return kept

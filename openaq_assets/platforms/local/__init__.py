@@ -1,0 +1,1 @@
+"""The platforms of one machine: files or memory, Polars and DuckDB."""

@@ -1,0 +1,257 @@
+"""The recipe on one machine: raw objects of a day -> typed rows -> one Parquet file.
+
+What does not fit is kept with its reason, key and position; nothing is silently NULL.
+"""
+
+import datetime as dt
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+
+from openaq_assets.graph.columns import ColumnType
+from openaq_assets.graph.operations import Recipe, RecipeColumn
+from openaq_assets.graph.partitions import around
+from openaq_assets.graph.raw_keys import RawKey, parse_raw_key
+from openaq_assets.platforms.transform.rows import MISSING, BadRow, opened, typed_text, value_at
+from openaq_assets.platforms.transform.schema_drift import NewField, note
+
+POLARS: Mapping[ColumnType, Any] = {
+    "varchar": pl.String,
+    "bigint": pl.Int64,
+    "integer": pl.Int32,
+    "double": pl.Float64,
+    "boolean": pl.Boolean,
+    "timestamp": pl.Datetime("us"),
+    "date": pl.Date,
+}
+
+
+@dataclass(slots=True)
+class Decoded:
+    """Rows that fit, in order of retrieval, what did not, and the fields nobody knew, by path."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    bad: list[dict[str, Any]] = field(default_factory=list)
+    new: dict[str, NewField] = field(default_factory=dict)
+
+
+def decode(
+    recipe: Recipe,
+    day: str,
+    objects: Iterable[tuple[str, bytes]],
+    neighbours: Iterable[tuple[str, bytes]] = (),
+) -> Decoded:
+    """The rows of a day in its own raw objects (name, body) and in those of the days around it,
+    oldest retrieval first. What does not fit, or is new, is told of its own objects only: once.
+    """
+    decoded, near = Decoded(), Decoded()
+    near.rows = decoded.rows
+    named = [
+        (key, name, body, into)
+        for found, into in ((objects, decoded), (neighbours, near))
+        for name, body in found
+        if (key := parse_raw_key(name))
+    ]
+    for key, name, body, into in sorted(named, key=lambda one: (one[0].retrieved, one[1])):
+        try:
+            page, rows = opened(recipe, body)
+            if into is decoded:
+                note(decoded.new, recipe, (name, key.retrieved.isoformat()), page, rows)
+            from_key = {one.name: _from_key(one, key, name) for one in recipe.columns if one.key}
+        except (ValueError, RecursionError) as error:
+            into.bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
+            continue
+        if into is near:  # most rows are of other days, and only one cell need be read to know
+            rows = [row for row in rows if _is_near(day, recipe, row, from_key)]
+        _decode_rows(recipe, day, name, rows, from_key, into)
+    return decoded
+
+
+def _decode_rows(
+    recipe: Recipe,
+    day: str,
+    name: str,
+    rows: Sequence[Any],
+    from_key: Mapping[str, Any],
+    decoded: Decoded,
+) -> None:
+    for position, row in enumerate(rows):
+        try:
+            values = tuple(
+                from_key[column.name] if column.key else _value(recipe, column, row)
+                for column in recipe.columns
+            )
+            if _is_of(day, recipe, values):
+                decoded.rows.append(values)
+        except BadRow as error:
+            decoded.bad.append(
+                {"object": name, "position": position, "reason": str(error), "row": row}
+            )
+
+
+def _is_of(day: str, recipe: Recipe, values: tuple[Any, ...]) -> bool:
+    """Whether a row is of the day; raises BadRow if no day near enough to read it has it either."""
+    name = recipe.partition_by or recipe.partition_by_end
+    if not name:
+        return True
+    return _is_at(day, recipe, values[[column.name for column in recipe.columns].index(name)])
+
+
+def _is_near(day: str, recipe: Recipe, row: Any, from_key: Mapping[str, Any]) -> bool:
+    """The same of a row of a neighbour, where what does not fit is told with its own day."""
+    name = recipe.partition_by or recipe.partition_by_end
+    for column in recipe.columns:
+        if column.name == name:
+            with suppress(BadRow):
+                stamp = from_key[name] if column.key else _value(recipe, column, row)
+                return _is_at(day, recipe, stamp)
+    return False
+
+
+def _is_at(day: str, recipe: Recipe, stamp: dt.datetime | None) -> bool:
+    name = recipe.partition_by or recipe.partition_by_end
+    found = _start(stamp, recipe).isoformat()[:10] if stamp else ""
+    if found != day and found not in _near(day, recipe.spread):
+        raise BadRow(f"{name}: {stamp} is not of the day {day}")
+    return found == day
+
+
+@lru_cache(64)
+def _near(day: str, spread: int) -> tuple[str, ...]:
+    return around(day, spread) if spread else ()
+
+
+def _start(stamp: dt.datetime, recipe: Recipe) -> dt.datetime:
+    """A time inside the period: its start, or a second before its end."""
+    begins = bool(recipe.partition_by) or stamp == dt.datetime.min
+    return stamp if begins else stamp - dt.timedelta(seconds=1)
+
+
+def _value(recipe: Recipe, column: RecipeColumn, row: Any) -> Any:
+    for path in column.paths:
+        found = value_at(recipe, path, column.type, row)
+        if found is not MISSING and found is not None:
+            return typed(column, found)
+    if not column.nullable:
+        raise BadRow(f"{column.name}: no value at {' or '.join(column.paths)}")
+    return None
+
+
+def _from_key(column: RecipeColumn, key: RawKey, name: str) -> Any:
+    text = key_text(column, key, name)
+    if text is None:
+        if not column.nullable:
+            raise BadRow(f"{column.name}: no '{column.key}' in the name")
+        return None
+    return key_value(column, text)
+
+
+def key_text(column: RecipeColumn, key: RawKey, name: str) -> str | None:
+    """The part of an object's name that a column asks for, if it has one."""
+    if column.key == "retrieved":
+        return key.retrieved.isoformat()
+    known = {"object": name, "digest": key.digest}
+    return known.get(column.key, key.values.get(column.key))
+
+
+def key_value(column: RecipeColumn, text: str) -> Any:
+    """That part as a value of the column; raises BadRow."""
+    return typed(column, typed_text(column.type, text))
+
+
+def typed(column: RecipeColumn, found: Any) -> Any:
+    """A value of JSON as a value of the column; raises BadRow."""
+    try:
+        return _READERS[column.type](found)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadRow(f"{column.name}: {found!r:.80} is not {column.type} ({error})") from None
+
+
+def _text(found: Any) -> str:
+    if not isinstance(found, str):
+        raise TypeError("not text")
+    found.encode()  # half of a surrogate pair is no character
+    return found
+
+
+def _whole(bits: int) -> Callable[[Any], int]:
+    def read(found: Any) -> int:
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise TypeError("not a whole number")
+        if not -(2 ** (bits - 1)) <= found < 2 ** (bits - 1):
+            raise OverflowError(f"more than {bits} bits")
+        return found
+
+    return read
+
+
+def _number(found: Any) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise TypeError("not a number")
+    return float(found)
+
+
+def _truth(found: Any) -> bool:
+    if not isinstance(found, bool):
+        raise TypeError("not true or false")
+    return found
+
+
+def _timestamp(found: Any) -> dt.datetime:
+    stamp = dt.datetime.fromisoformat(_text(found))
+    if stamp.tzinfo is None:
+        raise ValueError("no offset from UTC")
+    return stamp.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+_READERS: Mapping[ColumnType, Callable[[Any], Any]] = {
+    "varchar": _text,
+    "bigint": _whole(64),
+    "integer": _whole(32),
+    "double": _number,
+    "boolean": _truth,
+    "timestamp": _timestamp,
+    "date": lambda found: dt.date.fromisoformat(_text(found)),
+}
+
+
+def frame(recipe: Recipe, decoded: Decoded) -> pl.DataFrame:
+    """The rows as a table: the latest retrieval of each key, in the declared order."""
+    return settled(recipe, rows_frame(recipe, decoded.rows))
+
+
+def rows_frame(recipe: Recipe, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
+    """The rows as a table, as they are."""
+    schema = {column.name: POLARS[column.type] for column in recipe.columns}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def settled(recipe: Recipe, table: pl.DataFrame) -> pl.DataFrame:
+    """The last row of each key, in the declared order."""
+    keys = table.select(recipe.unique)
+    if recipe.unique and keys.unique().height < table.height:  # else a copy of all for nothing
+        table = table.unique(subset=list(recipe.unique), keep="last", maintain_order=True)
+    order = [*recipe.sort, *(name for name in recipe.unique if name not in recipe.sort)]
+    if not order:
+        return table
+    ranks = table.select(pl.arg_sort_by(order, nulls_last=True, maintain_order=True)).to_series()
+    return table if ranks.is_sorted() else table[ranks]
+
+
+def parquet(table: pl.DataFrame) -> bytes:
+    """The table as Snappy Parquet with statistics; the same rows give the same bytes."""
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="snappy", statistics=True)
+    return buffer.getvalue()
+
+
+def quarantine(decoded: Decoded) -> bytes:
+    """What did not fit, one JSON object per line; half surrogates as the escapes they came as."""
+    lines = (json.dumps(one, ensure_ascii=False, default=str) + "\n" for one in decoded.bad)
+    return "".join(lines).encode(errors="backslashreplace")

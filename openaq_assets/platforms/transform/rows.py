@@ -1,0 +1,110 @@
+"""The rows inside a raw object: a list in a JSON answer, or the lines of a gzipped CSV file.
+
+Both come as mappings. JSON brings its own types; a cell of CSV is text and stands for a value only
+if it is written exactly as one. An empty cell is no value.
+"""
+
+import csv
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from openaq_assets.graph.columns import ColumnType
+from openaq_assets.graph.operations import Recipe
+
+MISSING = object()
+
+
+class BadRow(ValueError):
+    """A row that does not fit the recipe; the text is the reason."""
+
+
+_WHOLE = re.compile(r"[+-]?\d{1,40}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Infinity", re.ASCII)
+
+
+def opened(recipe: Recipe, body: bytes) -> tuple[Mapping[str, Any], Sequence[Any]]:
+    """An object and the rows in it; raises ValueError, with the reason, if it cannot be read."""
+    if recipe.format == "csv":
+        return {}, _csv_rows(body, recipe.free_text)
+    found = json.loads(body)
+    rows = found.get(recipe.rows) if isinstance(found, dict) else None
+    if not isinstance(rows, list):
+        raise ValueError(f"'{recipe.rows}' is not a list")
+    return found, rows
+
+
+def _csv_rows(body: bytes, free_text: str) -> Sequence[Any]:
+    try:
+        text = gzip.decompress(body).decode()
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"not a whole gzip file ({error})") from None
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        if len(set(header)) < len(header) or not header:
+            raise ValueError("no header, or a column in it twice")
+        return [_named(header, cells, free_text) for cells in reader if cells]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: not CSV ({error})") from None
+
+
+def _named(header: list[str], cells: list[str], free_text: str) -> Any:
+    """A row as a mapping; one of another length as the list of cells it is.
+
+    Commas that nobody quoted can only be in the free text, so what is too much belongs there.
+    """
+    surplus = len(cells) - len(header)
+    if surplus > 0 and free_text in header:
+        first = header.index(free_text)
+        text = ",".join(cells[first : first + surplus + 1])
+        cells = [*cells[:first], text, *cells[first + surplus + 1 :]]
+    return dict(zip(header, cells)) if len(cells) == len(header) else cells
+
+
+def value_at(recipe: Recipe, path: str, kind: ColumnType, row: Any) -> Any:
+    """The value a path leads to in a row, as JSON would have it; MISSING if there is none."""
+    if recipe.format == "csv":
+        if not isinstance(row, dict):
+            raise BadRow(f"{len(row)} cells, which is not what the header has")
+        text = row.get(path, "")
+        return typed_text(kind, text) if text else MISSING
+    found = row
+    for step in path.split("."):
+        found = _down(found, step)
+    return found
+
+
+def _down(value: Any, step: str) -> Any:
+    """One step of a path: a field of an object, or a position in a list."""
+    if isinstance(value, dict):
+        return value.get(step, MISSING)
+    if isinstance(value, list) and step.isdecimal():
+        return value[int(step)] if int(step) < len(value) else MISSING
+    return MISSING
+
+
+def _whole(text: str) -> Any:
+    return int(text) if _WHOLE.fullmatch(text) else text
+
+
+def _number(text: str) -> Any:
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def _truth(text: str) -> Any:
+    return {"true": True, "false": False}.get(text, text)
+
+
+_TEXTS: Mapping[str, Callable[[str], Any]] = {
+    "bigint": _whole, "integer": _whole, "double": _number, "boolean": _truth,
+}  # fmt: skip
+
+
+def typed_text(kind: ColumnType, text: str) -> Any:
+    """Text as the JSON value it is written as, if it is one of that type; else the text."""
+    return _TEXTS[kind](text) if kind in _TEXTS else text

@@ -1,0 +1,75 @@
+"""``reference``: a CSV of conf/reference, reviewed like code, as a table."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from openaq_assets.errors import Problem, nearest
+from openaq_assets.graph.assets import Asset, AssetGraph, Kind, TextFile
+from openaq_assets.graph.columns import Check, Column
+from openaq_assets.graph.operations import Load, Operation, Ref
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFields:
+    """The file and its columns."""
+
+    file: TextFile
+    columns: tuple[Column, ...]
+    checks: tuple[Check, ...] = ()
+
+
+class ReferenceTable(Kind):
+    """A small table that people edit."""
+
+    name = "reference"
+    holds = "rows"
+    fields = ReferenceFields
+
+    def tables(self, asset: Asset) -> Sequence[str]:
+        """Its own name."""
+        return [asset.key]
+
+    def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
+        """A header that differs from the declared columns."""
+        promised = [str(column.name) for column in asset.spec.columns]
+        try:
+            rows = list(csv.reader(io.StringIO(asset.spec.file.text, newline=""), strict=True))
+        except csv.Error as error:
+            message = f"not CSV: {error}."
+            return [
+                Problem(asset.spec.file.path, 1, 1, "", message, "Check quotes and separators.")
+            ]
+        header = rows[0] if rows else []
+        found = [
+            asset.problem(
+                f"columns[{n}].name", f"the file has no column '{name}'.", nearest(name, header)
+            )
+            for n, name in enumerate(promised)
+            if name not in header
+        ]
+        hint = f"Declare it at {asset.at.path}:{asset.at.line}."
+        found += [
+            Problem(asset.spec.file.path, 1, 1, name, f"column '{name}' is not declared.", hint)
+            for name in header
+            if name not in promised
+        ]
+        return found or list(_uneven(asset, rows))
+
+    def operations(
+        self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
+    ) -> Sequence[Operation]:
+        """One Load that carries the text."""
+        return [Load(asset.spec.file.text, asset.spec.columns, Ref(asset.key, "reference"))]
+
+
+def _uneven(asset: Asset, rows: Sequence[Sequence[str]]) -> Iterator[Problem]:
+    """Rows with more or fewer cells than the header, which is most often a missing quote."""
+    width = len(rows[0])
+    for line, row in enumerate(rows, 1):
+        if row and len(row) != width:
+            message = f"row {line} has {len(row)} cells, the header {width}."
+            yield Problem(
+                asset.spec.file.path, line, 1, "", message, "Quote cells that hold a comma."
+            )

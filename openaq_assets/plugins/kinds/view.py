@@ -1,0 +1,98 @@
+"""``view``: a question in Athena SQL with a promised answer; inputs are read from the SQL."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openaq_assets.errors import Mark, Problem, nearest
+from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference, TextFile, table_ref
+from openaq_assets.graph.columns import Check, Column
+from openaq_assets.graph.operations import CreateView, Operation, Ref
+
+if TYPE_CHECKING:
+    from openaq_assets.sql.parse import Output
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFields:
+    """The SQL file and the contract of its answer."""
+
+    sql: TextFile
+    columns: tuple[Column, ...]
+    checks: tuple[Check, ...] = ()
+
+
+class View(Kind):
+    """A view holds no rows: it is made again when its SQL, contract or tables change."""
+
+    name = "view"
+    fields = ViewFields
+    holds = "view"
+
+    def tables(self, asset: Asset) -> Sequence[str]:
+        """Its own name."""
+        return [asset.key]
+
+    def references(self, asset: Asset) -> Sequence[Reference]:
+        """The tables the SQL names, each with its place in the SQL file."""
+        from openaq_assets.sql import parse as sql
+
+        path = asset.spec.sql.path
+        return [
+            Reference(use.name, is_table=True, mark=Mark(path, use.line, use.column))
+            for use in sql.tables(asset.spec.sql.text)
+        ]
+
+    def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
+        """SQL that cannot be read or trusted, and columns other than promised."""
+        from openaq_assets.sql import lint as sql_rules
+        from openaq_assets.sql import parse as sql
+
+        path, text = asset.spec.sql.path, asset.spec.sql.text
+        known = {one.name: graph.column_types(one.name) for one in sql.tables(text)}
+        found = [
+            Problem(path, one.line, one.column, f"assets.{asset.key}", one.message, one.hint)
+            for one in sql_rules.problems(text, known if all(known.values()) else None)
+        ]
+        return found or list(_breaches(asset, sql.outputs(text)))
+
+    def operations(
+        self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
+    ) -> Sequence[Operation]:
+        """Return one CreateView."""
+        names = sorted(entry.name for entry in asset.kind.references(asset))
+        inputs = tuple(table_ref(graph, name) for name in names)
+        at, text = Ref(asset.key, "view"), asset.spec.sql.text
+        return [CreateView(at, text, asset.spec.columns, inputs)]
+
+
+def _breaches(asset: Asset, answered: "Sequence[Output]") -> Iterator[Problem]:
+    """Where the SQL and the promised columns differ: by name first, then by order."""
+    promised = [str(column.name) for column in asset.spec.columns]
+    names = [one.name for one in answered]
+    for n, name in enumerate(promised):
+        if name in promised[:n]:
+            yield asset.problem(
+                f"columns[{n}].name", f"column '{name}' is declared twice.", "Keep one."
+            )
+        elif name not in names and "*" not in names:
+            message = f"the SQL does not answer with '{name}'."
+            yield asset.problem(f"columns[{n}].name", message, nearest(name, filter(None, names)))
+    for n, one in enumerate(answered):
+        mark = Mark(asset.spec.sql.path, one.line, one.column)
+        path = f"assets.{asset.key}"
+        if not one.name:
+            yield mark.problem(path, f"column {n + 1} has no name.", "Add 'AS name'.")
+        elif one.name == "*":
+            yield mark.problem(path, "a star hides the columns.", "Name every column.")
+        elif one.name in names[:n]:
+            yield mark.problem(
+                path, f"column '{one.name}' is answered twice.", "Rename one with AS."
+            )
+        elif one.name not in promised:
+            hint = f"Declare it at {asset.mark('columns').path}:{asset.mark('columns').line}."
+            yield mark.problem(path, f"column '{one.name}' is not declared.", hint)
+    if sorted(names) == sorted(promised) and names != promised:
+        n = next(n for n, name in enumerate(promised) if name != names[n])
+        message = f"column {n + 1} is '{names[n]}' in the SQL, and '{promised[n]}' here."
+        yield asset.problem(f"columns[{n}].name", message, "Give both the same order.")

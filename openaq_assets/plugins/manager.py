@@ -1,0 +1,447 @@
+"""Finds and loads plugins: built-ins, entry points ``openaq_assets``, files of ``plugins/asset_kinds``.
+
+Built-in kinds come through the same hooks as anyone's. ``OPENAQ_ASSETS_PLUGINS=a,b`` loads only those
+(and what this distribution brings), which narrows a search for the plugin that misbehaves.
+"""
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from openaq_assets.errors import Mark, Problem, nearest
+from openaq_assets.graph.assets import AssetGraph, Kind
+from openaq_assets.graph.checks import CheckType
+from openaq_assets.graph.columns import Name
+from openaq_assets.graph.extensions import Command, ConfFile, OperationHandler, ProfileSettings
+from openaq_assets.markers import NAMESPACE
+from openaq_assets.platforms import PlatformType
+from openaq_assets.plugins import specs
+
+BUILT_IN = (
+    "openaq_assets.plugins.kinds",
+    "openaq_assets.platforms.registry",
+    "openaq_assets.runs.alerts",
+    "openaq_assets.promotion.bootstrap",
+)
+DISTRIBUTION = "openaq-assets"
+FOLDER = "plugins/asset_kinds"
+#: Hooks that bring something: what it is called, its type, and whether its names are identifiers.
+_BRING: Mapping[str, tuple[str, type, bool]] = {
+    "asset_kinds": ("kind", Kind, True),
+    "asset_checks": ("check", CheckType, True),
+    "platforms": ("platform", PlatformType, True),
+    "operation_handlers": ("handler", OperationHandler, False),
+    "profile_settings": ("settings", ProfileSettings, True),
+    "conf_files": ("conf file", ConfFile, True),
+    "commands": ("command", Command, False),
+}
+_LISTEN = ("lint_rules", "airflow_operator", "materialized", "notify")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """One thing a plugin provides, for ``openaq-assets plugins``."""
+
+    what: str
+    name: str
+    plugin: str
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """Everything the loaded plugins provide, by name.
+
+    ``lost`` are the words of the files that cannot be loaded: what they would have defined is among them.
+    """
+
+    manager: "PluginManager"
+    kinds: Mapping[str, Kind]
+    checks: Mapping[str, CheckType]
+    platforms: Mapping[str, PlatformType]
+    handlers: Mapping[str, OperationHandler]
+    settings: Mapping[str, ProfileSettings]
+    conf_files: Mapping[str, ConfFile]
+    commands: Mapping[str, Command]
+    provided: tuple[Provided, ...] = ()
+    lost: frozenset[str] = frozenset()
+
+    def lint(self, graph: AssetGraph) -> list[Problem]:
+        """Return what the rules of plugins find; a rule that fails is a problem itself."""
+        problems: list[Problem] = []
+        for answer in self.manager.hook.lint_rules(graph=graph):
+            for value in _items(answer, self.manager):
+                if isinstance(value, Problem):
+                    problems.append(value)
+                else:
+                    self.manager.blame(answer, f"gives {value!r}, which is no Problem")
+        return problems + self.manager.take_problems()
+
+    def can_carry_out(self, operation: type, platform: str) -> bool:
+        """Return whether a platform, or a plugin for it, carries out operations of a type."""
+        known = self.platforms.get(platform)
+        if known is None or operation in known.operations:
+            return True  # a platform that is not there is a mistake of its own
+        return any(
+            entry.operation is operation and entry.platform == platform
+            for entry in self.handlers.values()
+        )
+
+
+class _Contribution(list[Any]):
+    """What one implementation of a hook returned, with the place it comes from."""
+
+    source: "_Source"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An implementation of a hook: its plugin, its name there, and the line it begins on."""
+
+    plugin: str
+    hook: str
+    line: int = 1
+
+    def problem(self, what: str) -> Problem:
+        """Return what is wrong with it as a problem."""
+        message = f"'{self.hook}' {what}."
+        return Problem(self.plugin, self.line, 1, "", message, "Mend or remove the plugin.")
+
+
+class _Guarded:
+    """A plugin as pluggy sees it: its implementations of hooks are guarded, all else is its own."""
+
+    def __init__(self, plugin: Any, hooks: Mapping[str, Callable[..., Any]]) -> None:
+        self.__dict__.update(hooks)  # pluggy looks them up without running descriptors
+        self._plugin, self._names = plugin, tuple(hooks)
+
+    def __dir__(self) -> Iterable[str]:
+        return self._names
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plugin, name)
+
+
+class PluginManager(pluggy.PluginManager):
+    """Pluggy's manager, with every implementation guarded: one that fails is a problem and stops no other."""
+
+    def __init__(self) -> None:
+        super().__init__(NAMESPACE)
+        self.add_hookspecs(specs)
+        self._problems: list[Problem] = []
+
+    def register(self, plugin: Any, name: str | None = None) -> str | None:
+        """Register a plugin, guarded; of a class an instance.
+
+        Raises pluggy's PluginValidationError for a hook that does not fit its spec.
+        """
+        plugin = plugin() if inspect.isclass(plugin) else plugin
+        title = name or self.get_canonical_name(plugin)
+        guarded = {
+            attribute: self._guard(title, attribute, function, options)
+            for attribute, function, options in implementations(plugin)
+        }
+        return super().register(_Guarded(plugin, guarded), title)
+
+    def _guard(
+        self, plugin: str, attribute: str, function: Any, options: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        source = _Source(plugin, options.get("specname") or attribute, line_of(function))
+        make = _guarded_wrapper if options["wrapper"] else _guarded_call
+        guarded = make(function, source, self._report)
+        setattr(guarded, f"{NAMESPACE}_impl", dict(options))
+        return guarded
+
+    def _report(self, source: _Source, error: Exception) -> None:
+        """Keep a failure as a problem; a listener's is logged, as nobody takes problems of a run."""
+        if source.hook == "notify":  # the words of its error may hold an address
+            log.warning("the plugin %s failed: %s", source.plugin, type(error).__name__)
+            return
+        if source.hook == "materialized":
+            log.error("the plugin %s failed", source.plugin, exc_info=error)
+            return
+        what = f"'{source.hook}' fails"
+        self._problems.append(failure(source.plugin, error, what, source.line))
+
+    def blame(self, contribution: Any, what: str) -> None:
+        """Add a problem of what an implementation returned."""
+        self._problems.append(_source(contribution).problem(what))
+
+    def take_problems(self) -> list[Problem]:
+        """Return the problems that came up since the last time."""
+        problems, self._problems = self._problems, []
+        return problems
+
+
+def _guarded_call(
+    function: Any, source: _Source, report: Callable[[_Source, Exception], None]
+) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            answer = function(*arguments)
+            if source.hook not in _BRING and (answer is None or source.hook != "lint_rules"):
+                return answer
+            contribution = _Contribution(answer)
+        except Exception as error:  # a plugin is foreign code
+            report(source, error)
+            return None
+        contribution.source = source
+        return contribution
+
+    return call
+
+
+def _guarded_wrapper(
+    function: Any, source: _Source, report: Callable[[_Source, Exception], None]
+) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrap(*arguments: Any) -> Any:
+        try:
+            wrapper = function(*arguments)
+            next(wrapper)
+        except Exception as error:
+            report(source, error if not isinstance(error, StopIteration) else _no_yield())
+            return (yield)
+        result = yield
+        try:
+            wrapper.send(result)
+        except StopIteration as end:
+            return end.value
+        except Exception as error:
+            report(source, error)
+            return result
+        report(source, RuntimeError("it yields more than once"))
+        return result
+
+    return wrap
+
+
+def _no_yield() -> RuntimeError:
+    return RuntimeError("it does not yield")
+
+
+def implementations(plugin: Any) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """Yield what a plugin marks as hooks: the attribute, the function and the options of its mark."""
+    for attribute in dir(plugin):
+        static = inspect.getattr_static(plugin, attribute, None)
+        options = getattr(getattr(static, "__func__", static), f"{NAMESPACE}_impl", None)
+        if isinstance(options, dict):
+            yield attribute, getattr(plugin, attribute), options
+
+
+def load_plugins(root: Path | None = None) -> tuple[Plugins, list[Problem]]:
+    """Return the plugins of this installation and project; one that cannot be loaded is a problem."""
+    manager = PluginManager()
+    problems: list[Problem] = []
+    lost: set[str] = set()
+    for name in BUILT_IN:
+        manager.register(importlib.import_module(name), name)
+    named = os.environ.get("OPENAQ_ASSETS_PLUGINS")
+    allowed = None if named is None else {name.strip() for name in named.split(",")}
+    for name, ours, load in (*_entry_points(), *_files(root)):
+        stems = (name, name.partition(" ")[0], Path(name).stem)
+        if allowed is not None and not ours and not allowed.intersection(stems):
+            continue
+        if not _register(manager, name, load, problems) and root:
+            lost |= _words(root / name)
+    provided: list[Provided] = []
+    kinds, checks, platforms, handlers, settings, conf_files, commands = (
+        _collect(manager, hook, provided, problems) for hook in _BRING
+    )
+    everything = (*provided, *_listeners(manager))
+    return Plugins(
+        manager, kinds, checks, platforms, handlers, settings, conf_files, commands, everything,
+        frozenset(lost),
+    ), problems  # fmt: skip
+
+
+def _words(path: Path) -> set[str]:
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return set(re.findall(r"[a-z][a-z0-9_]*", text))
+
+
+def _entry_points() -> Sequence[tuple[str, bool, Callable[[], Any]]]:
+    points = sorted(entry_points(group=NAMESPACE), key=lambda entry: (entry.name, entry.value))
+    return [
+        (f"{entry.name} ({entry.value})", _is_ours(entry.dist), entry.load) for entry in points
+    ]
+
+
+def _is_ours(distribution: Any) -> bool:
+    return distribution is not None and distribution.name == DISTRIBUTION
+
+
+def _files(root: Path | None) -> Sequence[tuple[str, bool, Callable[[], Any]]]:
+    files = sorted((root / FOLDER).glob("[!_]*.py")) if root else []
+    return [(f"{FOLDER}/{path.name}", False, partial(_load_file, path)) for path in files]
+
+
+def _load_file(path: Path) -> ModuleType:
+    """Return the module of a drop-in file, under a name no other file can have."""
+    unique = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    name = f"openaq_assets_plugin_{path.stem}_{unique}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def _register(
+    manager: PluginManager, name: str, load: Callable[[], Any], problems: list[Problem]
+) -> bool:
+    """Return whether the plugin is loaded; if not, why is among the problems."""
+    path = name if name.startswith(FOLDER) else f"entry point {name}"
+    try:
+        plugin = load()
+        if wrong := list(_wrong_hooks(plugin, path)):
+            problems += wrong
+            return False
+        manager.register(plugin, name)
+        return True
+    except (Exception, SystemExit) as error:  # a plugin is foreign code
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
+        problems.append(failure(path, error, "cannot be loaded"))
+        return False
+
+
+def failure(path: str, error: BaseException, what: str, line: int = 1) -> Problem:
+    """Return what a plugin raised as a problem, at the line of its file where it did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno or line for frame in frames if frame.filename.endswith(path)]
+    line, column = (lines[-1], 1) if lines else (line, 1)
+    reason = (str(error).splitlines() or [""])[0]
+    if isinstance(error, SyntaxError):
+        line, column, reason = error.lineno or 1, error.offset or 1, error.msg
+    message = f"{what} ({type(error).__name__}: {reason})."
+    return Problem(path, line, max(column, 1), "", message, "Mend or remove the plugin.")
+
+
+def _wrong_hooks(plugin: Any, path: str) -> Iterator[Problem]:
+    """Yield what pluggy could not call as meant: unknown hooks, arguments and marks."""
+    known = {
+        name: spec for name, spec in vars(specs).items() if hasattr(spec, f"{NAMESPACE}_spec")
+    }
+    for name, function, options in implementations(plugin):
+        mark, hook = Mark(path, line_of(function), 1), options.get("specname") or name
+        if hook not in known:
+            yield mark.problem(name, f"there is no hook '{hook}'.", nearest(hook, known))
+            continue
+        if what := _unsupported(function, options):
+            yield mark.problem(name, what, "Write a plain function, or @hookimpl(wrapper=True).")
+        there = _names(known[hook])
+        for argument in _names(function):
+            if argument not in there:
+                message = f"hook '{hook}' has no argument '{argument}'."
+                yield mark.problem(name, message, nearest(argument, there))
+
+
+def _unsupported(function: Any, options: Mapping[str, Any]) -> str:
+    if options.get("hookwrapper"):
+        return "wrappers of the old kind (hookwrapper) are not supported."
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "a hook cannot be asynchronous."
+    if options.get("wrapper") and not inspect.isgeneratorfunction(function):
+        return "a wrapper has to yield once."
+    return ""
+
+
+def _names(function: Any) -> Sequence[str]:
+    """Return the names of a hook's arguments; of a method or class without 'self'."""
+    parameters = inspect.signature(function).parameters.values()
+    names = [entry.name for entry in parameters if entry.default is entry.empty]
+    return names[1:] if names[:1] == ["self"] else names
+
+
+def line_of(function: Any) -> int:
+    """Return the line a function of a plugin begins on; 1 for what has no code of its own."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return int(code.co_firstlineno) if code else 1
+
+
+def _collect(
+    manager: PluginManager, hook: str, provided: list[Provided], problems: list[Problem]
+) -> dict[str, Any]:
+    """Return what all implementations of a hook bring, by name; the first registered keeps a name."""
+    what, kind, identifier = _BRING[hook]
+    brought: dict[str, Any] = {}
+    owners: dict[str, str] = {}
+    for answer in reversed(getattr(manager.hook, hook)()):
+        source = _source(answer, hook)
+        for value in _items(answer, manager):
+            if reason := _nonsense(value, kind, identifier):
+                manager.blame(answer, reason)
+                continue
+            if value.name in brought:
+                message = f"{what} '{value.name}' is already defined by {owners[value.name]}."
+                mark = Mark(source.plugin, source.line, 1)
+                problems.append(mark.problem(value.name, message, "Rename one of them."))
+                continue
+            brought[value.name], owners[value.name] = value, source.plugin
+            provided.append(Provided(what, value.name, source.plugin, source.line))
+    problems += manager.take_problems()
+    return brought
+
+
+def _source(contribution: Any, hook: str = "") -> _Source:
+    source: _Source = getattr(contribution, "source", _Source("a wrapper", hook))
+    return source
+
+
+def _items(answer: Any, manager: PluginManager) -> Iterable[Any]:
+    if isinstance(answer, list | tuple):
+        return answer
+    manager.blame(answer, f"gives {answer!r}, which is no list")
+    return ()
+
+
+def _nonsense(value: Any, kind: type, identifier: bool) -> str:
+    """Return why a value is not what its hook is to bring, '' if it is."""
+    if kind is Kind:
+        fits = not isinstance(value, type) and all(
+            hasattr(value, name) for name in ("name", "fields", "operations", "references", "source")
+        )
+    else:
+        fits = isinstance(value, kind)
+    if not fits:
+        return f"gives {value!r}, which is no {kind.__name__}"
+    try:
+        if identifier:
+            Name.parse(value.name)
+    except (TypeError, ValueError) as error:
+        return f"names {value.name!r}: {error}".rstrip(".")
+    try:
+        if kind is ProfileSettings:
+            value.fields()
+    except Exception as error:  # a plugin is foreign code
+        return f"gives settings '{value.name}' without defaults ({type(error).__name__}: {error})"
+    return ""
+
+
+def _listeners(manager: PluginManager) -> tuple[Provided, ...]:
+    return tuple(
+        Provided("hook", hook, implementation.plugin_name)
+        for hook in _LISTEN
+        for implementation in getattr(manager.hook, hook).get_hookimpls()
+    )

@@ -1,0 +1,369 @@
+"""The files of conf/ -> typed values, each mistake told once and kept to the entry it is in."""
+
+import dataclasses
+import difflib
+import os
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from openaq_assets.errors import Mark, Problem, nearest, shortened
+from openaq_assets.graph.assets import Asset, Common, TextFile
+from openaq_assets.graph.columns import Name
+from openaq_assets.graph.environment import LogicalEnvironment, Profile
+from openaq_assets.graph.extensions import ConfFile
+from openaq_assets.graph.jobs import Dollars, Job
+from openaq_assets.plugins.manager import Plugins
+from openaq_assets.project.decode import ABSENT, build, build_fields, construct, declared
+from openaq_assets.project.yaml_nodes import Node, Reading, parse_file, read_text
+
+SETTINGS, ENVIRONMENTS = "conf/openaq.yaml", "conf/environments.yaml"
+ASSETS = "conf/assets"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The fields of conf/openaq.yaml."""
+
+    version: int
+    project: Name
+    description: str = ""
+    max_cost: Dollars | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The fields of conf/environments.yaml."""
+
+    version: int
+    profiles: Mapping[str, Profile]
+    environments: Mapping[str, LogicalEnvironment]
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    version: int
+
+
+def read_settings(
+    home: Path, reading: Reading
+) -> tuple[Settings, Mapping[str, Node], Mapping[str, Job]]:
+    """The project's settings, the defaults of kinds as nodes, and the jobs."""
+    node = _content(home, SETTINGS, reading)
+    built = node and build_fields(node, (Settings,), "", reading, frozenset({"defaults", "jobs"}))
+    settings = Settings(**built[0]) if built else Settings(1, Name("openaq"))
+    _check_version(settings.version, reading)
+    jobs = _each(_entries(node, "jobs", reading), Job, "jobs", reading)
+    return settings, _entries(node, "defaults", reading), jobs
+
+
+def read_places(home: Path, plugins: Plugins, reading: Reading) -> Places:
+    """The profiles and environments that can be used; the only file that may say ``${env:NAME}``."""
+    inside = Reading(environ=os.environ, problems=reading.problems, lost=reading.lost)
+    node = _content(home, ENVIRONMENTS, inside)
+    built = node and build_fields(
+        node, (_Version,), "", inside, frozenset({"profiles", "environments"})
+    )
+    _check_version(built[0]["version"] if built else 1, inside)
+    profiles = _profiles(_entries(node, "profiles", inside), plugins, inside)
+    named = _entries(node, "environments", inside)
+    environments = _each(named, LogicalEnvironment, "environments", inside)
+    platforms = {*plugins.platforms, *plugins.lost}
+    for name, profile in profiles.items():
+        _check_name(f"profiles.{name}.platform", "platform", profile.platform, platforms, inside)
+    for name, one in environments.items():
+        if one.tables_from:
+            path = f"environments.{name}.tables_from"
+            _check_name(path, "environment", one.tables_from, set(named) - {name}, inside)
+    return Places(1, profiles, environments)
+
+
+def _check_name(path: str, what: str, name: str, known: Any, reading: Reading) -> None:
+    if name not in known:
+        message = f"there is no {what} '{name}'."
+        reading.problems.append(reading.marks[path].problem(path, message, nearest(name, known)))
+
+
+def _check_version(version: int, reading: Reading) -> None:
+    if version != 1:
+        message = f"version {version} is not known."
+        reading.problems.append(reading.marks["version"].problem("version", message, "Write 1."))
+
+
+def _profiles(
+    entries: Mapping[str, Node], plugins: Plugins, reading: Reading
+) -> dict[str, Profile]:
+    """Return the profiles that can be read, each with the settings of all plugins."""
+    settings = settings_type(plugins)
+
+    def read(node: Node, path: str) -> Any:
+        built = build_fields(node, (Profile, settings), path, reading)
+        if built is None:
+            return ABSENT
+        values = {**built[0], "settings": vars(settings(**built[1]))}
+        return construct(Profile, values, node, path, reading)
+
+    return _named(entries, "profiles", read, reading)
+
+
+def settings_type(plugins: Plugins) -> type:
+    """Return a dataclass with the settings of every plugin as one field each."""
+    fields = [(name, entry.fields, entry.fields()) for name, entry in plugins.settings.items()]
+    return dataclasses.make_dataclass("PluginSettings", fields, frozen=True)
+
+
+def read_scopes(
+    home: Path, plugins: Plugins, reading: Reading
+) -> tuple[dict[str, Any], dict[str, Mapping[str, str]]]:
+    """Return the values of the files that name parts of a scope, by path, and the selectors by section."""
+    conf: dict[str, Any] = {}
+    selectors: dict[str, Mapping[str, str]] = {}
+    for file in plugins.conf_files.values():
+        if file.selector and (home / file.path).exists():
+            conf[file.path] = entries = read_conf(home, file, reading)
+            selectors[file.section] = {name: file.selector(entries[name]) for name in entries}
+    return conf, selectors
+
+
+def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
+    """Return the value of a plugin's file of conf/, or what of it can be read: None or fewer entries."""
+    if file.section:
+        node = parse_file(home / file.path, file.path, reading)
+        entries = _section(node, file.section, reading)
+        return _each(entries, file.fields, file.section, reading)
+    node = _content(home, file.path, reading, file.empty)
+    value = build(node, file.fields, "", reading) if node else ABSENT
+    if isinstance(value, file.fields) and "version" in reading.marks:
+        _check_version(getattr(value, "version", 1), reading)
+    return value if isinstance(value, file.fields) else None
+
+
+def read_assets(
+    home: Path, defaults: Mapping[str, Node], plugins: Plugins, reading: Reading
+) -> list[Asset]:
+    """The assets that can be read; the words of the others are among ``reading.lost``."""
+    checked = dict(_defaults(defaults, plugins, reading))
+    first: dict[str, Node] = {}
+    assets: dict[str, Asset] = {}
+    entries = list(_asset_entries(home, reading))
+    for key, entry in entries:
+        if key in first:
+            at = first[key].at
+            message = f"'{key}' is already declared at {at.path}:{at.line}."
+            reading.problems.append(
+                entry.at.problem(f"assets.{key}", message, "Rename one of them.")
+            )
+            assets.pop(key, None)  # nobody can say which of them is meant
+            reading.lost.update((key, *entry.words(), *first[key].words()))
+            continue
+        first[key] = entry
+        asset = _asset(home, key, entry, checked, plugins, reading)
+        if asset:
+            assets[key] = asset
+        else:
+            reading.lost.update((key, *entry.words()))
+    if not entries and not reading.problems:
+        hint = f"Add a file like {ASSETS}/raw.yaml that begins with 'assets:'."
+        reading.problems.append(Problem(ASSETS, 0, 0, "", "no asset is declared.", hint))
+    return list(assets.values())
+
+
+def _asset_entries(home: Path, reading: Reading) -> Iterator[tuple[str, Node]]:
+    for path in sorted((home / ASSETS).rglob("[!.]*.y*ml")):
+        name = path.relative_to(home).as_posix()
+        yield from _section(parse_file(path, name, reading), "assets", reading).items()
+
+
+def _defaults(
+    defaults: Mapping[str, Node], plugins: Plugins, reading: Reading
+) -> Iterator[tuple[str, Mapping[str, Node]]]:
+    """The defaults of each kind that are sound, so that a mistake here is not one of every asset."""
+    for name, node in defaults.items():
+        where = f"defaults.{name}"
+        if name not in plugins.kinds:
+            if name not in plugins.lost:
+                hint = nearest(name, plugins.kinds)
+                reading.problems.append(node.at.problem(where, f"unknown kind '{name}'.", hint))
+        elif not isinstance(node.value, Mapping):
+            message = f"expected a mapping, got {node.kind}."
+            reading.fail(node, where, message, "Write 'field: value' lines.")
+        else:
+            fields = {**declared(Common), **declared(plugins.kinds[name].fields)}
+            del fields["kind"]
+            yield (
+                name,
+                {
+                    key: value
+                    for key, value in node.value.items()
+                    if _is_sound(key, value, fields, where, reading)
+                },
+            )
+
+
+def _is_sound(
+    key: str, value: Node, fields: Mapping[str, Any], where: str, reading: Reading
+) -> bool:
+    path = f"{where}.{key}"
+    if key not in fields:
+        hint = nearest(key, fields)
+        reading.problems.append(value.at.problem(path, f"unknown field '{key}'.", hint))
+        return False
+    return build(value, fields[key].type, path, reading) is not ABSENT
+
+
+def _asset(
+    home: Path,
+    key: str,
+    entry: Node,
+    defaults: Mapping[str, Mapping[str, Node]],
+    plugins: Plugins,
+    reading: Reading,
+) -> Asset | None:
+    where, inside = f"assets.{key}", Reading(problems=reading.problems, lost=reading.lost)
+    before = len(reading.problems)
+    _is_name(key, entry, where, reading)
+    kind = _kind(entry, where, plugins, reading)
+    if kind is None or not isinstance(entry.value, Mapping) or _is_blamed(where, reading):
+        return None
+    merged = Node(entry.mark, {**defaults.get(kind.name, {}), **entry.value}, key=entry.key)
+    built = build_fields(merged, (Common, kind.fields), where, inside)
+    if built is None or len(reading.problems) > before:
+        return None
+    spec = construct(kind.fields, built[1], entry, where, inside)
+    spec = spec if spec is ABSENT else _with_files(home, spec, where, inside)
+    if len(reading.problems) > before:
+        return None
+    return Asset(key, kind, Common(**built[0]), spec, entry.at, inside.marks)
+
+
+def _kind(entry: Node, where: str, plugins: Plugins, reading: Reading) -> Any:
+    if not isinstance(entry.value, Mapping):
+        reading.fail(
+            entry, where, f"expected a mapping, got {entry.kind}.", "Write 'kind: ...' lines."
+        )
+        return None
+    node = entry.value.get("kind")
+    if node is None or not isinstance(node.value, str):
+        at = node.mark if node else entry.at
+        hint = f"Add 'kind: ' and one of {', '.join(sorted(plugins.kinds))}."
+        reading.problems.append(at.problem(where, "'kind' is missing.", hint))
+        return None
+    if node.value not in plugins.kinds and node.value not in plugins.lost:
+        message = f"unknown kind {shortened(node.value)}."
+        reading.fail(node, f"{where}.kind", message, nearest(node.value, plugins.kinds))
+    return plugins.kinds.get(node.value)
+
+
+def _with_files(home: Path, spec: Any, where: str, reading: Reading) -> Any:
+    """The spec with the text of every file it names."""
+    changed: dict[str, TextFile] = {}
+    for one in dataclasses.fields(spec):
+        value = getattr(spec, one.name)
+        if isinstance(value, TextFile):
+            path = f"{where}.{one.metadata.get('yaml', one.name)}"
+            text = _text_of(home, value.path, reading.marks[path], path, reading)
+            changed[one.name] = dataclasses.replace(value, text=text or "")
+    return dataclasses.replace(spec, **changed) if changed else spec
+
+
+def _text_of(home: Path, name: str, mark: Mark, where: str, reading: Reading) -> str | None:
+    try:
+        if (home / name).is_file():
+            return read_text(home / name, name, reading)
+        message = f"file {shortened(name)} does not exist."
+    except (OSError, ValueError):  # too long, or with characters no file can have
+        message = f"{shortened(name)} cannot be the name of a file."
+    reading.problems.append(mark.problem(where, message, _file_meant(home, name)))
+    return None
+
+
+def _file_meant(home: Path, name: str) -> str:
+    """The remedy for a file that is not there: one beside it with almost the same name."""
+    folder, wanted = posixpath.split(name)
+    try:
+        there = {path.stem: path.name for path in (home / folder).iterdir()}
+    except (OSError, ValueError):
+        there = {}
+    close = difflib.get_close_matches(Path(wanted).stem, there, n=1, cutoff=0.7)
+    return f"Did you mean '{posixpath.join(folder, there[close[0]])}'?" if close else "Create it."
+
+
+def _content(
+    home: Path, name: str, reading: Reading, hint: str = "Begin with 'version: 1'."
+) -> Node | None:
+    """Return the content of a file that must say something."""
+    before = len(reading.problems)
+    node = parse_file(home / name, name, reading)
+    if node is None and len(reading.problems) == before:
+        message = "the file is empty."
+        reading.problems.append(Problem(name, 1, 1, "", message, hint))
+    return node
+
+
+def _section(node: Node | None, name: str, reading: Reading) -> Mapping[str, Node]:
+    """The entries under the one top-level field a file has."""
+    if node is None:
+        return {}
+    if not isinstance(node.value, Mapping):
+        reading.fail(node, "", f"expected a mapping, got {node.kind}.", f"Begin with '{name}:'.")
+        return {}
+    for key, value in node.value.items():
+        if key != name:
+            reading.problems.append(
+                value.at.problem(key, f"unknown field '{key}'.", nearest(key, [name]))
+            )
+            reading.lost.update(
+                value.words(), value.value if isinstance(value.value, Mapping) else ()
+            )
+    return _entries(node, name, reading)
+
+
+def _entries(node: Node | None, name: str, reading: Reading) -> Mapping[str, Node]:
+    """The named entries of one field of a mapping."""
+    inner = node.value.get(name) if node and isinstance(node.value, Mapping) else None
+    if inner is None or inner.value is None:
+        return {}
+    if not isinstance(inner.value, Mapping):
+        reading.fail(
+            inner, name, f"expected a mapping, got {inner.kind}.", "Write 'name:' entries."
+        )
+        return {}
+    return inner.value
+
+
+def _each(entries: Mapping[str, Node], kind: type[T], where: str, reading: Reading) -> dict[str, T]:
+    """Return every entry that can be read as a kind of value; the others are among the problems."""
+    return _named(entries, where, lambda node, path: build(node, kind, path, reading), reading)
+
+
+def _named(
+    entries: Mapping[str, Node], where: str, read: Callable[[Node, str], Any], reading: Reading
+) -> dict[str, Any]:
+    good: dict[str, Any] = {}
+    for name, node in entries.items():
+        path = f"{where}.{name}"
+        is_name = _is_name(name, node, path, reading)
+        value = ABSENT if _is_blamed(path, reading) else read(node, path)
+        if is_name and value is not ABSENT:
+            good[name] = value
+        else:
+            reading.lost.add(name)
+    return good
+
+
+def _is_blamed(where: str, reading: Reading) -> bool:
+    """Whether the text of an entry was wrong already: a key given twice, an alias."""
+    return any(f"{one.field}.".startswith(f"{where}.") for one in reading.problems)
+
+
+def _is_name(name: str, node: Node, where: str, reading: Reading) -> bool:
+    try:
+        Name.parse(name)
+    except ValueError as error:
+        message = f"{shortened(name)} cannot be a name."
+        reading.problems.append(node.at.problem(where, message, str(error)))
+        return False
+    return True

@@ -1,0 +1,165 @@
+"""conf/ -> Project: every file read, every mistake told, and a mistake in one file kept to that file."""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openaq_assets.errors import ConfigError, LeftOut, Problem, SelectionError, nearest, sentence
+from openaq_assets.graph.assets import AssetGraph
+from openaq_assets.graph.build import build_graph
+from openaq_assets.graph.environment import Environment, open_environment
+from openaq_assets.graph.extensions import ConfFile
+from openaq_assets.graph.jobs import Job
+from openaq_assets.graph.selection import select
+from openaq_assets.plugins.manager import Plugins, failure, load_plugins
+from openaq_assets.project.decode import declared
+from openaq_assets.project.files import (
+    SETTINGS,
+    Places,
+    read_assets,
+    read_conf,
+    read_places,
+    read_scopes,
+    read_settings,
+)
+from openaq_assets.project.yaml_nodes import Reading
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as far as it can be used; ``problems`` says what had to be left out and why."""
+
+    root: Path
+    name: str
+    graph: AssetGraph
+    jobs: Mapping[str, Job]
+    places: Places
+    plugins: Plugins
+    problems: tuple[Problem, ...] = ()
+    max_cost: float | None = None
+
+    def profile(self, name: str | None = None) -> str:
+        """Return the name of the profile asked for, else that of ``OPENAQ_PROFILE``, else ``local``."""
+        return name or os.environ.get("OPENAQ_PROFILE") or "local"
+
+    def environment(self, name: str = "dev", profile: str | None = None) -> Environment:
+        """Return an environment in a profile (by default ``self.profile()``)."""
+        chosen = self.profile(profile)
+        found = open_environment(name, chosen, self.places.profiles, self.places.environments)
+        if "://" in found.root:
+            return found
+        absolute = str((self.root / found.root).resolve())
+        return dataclasses.replace(found, profile=dataclasses.replace(found.profile, root=absolute))
+
+    def conf(self, name: str) -> Any:
+        """Return the value of a plugin's file of conf/, None if there is no such file.
+
+        Raises ConfigError with every mistake in it.
+        """
+        file = self.plugins.conf_files.get(name)
+        if file is None or not (self.root / file.path).exists():
+            return None
+        value, problems = self._read(file)
+        if problems:
+            raise ConfigError(problems)
+        return value
+
+    def conf_problems(self) -> tuple[Problem, ...]:
+        """Return every mistake in the files that plugins read when they need them."""
+        files = [file for file in self.plugins.conf_files.values() if not file.selector]
+        there = [file for file in files if (self.root / file.path).exists()]
+        return tuple(sorted({problem for file in there for problem in self._read(file)[1]}))
+
+    def _read(self, file: ConfFile) -> tuple[Any, list[Problem]]:
+        reading = Reading()
+        value = read_conf(self.root, file, reading)
+        if value is None or file.mistakes is None:
+            return value, reading.problems
+        for where, message, hint in file.mistakes(value, self):
+            mark = reading.marks.get(where, reading.marks[""])
+            reading.problems.append(mark.problem(where, message, hint))
+        return value, reading.problems
+
+    def keys(self, job: str) -> tuple[str, ...]:
+        """The assets of a job, in graph order."""
+        return select(self.graph, self.job(job).select)
+
+    def job(self, name: str) -> Job:
+        if name not in self.jobs:
+            raise SelectionError(f"there is no job '{name}'. {nearest(name, self.jobs)}")
+        return self.jobs[name]
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The folder of the project around a folder: the first upwards that has conf/openaq.yaml."""
+    given = os.environ.get("OPENAQ_PROJECT")
+    here = (start or Path(given or ".")).resolve()
+    for folder in (here, *here.parents):
+        if (folder / SETTINGS).is_file():
+            return folder
+    hint = "Go to the project's folder, or name it with --project."
+    raise ConfigError([Problem(SETTINGS, 0, 0, "", f"not found in {here} or above.", hint)])
+
+
+def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
+    """The project; raises ConfigError with every problem, or (``strict=False``) keeps what is good."""
+    home = find_root(Path(root)) if root else find_root()
+    reading = Reading()
+    plugins, problems_of_plugins = load_plugins(home)
+    reading.problems += problems_of_plugins
+    plugins = _readable(plugins, reading)
+    settings, defaults, declared_jobs = read_settings(home, reading)
+    places = read_places(home, plugins, reading)
+    conf, selectors = read_scopes(home, plugins, reading)
+    assets = read_assets(home, defaults, plugins, reading)
+    graph, problems_of_graph = build_graph(
+        assets, plugins.checks, places.environments, reading.lost, conf, selectors
+    )
+    reading.problems += [*problems_of_graph, *plugins.lint(graph)]
+    jobs = dict(_sound_jobs(declared_jobs, graph, places, reading))
+    problems = tuple(sorted(set(reading.problems)))
+    if strict and problems:
+        raise ConfigError(problems)
+    most = settings.max_cost
+    return Project(home, settings.project, graph, jobs, places, plugins, problems, most)
+
+
+def _readable(plugins: Plugins, reading: Reading) -> Plugins:
+    """Return the plugins without the kinds whose fields no YAML can be read by."""
+    kinds = dict(plugins.kinds)
+    for entry in plugins.provided:
+        if entry.what != "kind":
+            continue
+        try:
+            declared(kinds[entry.name].fields)
+        except Exception as error:  # a plugin is foreign code
+            what = f"the fields of kind '{entry.name}' cannot be read"
+            reading.problems.append(failure(entry.plugin, error, what, entry.line))
+            reading.lost.add(entry.name)
+            del kinds[entry.name]
+    return dataclasses.replace(plugins, kinds=kinds)
+
+
+def _sound_jobs(
+    declared: Mapping[str, Job], graph: AssetGraph, places: Places, reading: Reading
+) -> Iterator[tuple[str, Job]]:
+    for name, job in declared.items():
+        where, message, hint, consequence = "select", "", "", False
+        try:
+            select(graph, job.select)
+        except SelectionError as error:
+            message, consequence = sentence(str(error)), isinstance(error, LeftOut)
+        known = {*places.environments, *reading.lost}
+        if not message and places.environments and job.environment not in known:
+            where, message = "environment", f"there is no environment '{job.environment}'."
+            hint = nearest(job.environment, places.environments)
+        if not message:
+            yield name, job
+            continue
+        path = f"jobs.{name}.{where}"
+        mark = reading.marks.get(path) or reading.marks[f"jobs.{name}"]
+        problem = mark.problem(path, message, hint)
+        reading.problems.append(dataclasses.replace(problem, consequence=consequence))

@@ -1,0 +1,1 @@
+"""Changes of an environment's views: promote, rollback, journal, diff."""

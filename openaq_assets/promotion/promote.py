@@ -1,0 +1,321 @@
+"""Dev to prod and back: compare contracts, check, replace the views, validate, and undo if that fails.
+
+Every way to change an environment's views goes through its journal, one at a time, and nothing that
+readers rely on goes away unless its view is allowed to break by name.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from openaq_assets.errors import PromotionError, SelectionError, nearest
+from openaq_assets.graph.assets import served, views_of
+from openaq_assets.graph.check_queries import TableCheck, check_queries, in_environment
+from openaq_assets.graph.environment import bind
+from openaq_assets.graph.operations import CreateView, Query
+from openaq_assets.promotion.journal import Action, Claim, Journal, Record, Views, this_person
+from openaq_assets.promotion.views import ViewChanges, broken, maker, present, same
+from openaq_assets.runs.alerts import telling
+from openaq_assets.runs.checks import CheckRunner
+from openaq_assets.runs.context import Run, summary_of
+from openaq_assets.runs.run import materialize
+
+NOTHING = "nothing was promoted"
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What a promotion or rollback did: views made new, replaced, taken away and left as they were.
+
+    ``number`` is its own in the journal (0 if nothing changed), ``repaired`` those of interrupted
+    changes it put back, ``leftover`` the views that are served but no longer in the project.
+    """
+
+    created: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    number: int = 0
+    repaired: tuple[int, ...] = ()
+    leftover: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """What was done, as people read it."""
+        numbers = ", ".join(map(str, self.repaired))
+        found = [f"put back   what {numbers} left unfinished"] if numbers else []
+        found += [
+            f"{word:11}{', '.join(names)}"
+            for word in ("created", "replaced", "removed", "unchanged", "leftover")
+            if (names := getattr(self, word))
+        ]
+        return found + ([f"promotion  {self.number}"] if self.number else [])
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A run and the environment whose views it changes."""
+
+    run: Run
+    target: str
+    who: str
+
+    @property
+    def journal(self) -> Journal:
+        environment = self.run.environment.sibling(self.target)
+        return Journal(self.run.platform.objects, environment, self.run.clock)
+
+    def present(self) -> dict[str, CreateView]:
+        return present(self.run.platform, self.journal.environment)
+
+    def views(self, claim: Claim) -> ViewChanges:
+        return ViewChanges(
+            self.run.platform, self.journal.environment, claim, maker(self.run.work)
+        )
+
+
+def promote(
+    run: Run,
+    target: str,
+    allow: Collection[str] = (),
+    who: str = "",
+) -> Promotion:
+    """Serve the views of the run's environment from ``target``.
+
+    Raises PromotionError, with ``target`` as it was, if a view cannot be made, a contract would break
+    (and is not in ``allow`` by view name), a check fails before or after, or another is changing it.
+    """
+    with telling(run, "promotion", target):
+        return _promote(_Change(run, target, who or this_person()), allow)
+
+
+def _promote(change: _Change, allow: Collection[str]) -> Promotion:
+    run, target = change.run, change.target
+    repaired = _repair(change, "promote")
+    wanted = _wanted(run, target)
+    before = change.present()
+    _refuse_unknown(allow, [*wanted, *before, *change.journal.promised()])
+    after = _after(before, wanted, allow)
+    _refuse_breaking(change, before, after, allow, f"{NOTHING}.")  # nothing is made yet, even in dev
+    _make_candidates(run, wanted)
+    _refuse_failing(run, target, run.environment.name, NOTHING)
+    before = change.present()
+    if not any(_changed(before, _after(before, wanted, allow)).values()):
+        _refuse_failing(run, target, target, NOTHING)
+        left = _leftover(run, before)
+        return Promotion(unchanged=tuple(wanted), repaired=repaired, leftover=left)
+    with change.journal.claim(
+        "promote", change.who, source=run.environment.name, allowed=tuple(sorted(allow))
+    ) as claim:
+        views = change.views(claim)
+        before = change.present()
+        after = _after(before, wanted, allow)
+        _refuse_breaking(change, before, after, allow, f"{NOTHING}.")  # another may have been first
+        changed = _changed(before, after)
+        if any(changed.values()):
+            views.change(
+                before, after, lambda: _refuse_failing(run, target, target, NOTHING), **changed
+            )
+            claim.end("done")
+        else:
+            claim.end("unchanged")
+        return _told(claim.record, wanted, repaired, _leftover(run, after))
+
+
+def rollback(
+    run: Run,
+    target: str,
+    to: int | None = None,
+    allow: Collection[str] = (),
+    who: str = "",
+) -> Promotion:
+    """Serve what ``target`` served before its latest promotion, or right after promotion ``to``.
+
+    What was interrupted is put back first; without ``to`` that is all. Raises PromotionError, with
+    ``target`` as it was, for what would break (and is not in ``allow``) or does not work any more.
+    """
+    with telling(run, "rollback", target):
+        return _rollback(_Change(run, target, who or this_person()), to, allow)
+
+
+def _rollback(change: _Change, to: int | None, allow: Collection[str]) -> Promotion:
+    repaired = _repair(change, "rollback")
+    if repaired and to is None:
+        return Promotion(unchanged=tuple(change.present()), repaired=repaired)
+    with change.journal.claim("rollback", change.who, allowed=tuple(sorted(allow))) as claim:
+        views = change.views(claim)
+        before = change.present()
+        number, after = _goal(list(change.journal.done()), to)
+        _refuse_unknown(allow, [*before, *after])
+        _refuse_breaking(change, before, after, allow, "nothing was rolled back.")
+        views.change(
+            before,
+            after,
+            lambda: _refuse_unreadable(change, after),
+            to=number,
+            **_changed(before, after),
+        )
+        claim.end("done")
+        return _told(claim.record, after, repaired)
+
+
+def _repair(change: _Change, action: Action) -> tuple[int, ...]:
+    """Put back what an interrupted change left; the numbers of what was undone."""
+    if not change.journal.unfinished():
+        return ()
+    with change.journal.claim(action, change.who) as claim:
+        repaired = change.views(claim).repair()
+        claim.end("repaired")
+    return tuple(one.number for one in repaired)
+
+
+# --- what is to be --------------------------------------------------------------------------------
+
+
+def _wanted(run: Run, target: str) -> dict[str, CreateView]:
+    """Return the project's views as the target's."""
+    wanted = {}
+    for key in run.project.graph.assets:
+        for view in views_of(run.project.graph, key):
+            bound = bind(served(view, target), run.environment)
+            assert isinstance(bound, CreateView)
+            wanted[view.into.asset] = bound
+    return wanted
+
+
+def _after(before: Views, wanted: Views, allow: Collection[str]) -> dict[str, CreateView]:
+    """What is there and not in the project stays, unless it is allowed to go."""
+    kept = {name: view for name, view in before.items() if name in wanted or name not in allow}
+    return {**kept, **wanted}
+
+
+def _leftover(run: Run, views: Views) -> tuple[str, ...]:
+    return tuple(
+        sorted(views.keys() - run.project.graph.assets.keys() - run.project.graph.left_out)
+    )
+
+
+def _changed(before: Views, after: Views) -> Mapping[str, tuple[str, ...]]:
+    """The views that are made new, replaced and taken away."""
+    return {
+        "created": tuple(name for name in after if name not in before),
+        "replaced": tuple(
+            name for name, view in after.items() if name in before and not same(view, before[name])
+        ),
+        "removed": tuple(name for name in before if name not in after),
+    }
+
+
+def _goal(done: Sequence[Record], to: int | None) -> tuple[int, Views]:
+    """The number a rollback goes back to and the views as they were then; ``done`` is newest first."""
+    if to is None:
+        stack = _in_effect(done)
+        if not stack:
+            raise SelectionError("nothing was promoted, so there is nothing to roll back.")
+        below = stack[-2][0] if len(stack) > 1 else 0
+        return below, stack[-1][1].before
+    for record in done:
+        if record.number == to:
+            return to, record.after
+    known = ", ".join(str(record.number) for record in done[:8]) or "none yet"
+    raise SelectionError(f"there is no promotion {to}. Choose one of: {known}.")
+
+
+def _in_effect(done: Sequence[Record]) -> list[tuple[int, Record]]:
+    """The changes that nobody rolled back, oldest first: the state each made, and its record."""
+    stack: list[tuple[int, Record]] = []
+    for record in reversed(done):
+        if record.action != "rollback":
+            stack.append((record.number, record))
+        elif record.to == 0 or record.to in [number for number, _ in stack]:
+            while stack and stack[-1][0] != record.to:
+                stack.pop()
+        else:
+            stack.append((record.to or 0, record))
+    return stack
+
+
+def _told(
+    record: Record, views: Views, repaired: tuple[int, ...], leftover: tuple[str, ...] = ()
+) -> Promotion:
+    changed = {*record.created, *record.replaced, *record.removed}
+    return Promotion(
+        record.created, record.replaced, record.removed,
+        tuple(name for name in views if name not in changed),
+        record.number, repaired, leftover,
+    )  # fmt: skip
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def _refuse_unknown(allow: Collection[str], names: Collection[str]) -> None:
+    for name in allow:
+        if name not in names:
+            raise SelectionError(f"there is no view '{name}' to allow. {nearest(name, names)}")
+
+
+def _refuse_breaking(
+    change: _Change, before: Views, after: Views, allow: Collection[str], consequence: str
+) -> None:
+    """Nothing that is served, or that was told to readers, may go away unless its view is allowed.
+
+    What somebody dropped by hand may stay away, but not come back as less than readers were told.
+    """
+    lines = dict(broken(before, after))
+    known = {name: view for name, view in change.journal.promised().items() if name in after}
+    for name, more in broken(known, after).items():
+        lines[name] = tuple(dict.fromkeys((*lines.get(name, ()), *more)))
+    if told := _not_allowed(lines, allow):
+        raise PromotionError(_breaking_text(told, consequence))
+
+
+def _not_allowed(
+    lines: Mapping[str, tuple[str, ...]], allow: Collection[str]
+) -> Mapping[str, tuple[str, ...]]:
+    return {name: more for name, more in lines.items() if name not in allow}
+
+
+def _breaking_text(lines: Mapping[str, tuple[str, ...]], consequence: str) -> str:
+    said = "; ".join(
+        f"{name}.{one}" if ": " in one else f"{name} {one}"
+        for name, more in lines.items()
+        for one in more
+    )
+    names = " ".join(f"--allow {name}" for name in lines)
+    return (
+        f"breaking: {said} Readers may fail; {consequence[0].lower()}{consequence[1:]} "
+        f"To do it anyway: {names}."
+    )
+
+
+def _make_candidates(run: Run, names: Collection[str]) -> None:
+    """What is promoted is what the run's environment has: views that were edited are made there first."""
+    for name in names:
+        result = materialize(run, name)
+        if result.state == "failed":
+            raise PromotionError(f"{result.message} {NOTHING.capitalize()}.")
+
+
+def _refuse_failing(run: Run, target: str, where: str, consequence: str) -> None:
+    """Ask everything that is promised of the target's views in an environment."""
+    checks: list[TableCheck] = []
+    for asset in run.project.graph:
+        own = run.project.graph.answers[asset.key].checks
+        is_gate = any(check.at.environment == target for check in own)
+        if is_gate or asset.holds == "view":
+            checks += in_environment(own, where)
+    runner = CheckRunner(run.platform, run.environment, "promotion", sleep=run.sleep)
+    results = runner.ask(check_queries(dict.fromkeys(checks)))[""]
+    if said := summary_of(results):
+        raise PromotionError(f"in {where}, check {said}: {consequence}.")
+
+
+def _refuse_unreadable(change: _Change, views: Views) -> None:
+    """Every view must still answer, with the columns it had."""
+    for name, view in views.items():
+        at = replace(view.into, environment=change.target)
+        query = Query(
+            f"contract {name}", f"SELECT * FROM {name} LIMIT 0", (at,), "contract", view.columns
+        )
+        ticket = change.run.work.finish(query)
+        if ticket.state == "failed":
+            raise PromotionError(f"in {change.target}, {ticket.message}: nothing was rolled back.")

@@ -1,0 +1,1 @@
+"""Work: plan, run, check and record."""

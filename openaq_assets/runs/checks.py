@@ -1,0 +1,237 @@
+"""Runs the checks of an asset, keeps the rows that fail, and says what came of each."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from openaq_assets.errors import PlatformError
+from openaq_assets.graph.assets import Asset, AssetGraph
+from openaq_assets.graph.check_queries import CheckQuery, CheckResult, TableCheck, check_queries
+from openaq_assets.graph.environment import Environment, bind
+from openaq_assets.graph.operations import Operation, Query, Ref, Register, Table, Transform
+from openaq_assets.graph.partitions import COLUMNS
+from openaq_assets.platforms import Platform, Rows, Ticket, Work
+from openaq_assets.platforms.results import csv_of, version_of
+from openaq_assets.runs.context import Run
+from openaq_assets.runs.reconcile import rows_in_raw
+
+Results = Mapping[str, tuple[CheckResult, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRunner:
+    """Asks the checks of an asset: where, and about the partitions that were just built.
+
+    ``newest`` is the newest partition of the asset: only there can rows be expected to be fresh.
+    ``in_raw(partition)`` are the numbers of rows that raw objects may give (``reconciles``).
+    """
+
+    platform: Platform
+    environment: Environment
+    asset: str
+    partitions: tuple[str, ...] = ()
+    newest: str = ""
+    in_raw: Callable[[str], Sequence[int]] = field(default=lambda partition: ())
+    sleep: Callable[[float], None] = time.sleep
+
+    def ask(self, queries: Sequence[CheckQuery]) -> Results:
+        """Return what came of every check, by partition ('' for a table that has none)."""
+        results: dict[str, list[CheckResult]] = {day: [] for day in self.partitions or ("",)}
+        for query in queries:
+            for partition, answers in self._answers(query).items():
+                # What is asked of a whole table is true of every partition that was built.
+                for day in (partition,) if partition else tuple(results):
+                    results[day] += answers
+        return {partition: tuple(answers) for partition, answers in results.items()}
+
+    def _answers(self, query: CheckQuery) -> Mapping[str, list[CheckResult]]:
+        try:
+            if query.query.expect == "contract":
+                return {"": [self._contract(query)]}
+            return self._numbers(query)
+        except PlatformError as error:
+            return {
+                partition: [_unanswered(check, error) for check in query.checks]
+                for partition in query.partitions or ("",)
+            }
+
+    def _contract(self, query: CheckQuery) -> CheckResult:
+        (check,) = query.checks
+        ticket = self._finished(self._bound(query.query))
+        differences = tuple(ticket.facts[""].failures) if "" in ticket.facts else ()
+        if ticket.state == "failed" and not differences:
+            raise PlatformError(ticket.message, retryable=ticket.retryable)
+        text = "; ".join(line.removeprefix(f"{check.name}: ") for line in differences)
+        return _result(check, len(differences), None, f"another contract: {text}")
+
+    def _finished(self, operation: Operation) -> Ticket:
+        return Work(self.platform, self.environment, sleep=self.sleep).finish(operation)
+
+    def _numbers(self, query: CheckQuery) -> Mapping[str, list[CheckResult]]:
+        rows = self.platform.read(self._bound(query.query)).as_dicts()
+        if not query.partitions:
+            return {"": self._judged(query, "", rows[0] if rows else {})}
+        by_key = {
+            "-".join(str(row[name]) for name in COLUMNS): row for row in rows if "year" in row
+        }
+        if not by_key and len(query.partitions) == 1:  # a check of a plugin, asked one by one
+            by_key = dict(zip(query.partitions, rows))
+        return {day: self._judged(query, day, by_key.get(day, {})) for day in query.partitions}
+
+    def _judged(
+        self, query: CheckQuery, partition: str, row: Mapping[str, Any]
+    ) -> list[CheckResult]:
+        return [
+            self._verdict(check, partition, int(row.get(f"n{index}") or 0))
+            for index, check in enumerate(query.checks)
+            if not (check.type.newest_only and partition and partition != self.newest)
+        ]
+
+    def _verdict(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
+        if check.type.reconciles:
+            return self._reconciled(check, partition, measured)
+        try:
+            return self._of_type(check, partition, measured)
+        except PlatformError:
+            raise
+        except Exception as error:  # the type of a check is foreign code
+            reason = PlatformError(f"its type fails ({type(error).__name__}: {error})")
+            return _unanswered(check, reason)
+
+    def _of_type(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
+        failures = check.type.broken(check.check, measured)
+        if not failures:
+            return _result(check, 0, measured)
+        rows = self._failing(check, (partition,) if partition else ())
+        text = check.type.say(check.check, measured, rows.as_dicts())
+        kept = self._kept(check, partition, rows) if check.type.keeps else ""
+        return _result(check, failures, measured, text, kept)
+
+    def _reconciled(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
+        expected = tuple(self.in_raw(partition))
+        if not expected or measured in expected:
+            return _result(check, 0, measured)
+        text = f"the table has {measured:,} rows, raw objects give {expected[0]:,}"
+        return _result(check, abs(measured - expected[0]), measured, text)
+
+    def _failing(self, check: TableCheck, partitions: Sequence[str]) -> Rows:
+        rows = self.platform.read(self._bound(check.failing(partitions)))
+        # The same rows, the same object.
+        return Rows(rows.columns, tuple(sorted(rows.rows, key=str)))
+
+    def _kept(self, check: TableCheck, partition: str, rows: Rows) -> str:
+        """Return where the failing rows lie, below the environment's folder."""
+        body = csv_of(rows)
+        words = "_".join(check.name.replace(",", "").replace(".", "_").split())
+        path = ("checks", self.asset, partition or "all", f"{words}__{version_of(body)}.csv")
+        self.platform.objects.put_new(self.environment.uri(*path), body)
+        return "/".join(path)
+
+    def _bound(self, query: Query) -> Query:
+        bound = bind(query, self.environment)
+        assert isinstance(bound, Query)
+        return bound
+
+
+def _result(
+    check: TableCheck, failures: int, measured: int | None, text: str = "", kept: str = ""
+) -> CheckResult:
+    severity, message = check.check.severity, text if failures else ""
+    state: Literal["failed", "passed"] = "failed" if failures else "passed"
+    return CheckResult(check.name, state, severity, failures, measured, kept, message)
+
+
+def _unanswered(check: TableCheck, error: PlatformError) -> CheckResult:
+    severity = check.check.severity
+    return CheckResult(
+        check.name, "error", severity, message=str(error), retryable=error.retryable
+    )
+
+
+# --- the checks of an asset that was just made -----------------------------------------------------
+
+
+def check_operations(graph: AssetGraph, asset: Asset, partitions: tuple[str, ...]) -> list[Operation]:
+    """Return everything that the checks of an asset do: what has to be there first, then their queries."""
+    queries = check_queries(graph.answers[asset.key].checks, partitions)
+    first = [registering(graph, asset, partitions)] if queries and asset.kind.from_raw else []
+    return [*first, *(entry.query for entry in queries)]
+
+
+def registering(graph: AssetGraph, asset: Asset, partitions: tuple[str, ...]) -> Register:
+    """Return what makes the files that were just written a table that checks can ask."""
+    at, columns = Ref(asset.key, "processed", partitions), tuple(graph.columns(asset.key))
+    return Register((Table(at, columns, partitioned=asset.partitions is not None),))
+
+
+def queries_of(run: Run, asset: Asset, partitions: tuple[str, ...]) -> tuple[CheckQuery, ...]:
+    """Return the queries to ask after an asset was made.
+
+    A contract elsewhere is what its readers were told, not what was edited since; and what is asked of
+    columns they were not told of waits for the promotion.
+    """
+    checks: Sequence[TableCheck] = run.project.graph.answers[asset.key].checks
+    environment = elsewhere(run, asset)
+    if environment:
+        published = run.gate.published(run.work, environment)
+        checks = [
+            replace(check, columns=published[check.table].columns)
+            if check.table in published
+            else check
+            for check in checks
+        ]
+        checks = [check for check in checks if _columns_of(check) <= _known_columns(check)]
+    return check_queries(checks, partitions)
+
+
+def _columns_of(check: TableCheck) -> set[str]:
+    return {*check.check.columns, *filter(None, [check.check.column])}
+
+
+def _known_columns(check: TableCheck) -> set[str]:
+    return {str(column.name) for column in check.columns}
+
+
+def elsewhere(run: Run, asset: Asset) -> str:
+    """Return the environment that an asset's checks ask, if it is another than the run's."""
+    checks = run.project.graph.answers[asset.key].checks
+    named = (check.at.environment for check in checks)
+    return next((name for name in named if name not in ("", run.environment.name)), "")
+
+
+def checked(
+    run: Run,
+    asset: Asset,
+    partitions: tuple[str, ...],
+    queries: Sequence[CheckQuery],
+    started: dt.datetime,
+) -> Results:
+    """Return what came of every check of an asset that was just made, by partition."""
+    if not queries:
+        return {}
+    environment, graph = elsewhere(run, asset), run.project.graph
+    known = graph.assets.keys() | graph.left_out
+    views = tuple(run.gate.findings(run.work, environment, known)) if environment else ()
+    if any(result.blocks for result in views):  # half new: what would be found is no news
+        return dict.fromkeys(partitions or ("",), views)
+    runner = CheckRunner(
+        run.platform,
+        run.environment,
+        asset.key,
+        partitions,
+        newest=max((*run.plan_state.entries(asset.key), *partitions), default=""),
+        in_raw=lambda day: _in_raw(run, asset, day, started),
+        sleep=run.sleep,
+    )
+    return {partition: results + views for partition, results in runner.ask(queries).items()}
+
+
+def _in_raw(run: Run, asset: Asset, day: str, started: dt.datetime) -> tuple[int, ...]:
+    for operation in run.project.graph.answers[asset.key].operations:
+        if isinstance(operation, Transform):
+            bound = bind(operation, run.environment)
+            assert isinstance(bound, Transform)
+            return rows_in_raw(run.platform.objects, bound, day, started)
+    return ()

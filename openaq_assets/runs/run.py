@@ -1,0 +1,261 @@
+"""Carries out a plan.
+
+``materialize`` is the one way an asset is made: the command line and Airflow both call it.
+"""
+
+import dataclasses
+import datetime as dt
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from openaq_assets.errors import KindFailed, SelectionError
+from openaq_assets.graph.assets import Asset, operations_of
+from openaq_assets.graph.check_queries import CheckQuery, CheckResult
+from openaq_assets.graph.environment import bind
+from openaq_assets.graph.operations import CreateView, Operation, Query, digest, to_json
+from openaq_assets.graph.partitions import chunks
+from openaq_assets.graph.records import Facts, Materialization
+from openaq_assets.platforms import NO_HANDLER, Ticket, cannot_make
+from openaq_assets.runs.alerts import tell_of_run
+from openaq_assets.runs.checks import Results, checked, queries_of, registering
+from openaq_assets.runs.context import Result, Run, summary_of, unsupported_operation
+from openaq_assets.runs.cost import spent
+from openaq_assets.runs.ledger import Entry
+from openaq_assets.runs.plan import Step, is_open
+
+CHUNK_DAYS = 31
+
+
+def run_all(
+    run: Run, keys: Iterable[str], told: Callable[[Result], None] = lambda result: None
+) -> tuple[Result, ...]:
+    """Every asset in graph order; what reads a failed asset is not run."""
+    wanted = set(keys)
+    results: dict[str, Result] = {}
+    for asset in run.project.graph:
+        if asset.key not in wanted:
+            continue
+        stopped = [
+            up for up in run.project.graph.upstream[asset.key]
+            if up in results and results[up].state in ("failed", "blocked")
+        ]  # fmt: skip
+        if stopped:
+            result = Result(asset.key, "blocked", message=f"not run: {', '.join(stopped)} failed")
+        else:
+            result = materialize(run, asset.key)
+        results[asset.key] = result
+        told(result)
+    tell_of_run(run, tuple(results.values()))
+    return tuple(results.values())
+
+
+def materialize(run: Run, key: str) -> Result:
+    """Make what is missing or stale of an asset, and record it. Doing it twice is doing it once."""
+    asset = run.project.graph[key]
+    owner = run.environment.siblings[run.environment.name].tables_from
+    if owner and not asset.per_environment:
+        raise SelectionError(
+            f"'{key}' lives in environment '{owner}'; '{run.environment.name}' owns views only. "
+            f"Run it with --env {owner}."
+        )
+    steps = [step for step in run.plan_state.steps(key) if step.runs]
+    if not steps:
+        return Result(key, "skipped", message="up to date")
+    platform = run.environment.profile.platform
+    if name := unsupported_operation(run.project, key, platform):
+        return Result(key, "failed", message=f"{cannot_make(platform, name)} {NO_HANDLER}")
+    records: list[Materialization] = []
+    failed: list[Ticket] = []
+    for batch in _batches(steps):
+        try:
+            scope = batch[0].scope
+            operations = operations_of(run.project.graph, asset, _partitions(batch), scope)
+        except KindFailed as error:
+            return Result(key, "failed", tuple(records), str(error))
+        made, tickets = _carry_out(run, asset, batch, operations)
+        records += made
+        failed += _failed(tickets)
+        if failed:
+            break
+    run.plan_state.forget(key)
+    blocking = [one for record in records for one in record.checks if one.blocks]
+    told = [one.retryable for one in failed] + [one.retryable for one in blocking]
+    return _result(key, records, bool(told) and all(told))
+
+
+def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
+    """Steps of equal scope (and those to be rebuilt apart) together, a month at a time."""
+
+    def alike(step: Step) -> tuple[tuple[str, ...], bool]:
+        return step.scope, step.action == "rebuild"
+
+    ordered = sorted(steps, key=lambda one: (*alike(one), one.partition))
+    for _, group in itertools.groupby(ordered, alike):
+        same = {step.partition: step for step in group}
+        for keys in chunks(tuple(same), CHUNK_DAYS):
+            yield tuple(same[key] for key in keys)
+
+
+def _partitions(batch: tuple[Step, ...]) -> tuple[str, ...]:
+    return tuple(step.partition for step in batch if step.partition)
+
+
+def _carry_out(
+    run: Run, asset: Asset, batch: tuple[Step, ...], operations: Sequence[Operation]
+) -> tuple[list[Materialization], list[Ticket]]:
+    """Submit the operations of a batch and record every partition of it."""
+    # Before anything is read: what another run adds meanwhile must look new to the next plan.
+    read = {step.partition: run.plan_state.inputs(asset, step.partition) for step in batch}
+    started = time.monotonic()
+    if run.request.force or batch[0].action == "rebuild":
+        operations = [_again(operation) for operation in operations]
+    tickets, results = _done_and_checked(run, asset, _partitions(batch), operations)
+    seconds = time.monotonic() - started
+    dollars = spent(run, asset, [one.partition for one in batch], tickets, seconds)
+    records = []
+    for step in batch:
+        checks = results.get(step.partition, ())
+        record = _record(run, asset, step, tickets, checks, read[step.partition])
+        record = replace(
+            record,
+            seconds=round(seconds / len(batch), 3),
+            dollars=round(dollars / len(batch), 6),
+        )
+        run.ledger.append(record)
+        run.project.plugins.manager.hook.materialized(record=record)
+        records.append(record)
+    return records, tickets
+
+
+def _done_and_checked(
+    run: Run, asset: Asset, partitions: tuple[str, ...], operations: Sequence[Operation]
+) -> tuple[list[Ticket], Results]:
+    """Return the tickets of what was done, and if all of it was, what came of the asset's checks."""
+    started = dt.datetime.now(dt.UTC)
+    missing = [one for one in operations if isinstance(one, CreateView) and not one.replace]
+    rest = [operation for operation in operations if operation not in missing]
+    queries: tuple[CheckQuery, ...] = queries_of(run, asset, partitions)
+    if queries and asset.kind.from_raw:
+        rest.append(registering(run.project.graph, asset, partitions))
+    tickets = run.gate.make_missing(run.work, missing) if missing else []
+    if not _failed(tickets):
+        tickets += _submit_all(run, rest)
+    if _failed(tickets):
+        return tickets, {}
+    return tickets, checked(run, asset, partitions, queries, started)
+
+
+def _failed(tickets: Sequence[Ticket]) -> list[Ticket]:
+    return [ticket for ticket in tickets if ticket.state == "failed"]
+
+
+def _again(operation: Operation) -> Operation:
+    """Return an operation that also does what is done and final, if it makes that difference."""
+    changeable: Any = operation
+    return replace(changeable, again=True) if hasattr(operation, "again") else operation
+
+
+def _submit_all(run: Run, operations: Sequence[Operation]) -> list[Ticket]:
+    tickets = []
+    for operation in operations:
+        tickets.append(_submit(run, bind(operation, run.environment)))
+        if tickets[-1].state == "failed" and not isinstance(operation, Query):
+            break  # checks all have their say; anything else builds on what came before
+    return tickets
+
+
+def _submit(run: Run, operation: Operation) -> Ticket:
+    """The finished ticket of an operation; one that an earlier attempt started is taken up again."""
+    name = digest(to_json(operation))
+    kept = run.tickets.get(name)
+    ticket = _ticket_from(kept) if kept else run.platform.submit(operation)
+    wait = 1.0
+    while ticket.state == "running":
+        run.link = ticket.link
+        run.tickets[name] = json.dumps(dataclasses.asdict(ticket))
+        try:
+            run.sleep(wait)
+            ticket = run.platform.poll(ticket)
+        except KeyboardInterrupt:
+            run.platform.cancel(ticket)
+            raise
+        wait = min(wait * 1.5, 15.0)
+    run.link = ticket.link or run.link
+    run.tickets.pop(name, None)
+    return ticket
+
+
+def _ticket_from(text: str) -> Ticket:
+    body = json.loads(text)
+    facts = {key: Facts.of(one) for key, one in body.pop("facts").items()}
+    return Ticket(**body, facts=facts)
+
+
+def _record(
+    run: Run,
+    asset: Asset,
+    step: Step,
+    tickets: Sequence[Ticket],
+    checks: tuple[CheckResult, ...],
+    inputs: Mapping[str, str],
+) -> Materialization:
+    facts = sum((_facts_of(ticket, step.partition) for ticket in tickets), Facts())
+    failed = [ticket.message for ticket in _failed(tickets)]
+    failed += [f"check {said}"] if (said := summary_of(checks)) else []
+    state = "failed" if failed else "partial" if facts.failures and not asset.kind.always else "ok"
+    print_of = run.plan_state.fingerprints[asset.key]
+    return Materialization(
+        asset=asset.key,
+        kind=asset.kind.name,
+        partition=step.partition,
+        state=state,  # type: ignore[arg-type]
+        fingerprint=print_of,
+        version="" if failed else facts.version or digest([print_of, dict(inputs)]),
+        inputs=inputs,
+        scope=_covered(run, asset, step),
+        facts=facts,
+        environment=run.environment.name,
+        platform=run.platform.name,
+        run=run.id,
+        reason=f"{step.action}: {step.reason}",
+        message="; ".join(failed),
+        at=dt.datetime.now(dt.UTC).isoformat(),
+        checks=checks,
+    )
+
+
+def _facts_of(ticket: Ticket, partition: str) -> Facts:
+    return ticket.facts.get(partition, Facts())
+
+
+def _covered(run: Run, asset: Asset, step: Step) -> tuple[str, ...]:
+    """The scope of a partition after this step: what it asked for, and what was covered and settled.
+
+    What was covered but failed, or may still get late rows, is left out: the next plan asks for it.
+    """
+    entry = run.plan_state.entries(asset.key).get(step.partition)
+    if not step.scope or entry is None or not _settled(run, asset, step, entry):
+        return step.scope
+    declared = run.project.graph.answers[asset.key].scope
+    return tuple(sorted(set(step.scope) | (set(run.ledger.read(entry).scope) & set(declared))))
+
+
+def _settled(run: Run, asset: Asset, step: Step, entry: Entry) -> bool:
+    same = entry.fingerprint == run.plan_state.fingerprints[asset.key]
+    good = entry.state == "ok" and not entry.failed_since
+    lookback = run.project.graph.answers[asset.key].lookback
+    return same and good and not is_open(lookback, step.partition, entry)
+
+
+def _result(key: str, records: Sequence[Materialization], retryable: bool) -> Result:
+    states = {record.state for record in records}
+    state = "failed" if "failed" in states else "partial" if "partial" in states else "ok"
+    lines = dict.fromkeys(record.message for record in records if record.message)
+    lines |= dict.fromkeys(
+        line for record in records for line in record.facts.failures if not lines
+    )
+    return Result(key, state, tuple(records), "; ".join(lines), retryable)

@@ -1,0 +1,251 @@
+"""SQL unit tests of views, read from views/tests/*.yaml: rows in, the rows that must come out.
+
+    tests:
+      an_hour_of_clean_air:
+        view: view_latest_aqi
+        now: 2026-01-10 12:00
+        given:
+          measurements:
+            - {location_id: 1, parameter: pm25, value: 5, period_to: 2026-01-10 12:00}
+        expect:
+          - {location_id: 1, us_aqi: 28}
+
+Columns that a given row does not name are NULL; those that an expected row does not name are not
+compared. Tables that are not given are empty, but for reference tables, which hold their file's rows.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from openaq_assets.errors import ConfigError, Mark, Problem, nearest, shortened
+from openaq_assets.graph.assets import AssetGraph
+from openaq_assets.graph.columns import Column, Name
+from openaq_assets.project.decode import ABSENT, build
+from openaq_assets.project.project import Project
+from openaq_assets.project.yaml_nodes import Node, Reading, parse_file
+
+FOLDER = "views/tests"
+
+Cells = Mapping[str, str | None]
+Row = Mapping[str, Any]
+
+
+class Moment(str):
+    """A time in UTC, to the minute or second."""
+
+    noun = "a time like '2026-01-10 12:00'"
+    pattern = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?\Z", re.ASCII)
+
+    @classmethod
+    def parse(cls, text: str) -> "Moment":
+        """The time; raises ValueError with the remedy."""
+        if not cls.pattern.match(text):
+            raise ValueError("Write day, hour and minute, in UTC.")
+        _exists(dt.datetime, text)
+        return cls(text)
+
+    @property
+    def time(self) -> dt.datetime:
+        """Naive, in UTC."""
+        return dt.datetime.fromisoformat(self.removesuffix("Z"))
+
+
+NOON = Moment("2026-01-10 12:00")
+
+
+@dataclass(frozen=True, slots=True)
+class TestFields:
+    """The YAML fields of a test."""
+
+    view: Name
+    expect: tuple[Mapping[str, str | None], ...]
+    given: Mapping[str, tuple[Mapping[str, str | None], ...]] | None = None
+    now: Moment = NOON
+    ordered: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTest:
+    """One test: rows of typed values for tables, and the rows a view must answer with."""
+
+    name: str
+    view: str
+    given: Mapping[str, tuple[Row, ...]]
+    expect: tuple[Row, ...]
+    now: dt.datetime
+    ordered: bool
+    at: Mark
+
+
+def read_tests(project: Project) -> tuple[UnitTest, ...]:
+    """Every test of the project, in the order of files; raises ConfigError with every mistake."""
+    tests, problems = _read(project)
+    if problems:
+        raise ConfigError(problems)
+    return tests
+
+
+def mistakes(project: Project) -> tuple[Problem, ...]:
+    """Every mistake in the tests of a sound project."""
+    return tuple(_read(project)[1])
+
+
+def _read(project: Project) -> tuple[tuple[UnitTest, ...], list[Problem]]:
+    reading = Reading()
+    found: dict[str, UnitTest] = {}
+    for path in sorted((project.root / FOLDER).glob("*.y*ml")):
+        name = path.relative_to(project.root).as_posix()
+        node = parse_file(path, name, reading)
+        for title, entry in _section(node, reading).items():
+            reading.marks.clear()
+            test = _test(title, entry, project.graph, reading)
+            if test and title in found:
+                first = found[title].at
+                told = f"there is a test of this name at {first.path}:{first.line}."
+                hint = "Rename one of them."
+                reading.problems.append(entry.at.problem(f"tests.{title}", told, hint))
+            elif test:
+                found[title] = test
+    return tuple(found.values()), reading.problems
+
+
+def _section(node: Node | None, reading: Reading) -> Mapping[str, Node]:
+    if node is None:
+        return {}
+    if not isinstance(node.value, Mapping) or set(node.value) != {"tests"}:
+        reading.fail(
+            node, "", "expected the one section 'tests:'.", "Begin the file with 'tests:'."
+        )
+        return {}
+    entries = node.value["tests"]
+    if not isinstance(entries.value, Mapping):
+        told = f"expected tests by name, got {entries.kind}."
+        reading.fail(entries, "tests", told, "Write 'name:' and its fields below.")
+        return {}
+    return entries.value
+
+
+def _test(title: str, entry: Node, graph: AssetGraph, reading: Reading) -> UnitTest | None:
+    where = f"tests.{title}"
+    before = len(reading.problems)
+    fields: TestFields = build(entry, TestFields, where, reading)
+    if fields is ABSENT or len(reading.problems) > before:  # type: ignore[comparison-overlap]
+        return None
+    reading.problems += _names(fields, where, graph, reading.marks)
+    if len(reading.problems) > before:
+        return None
+    rows = _Rows(reading, graph)
+    given = {
+        table: rows.of(table, cells, f"{where}.given.{table}")
+        for table, cells in (fields.given or {}).items()
+    }
+    expect = rows.of(fields.view, fields.expect, f"{where}.expect")
+    return UnitTest(title, fields.view, given, expect, fields.now.time, fields.ordered, entry.at)
+
+
+def _names(
+    fields: TestFields, where: str, graph: AssetGraph, marks: Mapping[str, Mark]
+) -> Iterator[Problem]:
+    """A view that is none, and tables it does not read."""
+    known = [asset.key for asset in graph if asset.holds == "view"]
+    if fields.view not in known:
+        path = f"{where}.view"
+        yield marks[path].problem(
+            path, f"there is no view '{fields.view}'.", nearest(fields.view, known)
+        )
+        return
+    reach = tables_behind(graph, fields.view)
+    for table in fields.given or {}:
+        if table not in reach:
+            path = f"{where}.given.{table}"
+            told = f"'{fields.view}' does not read '{table}'."
+            yield marks[path].problem(path, told, nearest(table, reach))
+
+
+def tables_behind(graph: AssetGraph, view: str) -> tuple[str, ...]:
+    """Every table and view that a view reads, also by way of others, each before who reads it."""
+    found: dict[str, None] = {}
+
+    def enter(name: str) -> None:
+        asset = graph.assets.get(name)
+        if asset and asset.holds == "view":
+            for one in asset.kind.references(asset):
+                if one.name not in found:
+                    enter(one.name)
+                    found[one.name] = None
+
+    enter(view)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Cells of YAML as values of the types their table promises."""
+
+    reading: Reading
+    graph: AssetGraph
+
+    def of(self, table: str, rows: tuple[Cells, ...], where: str) -> tuple[Row, ...]:
+        columns = {str(one.name): one for one in self.graph.columns(table)}
+        return tuple(
+            {
+                name: self._cell(columns, table, name, text, f"{where}[{n}]")
+                for name, text in row.items()
+            }
+            for n, row in enumerate(rows)
+        )
+
+    def _cell(
+        self, columns: Mapping[str, Column], table: str, name: str, text: str | None, where: str
+    ) -> Any:
+        path = f"{where}.{name}"
+        mark = self.reading.marks[path]
+        if name not in columns:
+            told = f"'{table}' has no column '{name}'."
+            self.reading.problems.append(mark.problem(path, told, nearest(name, columns)))
+            return None
+        try:
+            return None if text is None else cell(columns[name].type, text)
+        except ValueError as error:
+            told = f"expected {columns[name].type}, got {shortened(text or '')}."
+            self.reading.problems.append(mark.problem(path, told, str(error)))
+            return None
+
+
+def cell(kind: str, text: str) -> Any:
+    """Text as a value of a Trino type; raises ValueError with the remedy."""
+    if kind in ("bigint", "integer"):
+        if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
+            raise ValueError("Write digits.")
+        return int(text)
+    if kind == "double":
+        return _double(text)
+    if kind == "boolean":
+        if text.lower() not in ("true", "false"):
+            raise ValueError("Write true or false.")
+        return text.lower() == "true"
+    if kind == "date":
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            raise ValueError("Write year, month and day.")
+        return _exists(dt.date, text)
+    return Moment.parse(text).time if kind == "timestamp" else text
+
+
+def _exists(kind: Any, text: str) -> Any:
+    try:
+        return kind.fromisoformat(text)
+    except ValueError:
+        raise ValueError("There is no such day or hour.") from None
+
+
+def _double(text: str) -> float:
+    special = {".nan": "nan", "nan": "nan", ".inf": "inf", "-.inf": "-inf"}.get(text.lower())
+    if special is None and not re.fullmatch(
+        r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text, re.ASCII
+    ):
+        raise ValueError("Write a number, or .nan.")
+    return float(special or text)

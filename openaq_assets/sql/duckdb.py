@@ -1,0 +1,366 @@
+"""A query in Athena SQL as DuckDB must be asked it, so that both give the same rows and types.
+
+``sql_rules`` refuses what cannot be carried over; what is left is carried over here. The comments
+say what Athena does; ``docs/sql.md`` lists the differences, and ``tests/portable_cases.py`` has a case of
+each that is also asked of a real Trino.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from openaq_assets.graph.partitions import COLUMNS, DAY
+from openaq_assets.sql.parse import DIALECT, SqlProblem, is_cte, with_full_names
+from openaq_assets.sql.types import (
+    DATE,
+    FLOAT,
+    INSTANT,
+    MOMENT,
+    TEXT,
+    WHOLE,
+    Tables,
+    is_a,
+    typed,
+)
+
+_DIGITS = "0123456789"
+
+
+def to_duckdb(
+    sql: str,
+    names: Mapping[str, str],
+    tables: Tables,
+    now: str | None = None,
+    dated: Collection[str] = (),
+) -> str:
+    """The query for DuckDB, tables named in full; all clocks show ``now`` (an expression) if it is given.
+
+    Tables that are ``dated`` have a column ``_day`` beside their keys, and are asked for that.
+    """
+    tree = typed(sql, {name: tables[name] for name in names if name in tables})
+    if isinstance(tree, SqlProblem):
+        raise ValueError(f"line {tree.line}, column {tree.column}: {tree.message} {tree.hint}")
+    _by_day(tree, dated)
+    placed = with_full_names(carried_over(tree, now), names)
+    return placed.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
+
+
+def _by_day(tree: exp.Query, dated: Collection[str]) -> None:
+    """Year, month and day put together are one column: a filter on it asks every file's name, and with
+    years of days that was a tenth of the whole answer."""
+    for node in list(tree.find_all(exp.DPipe)):
+        last = node.expression
+        if not isinstance(last, exp.Column):
+            continue
+        whole = " || '-' || ".join(f"{last.table}.{key}" for key in COLUMNS)
+        if node.sql(DIALECT) == whole and _source(node, last.table) in dated:
+            day = exp.column(DAY, table=last.table)
+            day.type = node.type
+            node.replace(day)
+
+
+def _source(node: exp.Expr, alias: str) -> str:
+    """The table that a SELECT knows by this name; '' if it is none of its own."""
+    select = node.find_ancestor(exp.Select)
+    for table in select.find_all(exp.Table) if select else ():
+        own = table.find_ancestor(exp.Select) is select and not is_cte(table)
+        if own and table.alias_or_name == alias:
+            return table.name
+    return ""
+
+
+def carried_over(tree: exp.Query, now: str | None = None) -> exp.Expr:
+    """A typed query with every construct replaced that DuckDB reads in another way."""
+    root: exp.Expr = exp.Subquery(this=tree)  # so that the query itself can be replaced, too
+    for node in reversed(list(tree.walk(bfs=False))):  # parts before what they are parts of
+        if now is not None and isinstance(node, _CLOCKS):
+            node.replace(_stopped(node, now))
+            continue
+        rule = _RULES.get(type(node))
+        instead = rule(node) if rule else None
+        if instead is not None:
+            instead.type = node.type
+            node.replace(instead)
+    found: exp.Expr = root.this
+    return found.pop()
+
+
+_CLOCKS = (exp.CurrentTimestamp, exp.CurrentDate, exp.Localtimestamp)
+
+
+def _stopped(node: exp.Expr, now: str) -> exp.Expr:
+    instant = _cast(sqlglot.parse_one(now, dialect="duckdb"), "TIMESTAMPTZ")
+    if isinstance(node, exp.CurrentDate):
+        return _cast(instant, "DATE")
+    return _cast(instant, "TIMESTAMP") if isinstance(node, exp.Localtimestamp) else instant
+
+
+def _cast(node: exp.Expr, kind: str) -> exp.Cast:
+    return exp.Cast(this=node.copy(), to=exp.DataType.build(kind, dialect="duckdb"))
+
+
+def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    return exp.Anonymous(this=name, expressions=[one.copy() for one in arguments])
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def _division(node: exp.Div) -> exp.Expr | None:
+    """Whole numbers give a whole number, cut towards zero."""
+    if is_a(node.left, WHOLE) and is_a(node.right, WHOLE):
+        return wrapped(exp.IntDiv(this=node.left.copy(), expression=node.right.copy()))
+    return None
+
+
+def _whole(node: exp.Expr) -> exp.Expr | None:
+    """Sums and counts of whole numbers are bigint, not wider."""
+    if is_a(node, WHOLE):
+        _around(node, "BIGINT")
+    return None
+
+
+def _around(node: exp.Expr, kind: str) -> None:
+    """Cast an aggregate, outside of its FILTER and OVER."""
+    top = _top(node)
+    cast = _cast(top, kind)
+    cast.type = node.type
+    top.replace(cast)
+
+
+def _top(node: exp.Expr) -> exp.Expr:
+    while isinstance(node.parent, exp.Filter | exp.Window) and node.parent.this is node:
+        node = node.parent
+    return node
+
+
+def _sign(node: exp.Sign) -> exp.Expr | None:
+    """Of the type of its argument."""
+    kind = node.this.type
+    return _cast(node, kind.sql("duckdb")) if kind and is_a(node.this, WHOLE, FLOAT) else None
+
+
+def _size(node: exp.Expr) -> exp.Expr:
+    return _cast(node, "BIGINT")
+
+
+def _extreme(node: exp.Expr) -> exp.Expr | None:
+    """Greatest and least leave NaN out, unless there is nothing else."""
+    if not is_a(node.this, FLOAT):
+        return None
+    top = _top(node)
+    clean = top.copy()
+    inner = clean
+    while not isinstance(inner, type(node)):
+        inner = inner.this
+    inner.set("this", not_nan(node.this))
+    both = exp.Coalesce(this=clean, expressions=[top.copy()])
+    both.type = node.type
+    top.replace(both)
+    return None
+
+
+def _at_extreme(node: exp.Expr) -> exp.Expr:
+    """The value beside the extreme may be NULL."""
+    key = not_nan(node.expression) if is_a(node.expression, FLOAT) else node.expression
+    name = "arg_max_null" if isinstance(node, exp.ArgMax) else "arg_min_null"
+    return _call(name, node.this, key)
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+def _date_diff(node: exp.DateDiff) -> exp.Expr:
+    """Whole units that have passed, not boundaries between them."""
+    unit = exp.Literal.string(node.text("unit").lower() or "day")
+    return _call("date_sub", unit, node.expression, node.this)
+
+
+def _date_of_date(node: exp.Expr) -> exp.Expr | None:
+    """A date stays a date."""
+    return _cast(node, "DATE") if is_a(node.this, DATE) else None
+
+
+def _sum_of_times(node: exp.Binary) -> exp.Expr | None:
+    return (
+        _cast(node, "DATE")
+        if is_a(node.left, DATE) and isinstance(node.right, exp.Interval)
+        else None
+    )
+
+
+def _zone(node: exp.AtTimeZone) -> exp.Expr:
+    """What a clock shows in a zone; a time without a zone is one of UTC."""
+    return _clock(node.this, node.args["zone"])
+
+
+def _clock(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
+    instant = (
+        time.copy() if is_a(time, INSTANT) else _call("timezone", exp.Literal.string("UTC"), time)
+    )
+    return _call("timezone", zone, instant)
+
+
+def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
+    name, found = node.name.lower(), node.expressions
+    if name in ("nan", "infinity"):
+        return _cast(exp.Literal.string(name), "DOUBLE")
+    if name in ("is_finite", "is_infinite"):
+        return _call("isfinite" if name == "is_finite" else "isinf", *found)
+    if name == "at_timezone":
+        return _clock(found[0], found[1])
+    if name == "with_timezone":
+        inside = isinstance(node.parent, exp.AtTimeZone) or _is_call(node.parent, "at_timezone")
+        return _call("timezone", found[1], found[0]) if inside else found[0].copy()
+    if name == "to_iso8601":
+        if is_a(found[0], DATE):
+            return _cast(found[0], "VARCHAR")
+        return _call("strftime", found[0], exp.Literal.string("%Y-%m-%dT%H:%M:%S.%g"))
+    return None
+
+
+def _is_call(node: exp.Expr | None, name: str) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.lower() == name
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+# The only characters beside digits that Athena reads in a text of that type: DuckDB reads more
+# ('epoch', ' 1 ', '1_000', a time behind a date).
+_SHAPES: Mapping[str, tuple[str, ...]] = {
+    "DATE": ("--",),
+    "TIMESTAMP": ("--", "-- :", "-- ::", "-- ::."),
+    "BIGINT": ("", "-", "+"),
+    "INT": ("", "-", "+"),
+}
+
+
+def _converted(node: exp.Cast) -> exp.Expr | None:
+    if is_a(node, MOMENT - INSTANT) and node.to.expressions:
+        node.to.set("expressions", [])  # timestamp(n): all are milliseconds in Athena
+    if is_a(node, WHOLE) and is_a(node.this, FLOAT):  # half away from zero, not to the even number
+        return type(node)(this=exp.Round(this=node.this.copy()), to=node.to.copy())
+    shapes = _SHAPES.get(node.to.this.value)
+    if shapes is None or not is_a(node.this, TEXT) or isinstance(node.this, exp.Literal):
+        return None
+    return type(node)(this=_of_shape(node.this, shapes, node.to.sql()), to=node.to.copy())
+
+
+def _of_shape(text: exp.Expr, shapes: tuple[str, ...], kind: str) -> exp.Expr:
+    """The text, or one that no cast can read and that says why."""
+    bare = _call("translate", text, exp.Literal.string(_DIGITS), exp.Literal.string(""))
+    known = exp.In(this=bare, expressions=[exp.Literal.string(one) for one in shapes])
+    wrong = exp.DPipe(this=exp.Literal.string(f"no {kind.lower()}: "), expression=text.copy())
+    return exp.Case(ifs=[exp.If(this=known, true=text.copy())], default=wrong)
+
+
+def _part(node: exp.SplitPart) -> exp.Expr:
+    """A part that is not there is NULL, not empty."""
+    parts = _call("str_split", node.this, node.args["delimiter"])
+    return _call("list_extract", parts, node.args["part_index"])
+
+
+def _series(node: exp.GenerateSeries) -> exp.Expr | None:
+    """Dates stay dates."""
+    if not is_a(node.args["start"], DATE):
+        return None
+    return exp.Cast(this=node.copy(), to=exp.DataType.build("DATE[]", dialect="duckdb"))
+
+
+# --- NaN, which Trino orders as nothing and DuckDB as the greatest number ---------------------------
+
+
+def wrapped(node: exp.Expr) -> exp.Expr:
+    return exp.Paren(this=node)
+
+
+def not_nan(node: exp.Expr) -> exp.Expr:
+    nan = exp.IsNan(this=node.copy())
+    return exp.Case(ifs=[exp.If(this=exp.Not(this=nan), true=node.copy())])
+
+
+def above(node: exp.Binary) -> exp.Expr | None:
+    return _unless_nan(node, node.left, node.right)
+
+
+def below(node: exp.Binary) -> exp.Expr | None:
+    return _unless_nan(node, node.right, node.left)
+
+
+def _unless_nan(node: exp.Binary, greater: exp.Expr, other: exp.Expr) -> exp.Expr | None:
+    """DuckDB takes NaN as the greatest number: false, if it is on the greater side."""
+    if not _may_be_nan(greater):
+        return None
+    return wrapped(exp.And(this=node.copy(), expression=exp.Not(this=_nan_against(greater, other))))
+
+
+def equal(node: exp.EQ) -> exp.Expr | None:
+    if not (_may_be_nan(node.left) and _may_be_nan(node.right)):
+        return None  # with a literal they agree
+    against = _nan_against(node.left, node.right)
+    return wrapped(exp.And(this=node.copy(), expression=exp.Not(this=against)))
+
+
+def unequal(node: exp.NEQ) -> exp.Expr | None:
+    if not (_may_be_nan(node.left) and _may_be_nan(node.right)):
+        return None
+    return wrapped(exp.Or(this=node.copy(), expression=_nan_against(node.left, node.right)))
+
+
+def between(node: exp.Between) -> exp.Expr | None:
+    low, high = node.args["low"], node.args["high"]
+    if not any(map(_may_be_nan, (node.this, low, high))):
+        return None
+    if not (_may_be_nan(low) or _may_be_nan(high)):
+        return None  # NaN is above every literal
+    least = exp.GTE(this=node.this.copy(), expression=low.copy())
+    most = exp.LTE(this=node.this.copy(), expression=high.copy())
+    both = exp.And(this=above(least) or least, expression=below(most) or most)
+    return wrapped(both)
+
+
+def _nan_against(nan: exp.Expr, other: exp.Expr) -> exp.Expr:
+    """One side is NaN and the other is there: where that is NULL, the comparison stays NULL."""
+    found: exp.Expr = exp.IsNan(this=nan.copy())
+    if not isinstance(other, exp.Literal):
+        there = exp.Not(this=exp.Is(this=other.copy(), expression=exp.Null()))
+        found = exp.And(this=found, expression=there)
+    return wrapped(found)
+
+
+def _may_be_nan(node: exp.Expr) -> bool:
+    return is_a(node, FLOAT) and not isinstance(node.unnest(), exp.Literal | exp.Neg)
+
+
+_RULES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr | None]] = {
+    exp.Div: _division,
+    exp.Sum: _whole,
+    exp.CountIf: _whole,
+    exp.Sign: _sign,
+    exp.ArraySize: _size,
+    exp.Max: _extreme,
+    exp.Min: _extreme,
+    exp.ArgMax: _at_extreme,
+    exp.ArgMin: _at_extreme,
+    exp.GT: above,
+    exp.GTE: above,
+    exp.LT: below,
+    exp.LTE: below,
+    exp.EQ: equal,
+    exp.NEQ: unequal,
+    exp.Between: between,
+    exp.DateDiff: _date_diff,
+    exp.DateAdd: _date_of_date,
+    exp.TimestampTrunc: _date_of_date,
+    exp.DateTrunc: _date_of_date,
+    exp.Add: _sum_of_times,
+    exp.Sub: _sum_of_times,
+    exp.AtTimeZone: _zone,
+    exp.Anonymous: _anonymous,
+    exp.Cast: _converted,
+    exp.TryCast: _converted,
+    exp.SplitPart: _part,
+    exp.GenerateSeries: _series,
+}

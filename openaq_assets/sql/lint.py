@@ -1,0 +1,171 @@
+"""What a view may say: SQL that has one meaning in Athena and in DuckDB.
+
+``ALLOWED`` are the functions whose answers were compared on both engines (``tests/portable_cases.py``
+has a case of each, and a real Trino answers them too); every other function is refused when the
+project is checked. ``REFUSED`` and ``sql_type_rules`` say why of those that people try.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from sqlglot import exp
+
+from openaq_assets.errors import nearest
+from openaq_assets.sql.lint_types import typed_problems
+from openaq_assets.sql.parse import NO_QUALIFY, SqlProblem, parse, place_of, table_problems
+from openaq_assets.sql.types import TEXT, Tables
+
+ALLOWED: Mapping[str, str] = {
+    "aggregates": (
+        "array_agg, avg, bool_and, bool_or, count, count_if, listagg, max, max_by, min, min_by, "
+        "stddev, stddev_pop, sum, var_pop, variance, arbitrary"
+    ),
+    "windows": (
+        "cume_dist, dense_rank, first_value, lag, last_value, lead, nth_value, ntile, percent_rank, rank, "
+        "row_number"
+    ),
+    "conditions": "case, cast, coalesce, if, nullif, try_cast",
+    "numbers": (
+        "abs, acos, asin, atan, atan2, cbrt, ceil, cos, degrees, exp, floor, infinity, is_finite, "
+        "is_infinite, is_nan, ln, log, log10, mod, nan, pi, power, radians, round, sign, sin, sqrt, tan, "
+        "truncate"
+    ),
+    "text": (
+        "array_join, chr, concat, concat_ws, length, levenshtein_distance, lower, lpad, ltrim, position, "
+        "regexp_extract, regexp_like, regexp_replace, replace, reverse, rpad, rtrim, split, split_part, "
+        "starts_with, strpos, substr, translate, trim, upper"
+    ),
+    "time": (
+        "at_timezone, current_date, current_timestamp, date, date_add, date_diff, date_format, date_parse, "
+        "date_trunc, day, day_of_week, day_of_year, extract, from_iso8601_date, from_iso8601_timestamp, "
+        "from_unixtime, hour, last_day_of_month, localtimestamp, minute, month, now, quarter, second, "
+        "to_iso8601, to_unixtime, week, with_timezone, year, year_of_week"
+    ),
+    "arrays": "array, cardinality, contains, element_at, sequence, unnest",
+}
+"""What is allowed, by the names users write."""
+
+FUNCTIONS = frozenset(
+    """
+    Abs Acos Anonymous AnyValue ArgMax ArgMin Array ArrayAgg ArrayContains ArraySize ArrayToString Asin
+    Atan Atan2 Avg Bracket Case Cast Cbrt Ceil Chr Coalesce Concat ConcatWs Cos Count CountIf CumeDist
+    CurrentDate CurrentTimestamp Date DateAdd DateDiff DateTrunc Day DayOfWeekIso DayOfYear Degrees
+    DenseRank Exists Exp Extract FirstValue Floor FromISO8601Date FromISO8601Timestamp GenerateSeries
+    GroupConcat Hour If IsNan Lag LastDay LastValue Lead Length Levenshtein Ln Localtimestamp Log
+    LogicalAnd LogicalOr Lower Max Min Minute Month NthValue Ntile Nullif Pad PercentRank Pi Pow Quarter
+    Radians Rank RegexpExtract RegexpLike RegexpReplace Replace Reverse Round RowNumber Second Sign Sin
+    Split SplitPart Sqrt StartsWith Stddev StddevPop StrPosition StrToTime Substring Sum Tan TimeToStr
+    TimeToUnix TimestampTrunc Translate Trim Trunc TryCast UnixToTime Unnest Upper Variance VariancePop
+    WeekOfYear Year YearOfWeek And Or
+    """.split()  # noqa: SIM905 - a table is read more easily than a list
+)
+ANONYMOUS = frozenset(
+    {"at_timezone", "infinity", "is_finite", "is_infinite", "nan", "to_iso8601", "with_timezone"}
+)
+_NULLS = "NULL in one argument is NULL in Athena and ignored in DuckDB."
+_APPROXIMATE = "each engine approximates in its own way."
+_ANY_DAY = "it differs from call to call."
+_JSON = ("paths and numbers in JSON differ.", "Make it a column of a processed asset.")
+REFUSED: Mapping[str, tuple[str, str]] = {
+    "greatest": (_NULLS, "Use CASE."),
+    "least": (_NULLS, "Use CASE."),
+    "try": ("a division by zero is NULL in Athena and infinite in DuckDB.", "Use nullif."),
+    "json_value": _JSON,
+    "json_extract": _JSON,
+    "json_extract_scalar": _JSON,
+    "json_parse": _JSON,
+    "approx_distinct": (_APPROXIMATE, "Use count(DISTINCT ...)."),
+    "approx_percentile": (_APPROXIMATE, "Rank the rows with row_number() instead."),
+    "format": ("patterns differ between the engines.", "Use concat, lpad and date_format."),
+    "format_datetime": ("its Java pattern is not DuckDB's.", "Use date_format."),
+    "parse_datetime": ("its Java pattern is not DuckDB's.", "Use date_parse."),
+    "typeof": ("types have other names in DuckDB.", "Leave it out."),
+    "random": (_ANY_DAY, "Leave it out."),
+    "uuid": (_ANY_DAY, "Leave it out."),
+    "map_agg": ("maps are not carried over.", "Use array_agg, or one column per key."),
+}
+_AS_WRITTEN = {
+    "jsonvalue": "json_value", "approxdistinct": "approx_distinct", "approxquantile": "approx_percentile",
+    "formatdatetime": "format_datetime", "parsedatetime": "parse_datetime", "rand": "random",
+    "argmax": "max_by", "argmin": "min_by", "jsonextract": "json_extract", "parsejson": "json_parse",
+    "jsonextractscalar": "json_extract_scalar",
+}  # fmt: skip
+
+
+def problems(sql: str, tables: Tables | None = None) -> tuple[SqlProblem, ...]:
+    """Everything that is wrong with a query; what depends on types only where the tables are known."""
+    tree = parse(sql)
+    if isinstance(tree, SqlProblem):
+        return (tree,)
+    found = [*table_problems(sql, tree), *_refused(sql, tree)]
+    if not found and tables is not None:
+        found = list(typed_problems(sql, tables))
+    return tuple(sorted(set(found), key=lambda one: (one.line, one.column)))
+
+
+def _refused(sql: str, tree: exp.Expr) -> Iterator[SqlProblem]:
+    for node in tree.walk():
+        told = _why_not(node)
+        if told:
+            yield SqlProblem(*place_of(sql, node), *told)
+
+
+def _why_not(node: exp.Expr) -> tuple[str, str] | None:
+    """What is wrong with a construct whatever its types are, and the remedy."""
+    if isinstance(node, exp.Func | exp.JSONValue):
+        return _function(node)
+    if isinstance(node, exp.Bracket) and not node.args.get("safe"):
+        return "an index outside an array is an error in Athena, NULL in DuckDB.", "Use element_at."
+    if isinstance(node, exp.DataType):
+        return _type(node)
+    if isinstance(node, exp.Star) and isinstance(node.parent, exp.Select):
+        return "SELECT * hides the columns.", "Name every column."
+    if isinstance(node, exp.Qualify):
+        return NO_QUALIFY
+    if isinstance(node, exp.Join) and node.method.upper() not in ("", "NATURAL"):
+        return f"Athena has no {node.method.upper()} JOIN.", "Write the condition after ON."
+    if isinstance(node, exp.TableSample):
+        return "a sample differs from call to call.", "Leave it out."
+    return None
+
+
+def _function(node: exp.Expr) -> tuple[str, str] | None:
+    name = _name_of(node)
+    if name in REFUSED:
+        why, remedy = REFUSED[name]
+        return f"{name}: {why}", remedy
+    if isinstance(node, exp.Anonymous) and name not in ANONYMOUS:
+        return _unknown(name)
+    if type(node).__name__ not in FUNCTIONS and not isinstance(node, exp.Connector | exp.Predicate):
+        return _unknown(name)
+    if (isinstance(node, exp.Max | exp.Min) and node.expressions) or node.args.get("count"):
+        return (
+            f"{name}: with a number it answers with an array.",
+            "Rank the rows with row_number().",
+        )
+    return None
+
+
+def _name_of(node: exp.Expr) -> str:
+    """The name of a function as users write it."""
+    if isinstance(node, exp.Anonymous):
+        return str(node.name).lower()
+    known = _AS_WRITTEN.get(node.key) or (node.key if node.key in REFUSED else "")
+    return known or str(getattr(node, "sql_name", lambda: node.key)()).lower()
+
+
+def allowed_names() -> list[str]:
+    """Every function that may be written."""
+    return sorted(name for names in ALLOWED.values() for name in names.split(", "))
+
+
+def _unknown(name: str) -> tuple[str, str]:
+    hint = nearest(name, allowed_names())
+    if not hint.startswith("Did you mean"):
+        hint = "docs/sql.md lists what may be used."
+    return f"{name}: not known to mean the same in Athena and in DuckDB.", hint
+
+
+def _type(node: exp.DataType) -> tuple[str, str] | None:
+    if node.this in TEXT and node.expressions:
+        return "varchar(n) cuts in Athena, and not in DuckDB.", "Use varchar and substr."
+    return None

@@ -1,0 +1,131 @@
+"""The simulator: an OpenAQ v3 API on the loopback interface, with a clock, a log and faults."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from .faults import Fault, Switches
+from .limits import Counters
+from .world import World
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """One line of the simulator's log; the key itself is never kept."""
+
+    method: str
+    path: str
+    query: str
+    key_hash: str | None
+    time: datetime
+    status: int
+
+
+class Simulator:
+    """A local OpenAQ v3 API: a context manager with `.url`, a request log and a clock.
+
+    `world` is what it serves and may be replaced while running; `now` fixes the clock (None is the
+    real one); `keys` are the keys accepted (None: any 64 hex characters, or anything not empty if
+    `lenient`); `per_minute` and `per_hour` limit each key (None lifts the limit and drops the
+    headers); `faults` are `Fault` values or their texts; answers may be `cache_staleness` old;
+    without `edge` there is no firewall in front; `null_raw_breaks` brings back the 500 for null raw
+    values of before May 2026. It listens on 127.0.0.1 only; port 0 takes a free one."""
+
+    def __init__(
+        self,
+        world: World | None = None,
+        port: int = 0,
+        now: datetime | None = None,
+        *,
+        keys: Iterable[str] | None = None,
+        lenient: bool = False,
+        per_minute: int | None = 60,
+        per_hour: int | None = None,
+        faults: Iterable[Fault | str] = (),
+        cache_staleness: timedelta = timedelta(0),
+        edge: bool = True,
+        null_raw_breaks: bool = False,
+    ) -> None:
+        if now is not None and now.tzinfo is None:
+            raise ValueError(f"now={now} has no time zone: give an aware datetime")
+        self.world = world or World.synthetic()
+        self.keys = None if keys is None else frozenset(keys)
+        self.lenient = lenient
+        self.counters = Counters(per_minute, per_hour)
+        self.switches = Switches(faults)
+        self.cache_staleness = cache_staleness
+        #: When an answer was written, and its body, by its target.
+        self.cache: dict[str, tuple[float, str]] = {}
+        self.edge = edge
+        self.null_raw_breaks = null_raw_breaks
+        self._fixed = now
+        self._shift = timedelta(0)
+        self._log: list[RequestRecord] = []
+        self._port = port
+        self._server: Any = None
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Give the faults switched on; change the list at will. Assigning starts counts anew."""
+        return self.switches.faults
+
+    @faults.setter
+    def faults(self, faults: Iterable[Fault | str]) -> None:
+        self.switches = Switches(faults)
+        self.cache = {}
+
+    @property
+    def log(self) -> list[RequestRecord]:
+        """List every request answered so far, in order."""
+        return list(self._log)
+
+    def record(self, *entry: Any) -> None:
+        """Write a line of the log."""
+        self._log.append(RequestRecord(*entry))
+
+    @property
+    def now(self) -> datetime:
+        """Give the simulator's time, in UTC."""
+        return (self._fixed or datetime.now(UTC)).astimezone(UTC) + self._shift
+
+    def advance(self, step: timedelta) -> None:
+        """Step the clock forward."""
+        self._shift += step
+
+    @property
+    def port(self) -> int:
+        """Give the port listened on."""
+        if self._server is None:
+            raise RuntimeError("the simulator is not running: use it as a context manager")
+        return int(self._server.port)
+
+    @property
+    def url(self) -> str:
+        """Give the base URL, without a trailing slash."""
+        return f"http://127.0.0.1:{self.port}/v3"
+
+    def start(self) -> Self:
+        """Listen and answer in the background."""
+        from .server import Server
+
+        self._server = Server(self._port, simulator=self)
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and drop open connections."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            server.stop()
+
+    def serve(self) -> None:
+        """Answer until interrupted: for the command line."""
+        while self._server is not None:
+            time.sleep(0.2)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()

@@ -1,0 +1,202 @@
+"""What the simulator knows: locations in the API's own JSON, and the rows of their sensors."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from .rows import HOUR, Row
+from .stations import FOREIGN, POLLUTANTS, Pollutant, Station, climate_at, vietnamese_stations
+from .values import Source, synthetic_rows, unix
+
+Json = dict[str, Any]
+
+PROVIDER: Json = {"id": 9001, "name": "Synthetic (openaq-assets simulator)"}
+OWNER: Json = {"id": 9001, "name": "Synthetic (openaq-assets simulator)"}
+INSTRUMENT: Json = {"id": 9001, "name": "Synthetic instrument"}
+#: Start of a series whose beginning is not stated.
+BEGINNING = unix("2024-01-01T00:00:00Z")
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One sensor: its parameter, its location and how its rows come about."""
+
+    id: int
+    parameter: Pollutant
+    location_id: int
+    timezone: str
+    step: int = HOUR
+    first: int | None = BEGINNING
+    last: int | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """Locations, sensors and rows. `locations` is the API's JSON; live ones get their last
+    datetime from the clock unless `as_recorded`. `rows` are given series, `replay` are recorded
+    answers by sensor id or `(sensor id, endpoint)`; other sensors get synthetic values."""
+
+    locations: tuple[Json, ...] = ()
+    sensors: Mapping[int, Sensor] = field(default_factory=dict)
+    seed: int = 0
+    as_recorded: bool = False
+    rows: Mapping[int, tuple[Row, ...]] = field(default_factory=dict)
+    replay: Mapping[tuple[int, str], tuple[tuple[int, bytes], ...]] = field(default_factory=dict)
+
+    @classmethod
+    def synthetic(cls, seed: int = 0, foreign: Iterable[int] = tuple(FOREIGN)) -> "World":
+        """Give about 24 Vietnamese stations that do not exist, and the foreign ones named."""
+        stations = vietnamese_stations()
+        unknown = set(foreign) - set(FOREIGN)
+        if unknown:
+            raise ValueError(f"no such station {min(unknown)}: one of {sorted(FOREIGN)}")
+        stations += [FOREIGN[key] for key in set(foreign)]
+        sensors: dict[int, Sensor] = {}
+        for station in stations:
+            first_id = station.sensors_from or 90000001 + len(sensors)
+            sensors |= _sensors_of(station, first_id, seed)
+        stations.sort(key=lambda station: station.id)
+        locations = tuple(_location_of(s, sensors.values()) for s in stations)
+        return cls(locations, sensors, seed)
+
+    @classmethod
+    def from_inventory(
+        cls,
+        inventory: str | Path | Mapping[str, Any],
+        seed: int = 0,
+        replay: Mapping[int | tuple[int, str], bytes] | None = None,
+        rows: Mapping[int, Iterable[Row]] | None = None,
+    ) -> "World":
+        """Serve the locations of a recorded `/v3/locations` answer unchanged."""
+        if isinstance(inventory, (str, Path)):
+            inventory = json.loads(Path(inventory).read_text(encoding="utf-8"))
+        recorded = cast("Mapping[str, Any]", inventory)
+        locations = tuple(sorted(recorded["results"], key=lambda location: int(location["id"])))
+        newest = max((_stamp(location, "datetimeLast") or 0 for location in locations), default=0)
+        sensors: dict[int, Sensor] = {}
+        for location in locations:
+            sensors |= _recorded_sensors(location, seed, newest)
+        world = cls(locations, sensors, seed, as_recorded=True)
+        return world.with_series(rows or {}, replay or {})
+
+    def with_series(
+        self,
+        rows: Mapping[int, Iterable[Row]],
+        replay: Mapping[int | tuple[int, str], bytes] | None = None,
+    ) -> "World":
+        """Give a world with these series instead of its own, for the sensors named."""
+        fixed = dict(self.rows) | {key: tuple(sorted(series)) for key, series in rows.items()}
+        recorded = dict(self.replay)
+        for key, body in (replay or {}).items():
+            sensor, name = key if isinstance(key, tuple) else (key, "")
+            results = json.loads(body)["results"]
+            label = results[0]["period"]["label"] if results else "raw"
+            recorded[sensor, name or _ENDPOINTS.get(label, "measurements")] = _recorded(results)
+            if not name and label in ("raw", "1hour"):
+                fixed[sensor] = tuple(_row_of(result) for result in results)
+        return replace(self, rows=fixed, replay=recorded)
+
+    def raw_rows(self, sensor: Sensor, after: int, until: int) -> Iterator[Row]:
+        """Give the rows of a sensor with period end in `(after, until]`, in time order."""
+        if sensor.id in self.rows:
+            return (row for row in self.rows[sensor.id] if after < row.end <= until)
+        if sensor.source is None or sensor.first is None:
+            return iter(())
+        last = until if sensor.last is None else min(until, sensor.last)
+        return synthetic_rows(sensor.source, max(after, sensor.first - 1), last)
+
+
+_ENDPOINTS = {"1hour": "hours", "1day": "days", "1year": "years"}
+
+
+def _recorded(results: Iterable[Json]) -> tuple[tuple[int, bytes], ...]:
+    """Give recorded rows as (period end, compact JSON): byte for byte what was recorded."""
+    return tuple(
+        (
+            unix(row["period"]["datetimeTo"]["utc"]),
+            json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode(),
+        )
+        for row in results
+    )
+
+
+def _row_of(result: Json) -> Row:
+    end = unix(result["period"]["datetimeTo"]["utc"])
+    return Row(end, result["value"], result["flagInfo"]["hasFlags"])
+
+
+def _stamp(location: Mapping[str, Any], name: str) -> int | None:
+    return unix(location[name]["utc"]) if location.get(name) else None
+
+
+def _sensors_of(station: Station, first_id: int, seed: int) -> dict[int, Sensor]:
+    first = unix(station.first) if station.first else None
+    last = unix(station.last) if station.last else None
+    sensors = {}
+    for number, parameter in enumerate(station.parameters, first_id):
+        source = Source(
+            seed, number, station.id, parameter, station.city, station.climate,
+            station.timezone, station.step, station.traits,
+        )  # fmt: skip
+        sensors[number] = Sensor(
+            number, POLLUTANTS[parameter], station.id, station.timezone, station.step, first,
+            last, source,
+        )  # fmt: skip
+    return sensors
+
+
+def parameter_json(pollutant: Pollutant, display: bool = True) -> Json:
+    """Give a parameter as it stands inside other answers."""
+    shown = pollutant.display if display else None
+    return {
+        "id": pollutant.id, "name": pollutant.name, "units": pollutant.units,
+        "displayName": shown,
+    }  # fmt: skip
+
+
+def sensor_json(sensor: Sensor) -> Json:
+    """Give a sensor as it stands inside a location."""
+    pollutant = sensor.parameter
+    return {
+        "id": sensor.id,
+        "name": f"{pollutant.name} {pollutant.units}",
+        "parameter": parameter_json(pollutant),
+    }
+
+
+def _location_of(station: Station, sensors: Iterable[Sensor]) -> Json:
+    """Give a station as API JSON; its dates are filled in when it is served."""
+    country = dict(zip(("id", "code", "name"), station.country, strict=True))
+    point = [station.longitude, station.latitude]
+    return {
+        "id": station.id, "name": station.name, "locality": station.locality,
+        "timezone": station.timezone, "country": country, "owner": OWNER,
+        "provider": PROVIDER, "isMobile": False, "isMonitor": "low-cost" not in station.traits,
+        "instruments": [INSTRUMENT],
+        "sensors": [sensor_json(s) for s in sensors if s.location_id == station.id],
+        "coordinates": {"latitude": station.latitude, "longitude": station.longitude},
+        "licenses": None, "bounds": point + point, "distance": None,
+        "datetimeFirst": None, "datetimeLast": None,
+    }  # fmt: skip
+
+
+def _recorded_sensors(location: Mapping[str, Any], seed: int, newest: int) -> dict[int, Sensor]:
+    """Give a recorded location's sensors; those alive at the recording go on living."""
+    first, last = _stamp(location, "datetimeFirst"), _stamp(location, "datetimeLast")
+    ended = last if last is not None and last < newest - 2 * 24 * HOUR else None
+    latitude = (location.get("coordinates") or {}).get("latitude") or 0.0
+    climate = climate_at(latitude, location["country"]["code"])
+    city, zone = location.get("locality") or location["name"], location["timezone"]
+    sensors = {}
+    for entry in location["sensors"]:
+        shown = entry["parameter"]
+        key = int(entry["id"])
+        pollutant = POLLUTANTS.get(shown["id"]) or Pollutant(
+            shown["id"], shown["name"], shown["units"], shown["displayName"], None
+        )
+        source = Source(seed, key, location["id"], pollutant.id, city, climate, zone)
+        sensors[key] = Sensor(key, pollutant, location["id"], zone, HOUR, first, ended, source)
+    return sensors

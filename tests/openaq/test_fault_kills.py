@@ -1,0 +1,163 @@
+"""Extractions that are killed, and two at once: nothing is lost, doubled or seen half."""
+
+import datetime as dt
+import json
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support.fault_fixtures import BUSY, NOW, TODAY, busy_world, small_world
+from support.runner_fixtures import eventually
+
+from openaq_assets.graph.raw_keys import RawKey, parse_raw_key, raw_key
+from openaq_assets.openaq.fetch import version_of
+from openaq_assets.platforms.local.files import FileStore
+from openaq_simulator import Simulator
+
+SCRIPT = Path(__file__).parents[1] / "support" / "fetch_process.py"
+DAYS = tuple((TODAY - dt.timedelta(days=back)).isoformat() for back in range(6, 0, -1))
+
+
+def command(simulator: Simulator, root: Path, days: tuple[str, ...], *more: str) -> list[str]:
+    """The command of an extraction; it stands at the simulator's time unless told otherwise."""
+    endpoint = "measurements" if "--at" in more or "--pages" in more else "hours"
+    rest = [one for one in more if one != "--pages"]
+    return [sys.executable, str(SCRIPT), simulator.url, str(root), endpoint, ",".join(days), *rest]
+
+
+def finish(simulator: Simulator, root: Path, days: tuple[str, ...], *more: str) -> str:
+    """What an extraction says that runs to its end."""
+    done = subprocess.run(
+        command(simulator, root, days, *more), capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def objects(root: Path) -> Mapping[str, bytes]:
+    """Every object that can be seen, each whole and what its name promises."""
+    found = {Path(uri).name: Path(uri).read_bytes() for uri in FileStore().list(str(root))}
+    for name, body in found.items():
+        key = parse_raw_key(name)
+        assert key and key.digest == raw_key("x", {}, NOW, body).digest, name
+        assert isinstance(json.loads(body)["results"], list)
+    return found
+
+
+def keys(root: Path) -> Iterator[RawKey]:
+    """The names of the data that are stored."""
+    for name in objects(root):
+        key = parse_raw_key(name)
+        if key and key.asset == "answers_raw":
+            yield key
+
+
+def final(root: Path) -> set[tuple[str, str]]:
+    """The sensors and days whose final answer is stored whole."""
+    found = set()
+    for uri in FileStore().list(str(root)):
+        key, day = parse_raw_key(uri), re.search(r"year=(\d+)/month=(\d+)/day=(\d+)", uri)
+        if key and day and key.values.get("page") == "0001" and "sensor" in key.values:
+            found.add((key.values["sensor"], "-".join(day.groups())))
+    return found
+
+
+def asked(simulator: Simulator, since: int) -> set[tuple[str, str]]:
+    """The sensors and days that were asked for since so many requests."""
+    found = (
+        re.search(r"/sensors/(\d+)/.*datetime_from=([\d-]+)", f"{one.path}?{one.query}")
+        for one in simulator.log[since:]
+    )
+    return {(one[1], one[2]) for one in found if one}
+
+
+def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None:
+    """Killed -9 five times and then finished: object by object and byte by byte what an undisturbed
+    extraction stores, and no final answer that was stored is asked for again."""
+    now = ("--now", NOW.isoformat())
+    with Simulator(small_world(), now=NOW, per_minute=None) as simulator:
+        finish(simulator, tmp_path / "calm", DAYS, *now)
+        chance = random.Random(20260110)
+        simulator.faults = ["slow:seconds=0.03"]
+        for _ in range(5):
+            since, stored = len(simulator.log), final(tmp_path / "killed")
+            upto = since + chance.randint(1, 7)
+            with subprocess.Popen(command(simulator, tmp_path / "killed", DAYS, *now)) as running:
+                eventually(lambda: len(simulator.log) >= upto or running.poll() is not None)  # noqa: B023
+                running.kill()
+            objects(tmp_path / "killed")
+            assert not stored & asked(simulator, since)
+        assert 0 < len(final(tmp_path / "killed")) < len(DAYS) * 3 + 1
+        finish(simulator, tmp_path / "killed", DAYS, *now)
+        since = len(simulator.log)
+        finish(simulator, tmp_path / "killed", DAYS, *now)
+        assert not asked(simulator, since)
+    assert objects(tmp_path / "killed") == objects(tmp_path / "calm")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
+def test_a_kill_between_pages_leaves_no_first_page_alone(tmp_path: Path, after: bool) -> None:
+    """The first page is stored last: where it is the day is whole, and otherwise it is asked again."""
+    now = ("--now", NOW.isoformat())
+    with Simulator(busy_world(), now=NOW, per_minute=None) as simulator:
+        finish(simulator, tmp_path / "calm", DAYS[-2:], *now, "--pages")
+        for at in range(1, 4):
+            more = (*now, "--at", str(at), *(["--after"] if after else []))
+            root = tmp_path / str(at)
+            killed = subprocess.run(command(simulator, root, DAYS[-2:], *more), timeout=30)
+            assert killed.returncode == -9
+            pages = {key.values["page"] for key in keys(root) if key.values["sensor"] == str(BUSY)}
+            assert pages != {"0001"}
+            since, stored = len(simulator.log), final(root)
+            finish(simulator, root, DAYS[-2:], *now, "--pages")
+            assert not stored & asked(simulator, since)
+            assert objects(root) == objects(tmp_path / "calm")
+
+
+@pytest.mark.parametrize("how", ["processes", "threads"])
+def test_two_extractions_at_once_end_with_one_day(tmp_path: Path, how: str) -> None:
+    """Two at the same time store what one stores, and say so by the same version; an answer may be
+    there twice, a second apart, which changes neither rows nor version."""
+    with Simulator(small_world(), now=NOW, per_minute=None) as simulator:
+        alone = finish(simulator, tmp_path / "alone", DAYS)
+        simulator.faults = ["slow:seconds=0.02"]
+        both = [command(simulator, tmp_path / "both", DAYS) for _ in range(2)]
+        if how == "processes":
+            running = [subprocess.Popen(one, stdout=subprocess.PIPE, text=True) for one in both]
+            said = [one.communicate(timeout=30)[0] for one in running]
+        else:
+            said = in_threads(simulator, tmp_path / "both")
+    assert said == [alone, alone]
+    contents = [
+        {(key.request, key.digest) for key in keys(tmp_path / one)} for one in ("alone", "both")
+    ]
+    assert contents[0] == contents[1]
+    for day in (tmp_path / "alone").rglob("day=*"):
+        other = tmp_path / "both" / day.relative_to(tmp_path / "alone")
+        assert version_of(keys(day)) == version_of(keys(other))
+
+
+def in_threads(simulator: Simulator, root: Path) -> list[str]:
+    """What two extractions in threads of this process say."""
+    from openaq_assets.graph.operations import Ref
+    from openaq_assets.openaq.fetch import fetch
+    from openaq_assets.openaq.operations import Fetch
+    from openaq_assets.openaq.settings import Api
+
+    api = Api(simulator.url, "0" * 64, requests_per_minute=0, requests_per_hour=0)
+    at = str(root)
+
+    def extract(_: int) -> str:
+        places = Ref("places_raw", "raw", DAYS[-1:], uri=at)
+        fetch(Fetch("locations", ("country=VN",), places), FileStore(), api)
+        into, inventory = Ref("answers_raw", "raw", DAYS, uri=at), Ref("places_raw", "raw", uri=at)
+        facts = fetch(Fetch("hours", ("country=VN",), into, inventory), FileStore(), api)
+        return " ".join(one.version for one in facts.values()) + "\n"
+
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(extract, range(2)))

@@ -1,0 +1,200 @@
+"""Views in the Glue catalog: stale ones, other people's, damaged ones, and those that break their contract."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from support.aws_endpoint import Endpoint
+from support.runner_fixtures import Lake, page, put_raw
+
+from openaq_assets.errors import PlatformError
+from openaq_assets.graph.columns import Column, Name
+from openaq_assets.graph.contracts import pairs
+from openaq_assets.graph.environment import bind
+from openaq_assets.graph.operations import CreateView, Load, Query, Ref, Register, Table, digest
+from openaq_assets.platforms import Ticket
+
+NUMBERS, EVENS, TOPS = Ref("numbers", "reference"), Ref("evens", "view"), Ref("tops", "view")
+SQL = "-- Số chẵn\nSELECT n, m FROM numbers WHERE n % 2 = 0 -- even\n"
+
+
+def columns(**kinds: Any) -> tuple[Column, ...]:
+    """Columns by name and type."""
+    return tuple(Column(Name(name), kind) for name, kind in kinds.items())
+
+
+def load(lake: Lake, kind: Any = "bigint") -> None:
+    """The table of numbers, its column m of some type."""
+    lake.good(Load("n,m\n1,1\n2,4\n", columns(n="bigint", m=kind), NUMBERS))
+
+
+def view(**more: Any) -> CreateView:
+    """The view of even numbers."""
+    fields: dict[str, Any] = {"columns": columns(n="bigint", m="bigint"), "inputs": (NUMBERS,)}
+    return CreateView(EVENS, SQL, **(fields | more))
+
+
+def ask(lake: Lake, at: Ref = EVENS) -> Ticket:
+    """A check that finds every row."""
+    return lake.do(Query("c", f"SELECT n, m FROM {at.asset}", (at,), "no rows"))
+
+
+@pytest.fixture
+def evens(lake: Lake) -> Lake:
+    """A lake with the view."""
+    load(lake)
+    lake.good(view())
+    return lake
+
+
+def glue_table(endpoint: Endpoint, name: str) -> dict[str, Any]:
+    """A definition as Glue has it."""
+    found: dict[str, Any] = endpoint.client("glue").get_table(DatabaseName="openaq_dev", Name=name)["Table"]
+    return found
+
+
+def change(endpoint: Endpoint, name: str, **fields: Any) -> None:
+    """A definition, changed by somebody else."""
+    found = glue_table(endpoint, name)
+    kept = ("Name", "TableType", "Parameters", "StorageDescriptor", "PartitionKeys", "ViewOriginalText")
+    table = {key: value for key, value in found.items() if key in kept} | fields
+    endpoint.client("glue").update_table(DatabaseName="openaq_dev", TableInput=table)
+
+
+def test_the_view_remembers_its_text(evens: Lake) -> None:
+    """view() gives back the very SQL, comments and all, though Athena keeps a print of its own."""
+    found = evens.platform.view(evens.home.locate(EVENS))
+    assert found is not None and found.sql == SQL
+    assert found == bind(view(), evens.home) or pairs(found.columns) == pairs(view().columns)
+    assert [(ref.asset, ref.table) for ref in found.inputs] == [("numbers", "openaq_dev.numbers")]
+    assert list(evens.platform.views("openaq_dev")) == ["evens"]
+    assert list(evens.platform.views("nowhere")) == []
+
+
+def test_a_view_that_breaks_its_contract_is_never_made(evens: Lake, endpoint: Endpoint) -> None:
+    """The columns are compared before the statement is sent: not for a moment is the view another."""
+    before = glue_table(endpoint, "evens")["ViewOriginalText"]
+    endpoint.calls.clear()
+    ticket = evens.do(view(columns=columns(n="bigint", m="double")))
+    assert ticket.state == "failed" and "m: is bigint, promised double." in ticket.message
+    asked = [one["QueryString"] for one in endpoint.called("Athena.StartQueryExecution")]
+    assert len(asked) == 1 and "CREATE" not in asked[0]
+    assert glue_table(endpoint, "evens")["ViewOriginalText"] == before
+
+
+def outdate(endpoint: Endpoint, name: str) -> None:
+    """A view that was made when the text below it was shorter."""
+    found = glue_table(endpoint, name)
+    text = found["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    definition = json.loads(base64.b64decode(text))
+    definition["columns"][0]["type"] = "varchar(1)"
+    text = f"/* Presto View: {base64.b64encode(json.dumps(definition).encode()).decode()} */"
+    seen = {**found["Parameters"], "openaq.definition": digest(text)}
+    change(endpoint, name, ViewOriginalText=text, Parameters=seen)
+
+
+def test_stale_views_are_made_again(evens: Lake, endpoint: Endpoint) -> None:
+    """A question that finds views stale, one on the other, has them made again and is answered."""
+    below = Ref("numbers", "reference")
+    for name in ("one", "two", "three"):
+        sql = f"SELECT {'CAST(n AS varchar) AS ' if name == 'one' else ''}s FROM {below.asset}"
+        evens.good(CreateView(Ref(name, "view"), sql, columns(s="varchar"), (below,)))
+        below = Ref(name, "view")
+    sql = "SELECT s FROM three"
+    for asked in (
+        lambda: evens.do(Query("c", sql, (below,), "no rows")).facts[""].rows,
+        lambda: len(evens.ask(sql, below)),
+    ):
+        for name in ("one", "two", "three"):
+            outdate(endpoint, name)
+        endpoint.calls.clear()
+        assert asked() == 2
+        texts = [one["QueryString"] for one in endpoint.called("Athena.StartQueryExecution")]
+        assert sum(one.startswith("CREATE OR REPLACE VIEW") for one in texts) == 3
+        assert asked() == 2
+    outdate(endpoint, "two")
+    evens.good(CreateView(Ref("three", "view"), sql.replace("three", "two"), columns(s="varchar"), (Ref("two", "view"),)))
+
+
+def test_a_literal_that_becomes_longer(evens: Lake, endpoint: Endpoint) -> None:
+    """A view is of text of any length, whatever literal it is made of: those above it do not go stale."""
+    word = CreateView(Ref("word", "view"), "SELECT 'abc' AS s", columns(s="varchar"), ())
+    evens.good(word)
+    evens.good(CreateView(TOPS, "SELECT s FROM word", word.columns, (word.into,)))
+    found = glue_table(endpoint, "word")
+    assert [one["Type"] for one in found["StorageDescriptor"]["Columns"]] == ["string"]
+    evens.good(CreateView(word.into, "SELECT 'abcdef' AS s", word.columns, ()))
+    endpoint.calls.clear()
+    assert evens.ask("SELECT s FROM tops", TOPS) == [("abcdef",)]
+    assert len(endpoint.called("Athena.StartQueryExecution")) == 1
+
+
+def test_a_stale_view_that_no_longer_keeps_its_contract(evens: Lake) -> None:
+    """Where the table's new type would break the promise, nothing is made, and both are named."""
+    load(evens, "double")
+    for ticket in (ask(evens), evens.do(view())):
+        assert (ticket.state, ticket.retryable) == ("failed", False)
+        assert "openaq_dev.evens" in ticket.message and "m: is double, promised bigint" in ticket.message
+    with pytest.raises(PlatformError, match="m: is double, promised bigint"):
+        evens.ask("SELECT n FROM evens", EVENS)
+    load(evens)
+    assert ask(evens).facts[""].rows == 1
+
+
+def test_a_view_whose_table_is_gone(evens: Lake, endpoint: Endpoint) -> None:
+    """It says which table to make, and works again when that is made."""
+    endpoint.client("glue").delete_table(DatabaseName="openaq_dev", Name="numbers")
+    ticket = ask(evens)
+    assert ticket.state == "failed" and "there is no table or view 'openaq_dev.numbers'" in ticket.message
+    load(evens)
+    assert ask(evens).facts[""].rows == 1
+
+
+def test_somebody_elses_view(evens: Lake, endpoint: Endpoint) -> None:
+    """A view that was made or changed in the console is told as Athena keeps it, and can be put back."""
+    table = '"openaq_dev"."numbers"'
+    statement = f'CREATE OR REPLACE VIEW "openaq_dev"."evens" AS SELECT n, n * n AS m FROM {table}'
+    evens.platform.athena.wait(evens.platform.athena.start(statement))  # type: ignore[attr-defined]
+    at = evens.home.locate(EVENS)
+    found = evens.platform.view(at)
+    assert found is not None and "n * n" in found.sql and found.inputs == ()
+    assert pairs(found.columns) == (("n", "bigint"), ("m", "bigint"))
+    evens.good(view())
+    ticket = evens.platform.submit(found)
+    assert ticket.state == "succeeded", ticket.message
+    assert evens.ask("SELECT m FROM evens ORDER BY n", EVENS) == [(1,), (4,)]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"columns": 3}', "/* Presto View: 0 */", "/* Presto View: e30= */"])
+def test_a_definition_that_was_damaged(evens: Lake, endpoint: Endpoint, text: str) -> None:
+    """A view that cannot be read is told by its name with the remedy, and made good by making it again."""
+    change(endpoint, "evens", ViewOriginalText=text)
+    with pytest.raises(PlatformError, match=r"openaq_dev.evens is not a view that Athena can read. Run 'evens' again"):
+        evens.platform.view(evens.home.locate(EVENS))
+    evens.good(view())
+    assert evens.ask("SELECT n FROM evens", EVENS) == [(2,)]
+
+
+def test_a_table_with_the_name_of_a_view(evens: Lake) -> None:
+    """A table is no view: it is not dropped as one."""
+    at = evens.home.locate(NUMBERS)
+    assert evens.platform.view(at) is None
+    evens.platform.drop_view(at)
+    assert evens.ask("SELECT count(*) FROM numbers", NUMBERS) == [(2,)]
+
+
+def test_without_the_database(evens: Lake, endpoint: Endpoint) -> None:
+    """An account that was not deployed says so."""
+    endpoint.client("glue").delete_database(Name="openaq_prod")
+    prod = Ref("evens", "view", environment="prod")
+    ticket = evens.do(CreateView(prod, SQL, view().columns, (NUMBERS,)))
+    assert (ticket.state, ticket.retryable) == ("failed", False)
+
+
+def test_old_files_under_a_new_contract(lake: Lake) -> None:
+    """A table whose files are older than its contract is read by the contract."""
+    put_raw(lake.platform, lake.home, "2026-01-10", page([]), asset="x_raw")
+    table = Table(Ref("later", "processed"), columns(a="bigint", year="varchar", month="varchar", day="varchar"), True)
+    lake.good(Register((table,)))
+    assert lake.ask("SELECT a FROM later", table.at) == []

@@ -1,0 +1,143 @@
+"""New fields: what is reported of any JSON is what a plain reading of the rule says, in Polars' two ways."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openaq_assets.graph.operations import Recipe, RecipeColumn
+from openaq_assets.graph.raw_keys import parse_raw_key
+from openaq_assets.platforms.transform import fast_decoder as recipe_typed
+from openaq_assets.platforms.transform.fast_decoder import table_of
+from openaq_assets.platforms.transform.reference_decoder import decode
+from openaq_assets.platforms.transform.rows import opened
+from openaq_assets.platforms.transform.schema_drift import MOST_NEW, NewField, is_known, note
+
+NAMES = st.sampled_from(["a", "b", "c", "0", "a.b", "*", "é\n"])
+STEPS = st.sampled_from(["a", "b", "c", "*", "0", "1"])
+paths = st.lists(STEPS, min_size=1, max_size=3).map(".".join)
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-1, 9), st.sampled_from(["t", "\ud800", "Hà Nội"])),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=8,
+)
+pages = st.fixed_dictionaries(
+    {"results": st.lists(st.one_of(st.dictionaries(NAMES, values, max_size=3), values), max_size=3)},
+    optional={"meta": values, "a": values},
+)
+DAY = "2026-01-10"
+
+
+def columns_of(read: list[str]) -> tuple[RecipeColumn, ...]:
+    """Columns that read these paths; none of the values above is of every type."""
+    return tuple(RecipeColumn(f"c{n}", "varchar", (path,)) for n, path in enumerate(read))
+
+
+recipes = st.builds(
+    lambda read, known: Recipe("results", columns_of(read), on_new_field="warn", known=tuple(known)),
+    st.lists(paths.filter(lambda one: "*" not in one), max_size=3),
+    st.lists(st.one_of(paths, paths.map("/{}".format), st.sampled_from(["/meta", "/meta.a", "a\\u002eb"])), max_size=4),
+)
+
+
+Place = tuple[str, ...]
+
+
+def plain(recipe: Recipe, page: Any) -> set[str]:
+    """The rule, said otherwise. A place is known if a pattern leads to it or to what holds it. It is on
+    the way if it holds something and a pattern leads on from there. Any other is new."""
+    patterns = [("", *path.split(".")) for column in recipe.columns for path in column.paths]
+    patterns += [("/" if path[0] == "/" else "", *path.removeprefix("/").split(".")) for path in recipe.known]
+    meant: list[Place] = [("/", "results")]
+    for start, *steps in patterns:
+        while steps and steps[-1] == "*":  # all in a place is the place
+            steps.pop()
+        meant.append((start, *steps))
+
+    def fits(pattern: Place, place: Place) -> bool:
+        return all(one in ("*", two) or (two == "*" and one.isdecimal()) for one, two in zip(pattern, place))
+
+    def known(place: Place) -> bool:
+        return any(len(one) <= len(place) and fits(one, place) for one in meant)
+
+    def new(place: Place, value: Any) -> Iterator[Place]:
+        longer = [one for one in meant if len(one) > len(place) and fits(one, place)]
+        if value is None or known(place):
+            return
+        if isinstance(value, dict) and (longer or len(place) == 1):
+            for name, below in value.items():
+                deeper = (*place, name.replace(".", "\\u002e").replace("*", "\\u002a"))
+                yield from new(deeper, below) if any(fits(one, deeper) for one in longer) else [deeper]
+        elif isinstance(value, list) and any(one[len(place)] in ("*", "0", "1") for one in longer):
+            for below in value:
+                yield from new((*place, "*"), below)
+        else:
+            yield place
+
+    found = [one for row in page["results"] if isinstance(row, dict) for one in new(("",), row)]
+    return {start + ".".join(steps) for start, *steps in [*found, *new(("/",), page)]}
+
+
+@settings(deadline=None)
+@given(recipes, st.lists(pages, max_size=3))
+def test_new_fields_are_those_the_rule_says(recipe: Recipe, some: list[Any]) -> None:
+    """Of any JSON, by any recipe, both ways report the paths of the plain reading, each where it was first."""
+    bodies = [json.dumps(one).encode() for one in some]
+    names = [f"a_raw__page={n}__20260111T00000{n}Z__0123456789ab.json" for n in range(len(bodies))]
+    first: dict[str, str] = {}
+    for name, page in zip(names, some):
+        for path in plain(recipe, page):
+            first.setdefault(path, name)
+    reference = decode(recipe, DAY, zip(names, bodies)).new
+    assert {path: one.object for path, one in reference.items()} == first
+    keyed = [(parse_raw_key(name), name, body) for name, body in zip(names, bodies)]
+    assert table_of(recipe, DAY, keyed)[1].new == reference  # type: ignore[arg-type]
+    for path in reference:
+        assert not is_known(recipe, path) and is_known(replace(recipe, known=(*recipe.known, path)), path)
+
+
+@given(recipes, pages)
+def test_what_is_said_to_be_known_is_not_new(recipe: Recipe, page: Any) -> None:
+    """With all that was reported among what is known, nothing is reported any more."""
+    body = json.dumps(page).encode()
+    name = "a_raw__20260111T000000Z__0123456789ab.json"
+    found = decode(recipe, DAY, [(name, body)]).new
+    assert decode(replace(recipe, known=(*recipe.known, *found)), DAY, [(name, body)]).new == {}
+
+
+def test_there_is_an_end_to_new_fields() -> None:
+    """An object whose names are values does not become any number of records."""
+    recipe = Recipe("results", columns_of(["a"]), on_new_field="warn")
+    found: dict[str, NewField] = {}
+    note(found, recipe, ("name", "time"), {}, [{f"id{n}": n} for n in range(MOST_NEW + 50)])
+    assert list(found) == [f"id{n}" for n in range(MOST_NEW)]
+    rows = [{f"id{n}": "x", "a": "y"} for n in range(MOST_NEW + 50)]
+    name = "a_raw__20260111T000000Z__0123456789ab.json"
+    keyed = (parse_raw_key(name), name, json.dumps({"results": rows}).encode())
+    table, aside = table_of(recipe, DAY, [keyed, keyed])  # type: ignore[list-item]
+    assert table.height == 2 * (MOST_NEW + 50) and list(aside.new) == list(found)
+
+
+def test_a_new_field_costs_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a day has met a new field its other objects are read as fast as ever, and another new field is still met."""
+    looked: list[bytes] = []
+
+    def counted(recipe: Recipe, body: bytes) -> Any:
+        looked.append(body)
+        return opened(recipe, body)
+
+    def refuse(*arguments: Any) -> None:
+        raise AssertionError("the reference was asked")
+
+    monkeypatch.setattr(recipe_typed, "opened", counted)
+    monkeypatch.setattr(recipe_typed, "decode", refuse)
+    recipe = Recipe("results", columns_of(["a"]), on_new_field="warn")
+    bodies = [json.dumps({"results": [{"a": str(n), "b": {"c": n}} | ({"d": n} if n > 5 else {})]}).encode() for n in range(9)]
+    names = [f"a_raw__page={n}__20260111T00000{n}Z__0123456789ab.json" for n in range(9)]
+    table, aside = table_of(recipe, DAY, [(parse_raw_key(name), name, body) for name, body in zip(names, bodies)])  # type: ignore[misc]
+    assert table["c0"].to_list() == [str(n) for n in range(9)]
+    assert looked == [bodies[0], bodies[6]] and list(aside.new) == ["b", "d"]

@@ -1,0 +1,57 @@
+"""YAML text as located nodes."""
+
+import pytest
+
+from openaq_assets.errors import shortened
+from openaq_assets.project.yaml_nodes import Mark, Reading, parse
+
+
+def problems(text: str) -> list[str]:
+    """What is told of a text."""
+    reading = Reading()
+    parse(text, "f.yaml", reading)
+    return [str(one) for one in reading.problems]
+
+
+def test_keys_and_items_are_located() -> None:
+    """A node knows its own place and that of its key."""
+    node = parse("a:\n  - x\n  - {b: y}\n", "f.yaml", Reading())
+    assert node is not None and isinstance(node.value, dict)
+    child = node.value["a"]
+    assert child.at == Mark("f.yaml", 1, 1)
+    assert isinstance(child.value, tuple)
+    assert [one.mark for one in child.value] == [Mark("f.yaml", 2, 5), Mark("f.yaml", 3, 5)]
+    assert list(child.words()) == ["x", "y"]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "~\n"])
+def test_nothing_is_none(text: str) -> None:
+    """A file without content is no node and no problem."""
+    assert parse(text, "f.yaml", Reading()) is None and problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: [b", "f.yaml:1:5: not YAML: did not find expected ',' or ']' for the bracket on line 1. Check the indentation and quotes."),
+        ("? [a]\n: b", "f.yaml:1:3: not YAML: a key must be text. Check the indentation and quotes."),
+        ("a: !!python/name:os.system x", "f.yaml:1:4: a: the tag tag:yaml.org,2002:python/name:os.system is not read. Write the plain value."),
+        ("[" * 60, "f.yaml:1:51: not YAML: nested more than 50 deep. Check the indentation and quotes."),
+        ("a: 1\na: 2\n", "f.yaml:2:1: a: key given twice; first on line 1. Keep one of them."),
+    ],
+)  # fmt: skip
+def test_what_is_not_read(text: str, told: str) -> None:
+    """Anything but plain mappings, lists and text is told with its place."""
+    assert problems(text) == [told]
+
+
+def test_what_is_lost_is_remembered() -> None:
+    """The words of an unreadable text are kept: a reference to one is no mistake of its own."""
+    reading = Reading()
+    parse("assets:\n\tmeasurements: x\n", "f.yaml", reading)
+    assert "measurements" in reading.lost
+
+
+def test_long_text_is_shortened() -> None:
+    """A message shows the beginning of a long value."""
+    assert shortened("a" * 1000) == repr("a" * 57 + "...")

@@ -1,0 +1,349 @@
+"""Checks declared on assets: what they are asked of, what they stop, what they keep and what they say."""
+
+import dataclasses
+import datetime as dt
+import io
+import json
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from support.projects import write_files
+from support.runner_fixtures import (
+    NOON,
+    SMALL,
+    Scripted,
+    page,
+    put_raw,
+    run_it,
+    settled,
+    small,
+    small_run,
+)
+
+from openaq_assets.cli.main import cli
+from openaq_assets.errors import ConfigError
+from openaq_assets.graph.check_queries import days_filter
+from openaq_assets.graph.operations import Query, Ref, Register
+from openaq_assets.graph.partitions import days
+from openaq_assets.graph.records import Materialization
+from openaq_assets.platforms import Rows
+from openaq_assets.runs.context import Run
+
+FIRST, LAST = (str(one) for one in settled(2).values())
+
+
+def checked(*lines: str, view: str = "") -> str:
+    """The small project's assets, with checks of ``answers`` and perhaps of the view ``sums``."""
+    text = SMALL["conf/assets/all.yaml"]
+    text = text.replace("    sort: [place]\n", "    sort: [place]\n    checks:\n" + "".join(f"      - {{{one}}}\n" for one in lines))
+    if view:
+        text = text.replace("  sums:\n    kind: view\n", f"  sums:\n    kind: view\n    checks: [{{{view}}}]\n")
+    return text
+
+
+class Watched(Scripted):
+    """The scripted platform; it notes what was read."""
+
+    def read(self, query: Query) -> Rows:
+        self.queries = [*getattr(self, "queries", []), query]
+        return super().read(query)
+
+
+def run_of(root: Path, *lines: str, view: str = "", **asked: object) -> Run:
+    """A run of the small project with these checks, its days long settled."""
+    project = small(root, all=checked(*lines, view=view))
+    home = project.environment("dev", "local")
+    return small_run(project, Watched(home), **(asked or settled(2)))
+
+
+def record(run: Run, key: str, partition: str = "") -> Materialization:
+    """The newest record of a partition."""
+    entries = run.ledger.history(key)
+    return next(one for entry in entries if (one := run.ledger.read(entry)).partition == partition)
+
+
+def test_a_partition_that_breaks_a_promise_stops_its_readers(tmp_path: Path) -> None:
+    """The day with a bad row fails, the other does not, and what reads the table is not run."""
+    run = run_of(tmp_path, "check: in_range, column: value, min: 0")
+    run.platform.answers[FIRST, "id=2"] = -5.0
+    results = run_it(run)
+    assert results["answers"].state == "failed" and not results["answers"].retryable
+    assert "check in_range answers.value: 1 row, first place=2, value=-5.0" in results["answers"].message
+    assert results["tables"].state == results["sums"].state == "blocked"
+    bad, good = record(run, "answers", FIRST), record(run, "answers", LAST)
+    assert (bad.state, bad.version, bad.checks[0].failures) == ("failed", "", 1)
+    assert (good.state, good.checks[0].state) == ("ok", "passed")
+    run.platform.answers[FIRST, "id=2"] = 5.0
+    again = small_run(run.project, run.platform, force=True, **settled(2))
+    assert run_it(again)["answers"].state == "ok"
+
+
+def test_a_warning_is_recorded_and_told(tmp_path: Path) -> None:
+    """With severity warn everything is made, and the result says what is wrong."""
+    run = run_of(tmp_path, "check: in_range, column: value, min: 0, severity: warn")
+    run.platform.answers[FIRST, "id=2"] = -5.0
+    results = run_it(run)
+    assert {one.state for one in results.values()} == {"ok"}
+    assert results["answers"].warning.startswith("in_range answers.value: 1 row, first place=2")
+    (found,) = record(run, "answers", FIRST).checks
+    assert (found.state, found.severity, found.blocks) == ("failed", "warn", False)
+
+
+def test_failing_rows_are_kept(tmp_path: Path) -> None:
+    """Up to 100 of them, with every column, beside the ledger; the same rows are the same object."""
+    run = run_of(tmp_path, "check: in_range, column: value, min: 0")
+    body = page([{"place": n, "value": -float(n)} for n in range(150)])
+    put_raw(run.platform, run.environment, FIRST, body)
+    run_it(run, "answers")
+    (found,) = record(run, "answers", FIRST).checks
+    assert found.failures == 149  # zero is in range
+    kept = run.platform.objects.get(run.environment.uri(found.kept)).decode().splitlines()
+    assert kept[0] == "place,value,year,month,day" and len(kept) == 101
+    assert found.kept.startswith(f"checks/answers/{FIRST}/in_range_answers_value__") and found.kept in str(found)
+
+
+def test_checks_of_one_table_share_a_scan_of_the_days_just_built(tmp_path: Path) -> None:
+    """Five checks of two days are one query, which reads by the partition keys alone."""
+    run = run_of(
+        tmp_path, "check: not_null, column: value", "check: unique, columns: [place]", "check: row_count, min: 1",
+        "check: in_range, column: value, max: 9", "check: accepted_values, column: place, values: ['1', '2']",
+    )  # fmt: skip
+    run_it(run, "answers_raw", "answers")
+    (query,) = [one for one in run.platform.queries if one.name.startswith("checks of")]
+    assert days_filter((FIRST, LAST)) in query.sql and query.sql.count("FROM answers") == 1
+    for day in (FIRST, LAST):
+        found = record(run, "answers", day).checks
+        assert [(one.check.split()[0], one.state, one.measured) for one in found] == [
+            ("not_null", "passed", 0), ("unique", "passed", 0), ("row_count", "passed", 2),
+            ("in_range", "passed", 0), ("accepted_values", "passed", 0),
+        ]  # fmt: skip
+
+
+def test_a_table_is_there_to_be_asked(tmp_path: Path) -> None:
+    """The days just written are registered before they are asked, though the catalog comes later."""
+    run = run_of(tmp_path, "check: row_count")
+    run_it(run, "answers_raw", "answers")
+    (made,) = [one for one in run.platform.submitted if isinstance(one, Register)]
+    assert made.tables[0].at.partitions == (FIRST, LAST)
+
+
+@pytest.mark.parametrize("days_of", [["2026-01-31", "2026-02-01"], ["2025-12-31", "2026-01-01"], ["2026-01-09"]])
+def test_days_as_a_filter(days_of: list[str]) -> None:
+    """The filter holds for exactly those days."""
+    every = [str(one) for one in days(dt.date(2025, 11, 1), dt.date(2026, 3, 31))]
+    values = ", ".join("('{}', '{}', '{}')".format(*one.split("-")) for one in every)
+    sql = f"SELECT year || '-' || month || '-' || day FROM (VALUES {values}) t(year, month, day) WHERE {days_filter(days_of)}"
+    assert [row[0] for row in duckdb.connect().execute(sql).fetchall()] == days_of
+
+
+def test_an_empty_day(tmp_path: Path) -> None:
+    """A day without rows breaks row_count, and nothing else."""
+    run = run_of(tmp_path, "check: row_count", "check: not_null, column: value", "check: reconciles")
+    put_raw(run.platform, run.environment, FIRST, page([]))
+    run_it(run, "answers")
+    found = {one.check: one for one in record(run, "answers", FIRST).checks}
+    assert str(found["row_count answers"]) == "row_count answers: it is empty"
+    assert {one.state for name, one in found.items() if name != "row_count answers"} == {"passed"}
+
+
+def test_old_days_are_not_asked_to_be_fresh(tmp_path: Path) -> None:
+    """Only the newest day there is can be stale; a backfill of older ones is no alarm."""
+    columns = "      - {name: at, type: timestamp, path: at}\n"
+    text = checked("check: fresh, column: at, within: 1 hour").replace("    columns:\n", f"    columns:\n{columns}", 1)
+    project = small(tmp_path, all=text)
+    run = small_run(project, **settled(2))
+    for day in (FIRST, LAST):
+        put_raw(run.platform, run.environment, day, page([{"place": 1, "at": f"{day}T01:00:00Z"}]))
+    run_it(run, "answers")
+    assert record(run, "answers", FIRST).state == "ok" and not record(run, "answers", FIRST).checks
+    stale = record(run, "answers", LAST)
+    assert stale.state == "failed"
+    assert f"fresh answers.at: it is stale: the newest at is {LAST} 01:00:00, more than 1 hour ago" in stale.message
+
+
+def test_a_view_is_checked_when_it_is_made(tmp_path: Path) -> None:
+    """What a view promises is asked as part of making it, and by the gate in prod."""
+    run = run_of(tmp_path, "check: row_count", view="check: in_range, column: total, max: 2")
+    run.platform.answers[FIRST, "id=2"] = 7.0
+    results = run_it(run)
+    assert results["sums"].state == "failed" and "in_range sums.total: 1 row, first place=2" in results["sums"].message
+    gate = run_it(run, "validate")["validate"]
+    assert gate.state == "failed" and "in_range sums.total" in gate.message
+
+
+# --- reconciles -----------------------------------------------------------------------------------
+
+
+def test_reconciles_with_late_and_bad_rows(tmp_path: Path) -> None:
+    """Revised answers, rows set aside and unreadable objects are all accounted for."""
+    run = run_of(tmp_path, "check: reconciles")
+    for hour, rows in enumerate(([{"place": 1, "value": 1}, {"place": 2, "value": "bad"}], [{"place": 1, "value": 2}])):
+        put_raw(run.platform, run.environment, FIRST, page(rows), retrieved=NOON + dt.timedelta(hours=hour))
+    put_raw(run.platform, run.environment, FIRST, b"not JSON", page="0002")
+    assert run_it(run, "answers")["answers"].state == "ok"
+    assert record(run, "answers", FIRST).facts.quarantined == 2
+    assert record(run, "answers", FIRST).checks[0].measured == 1
+
+
+@pytest.mark.parametrize(("lost", "said"), [("row", "1 rows, raw objects give 2"), ("double", "4 rows, raw objects give 2")])
+def test_reconciles_finds_what_is_lost_or_doubled(tmp_path: Path, lost: str, said: str) -> None:
+    """A table that misses a row, or has one twice, is told, whatever made it so."""
+
+    class Careless(Watched):
+        def _transform(self, operation):  # type: ignore[no-untyped-def]
+            ticket = super()._transform(operation)
+            for uri in list(self.store.list(operation.into.uri)):
+                whole = pl.read_parquet(io.BytesIO(self.store.get(uri)))
+                buffer = io.BytesIO()
+                (whole.head(1) if lost == "row" else pl.concat([whole, whole])).write_parquet(buffer)
+                self.store.put(uri, buffer.getvalue())
+            return ticket
+
+    run = run_of(tmp_path, "check: reconciles")
+    run.platform = Careless(run.environment)
+    result = run_it(run, "answers_raw", "answers")["answers"]
+    assert result.state == "failed" and f"reconciles answers: the table has {said}" in result.message
+
+
+# --- the gate -------------------------------------------------------------------------------------
+
+
+def test_the_gate_says_everything_in_one_message(tmp_path: Path) -> None:
+    """A view that is empty and one that is gone are told together, each once."""
+    project = small(tmp_path, all=SMALL["conf/assets/all.yaml"].replace("- {check: contract}", "- {check: contract}\n      - {check: row_count}"))
+    run = small_run(project, **settled(1))
+    run_it(run)
+    for uri in list(run.platform.store.list(run.environment.uri("processed", "answers"))):
+        run.platform.store.delete(uri)
+    result = run_it(run, "validate")["validate"]
+    assert result.state == "failed"
+    assert result.message == "check row_count sums: it is empty; row_count tops: it is empty"
+    assert [one.measured for one in result.records[0].checks if one.check.startswith("row_count")] == [0, 0]
+
+
+def test_the_gate_knows_what_readers_were_told(tmp_path: Path) -> None:
+    """An edit that is not promoted yet is no broken contract; a view changed behind its back is."""
+    run = small_run(small(tmp_path), **settled(1))
+    run_it(run)
+    text = SMALL["conf/assets/all.yaml"].replace("{name: total, type: double}]", "{name: total, type: double}, {name: hours, type: bigint}]")
+    later = small_run(
+        small(tmp_path, all=text, sums="SELECT place, sum(value) AS total, count(*) AS hours FROM answers GROUP BY place\n"),
+        run.platform, **settled(1),
+    )  # fmt: skip
+    assert run_it(later, "sums", "validate")["validate"].state == "ok"
+    view = run.platform.view(run.environment.sibling("prod").locate(Ref("sums", "view")))
+    assert view is not None
+    other = dataclasses.replace(view, sql="SELECT place, 'x' AS total FROM answers", columns=(view.columns[0],))
+    run.platform.catalog.put(dataclasses.replace(run.platform.catalog.get(view.into.table), sql=other.sql, columns=(("place", "bigint"),)))  # type: ignore[arg-type]
+    result = run_it(later, "validate")["validate"]
+    assert result.state == "failed"
+    assert "contract sums: another contract: total: is missing." in result.message
+
+
+def test_views_that_left_the_project_are_reported(tmp_path: Path) -> None:
+    """A view that is still served, and in no project, is a warning that says how to drop it."""
+    run = small_run(small(tmp_path), **settled(1))
+    run_it(run)
+    text = SMALL["conf/assets/all.yaml"]
+    a, b = text.index("  tops:\n"), text.index("  validate:\n")
+    text = (text[:a] + text[b:]).replace("tables: [sums, tops]", "tables: [sums]")
+    later = small_run(small(tmp_path, all=text), run.platform, **settled(1))
+    result = run_it(later, "validate")["validate"]
+    assert result.state == "ok"
+    assert result.warning == (
+        "leftover prod.tops: it is served, but not in the project: 'openaq-assets promote --allow tops' drops it"
+    )
+
+
+def test_checks_are_shown(tmp_path: Path) -> None:
+    """``show`` and ``status`` say what failed and where its rows are; ``run`` what it warned of."""
+    root = write_files(
+        tmp_path,
+        {
+            "conf/assets/cities.yaml": (
+                "assets:\n  cities:\n    kind: reference\n    file: conf/reference/cities.csv\n"
+                "    columns: [{name: city, type: varchar}, {name: people, type: bigint}]\n"
+                "    checks:\n      - {check: in_range, column: people, min: 1, severity: warn}\n"
+                "      - {check: unique, columns: [city]}\n"
+            ),
+            "conf/reference/cities.csv": "city,people\nHue,0\nHoi An,5\n",
+        },
+    )
+    invoke = CliRunner().invoke
+    made = invoke(cli, ["--project", str(root), "run", "cities"])
+    assert made.exit_code == 0, made.output
+    assert "  warned: in_range cities.people: 1 row, first city=Hue, people=0 (rows kept: checks/cities/all/" in made.output
+    for command in ("show cities", "status"):
+        said = invoke(cli, ["--project", str(root), *command.split()]).output
+        assert "warned  in_range cities.people: 1 row" in said, said
+    assert "checks        1 passed" in invoke(cli, ["--project", str(root), "show", "cities"]).output
+    (kept,) = (root / "lake/dev/checks/cities/all").iterdir()
+    assert kept.read_bytes() == b"city,people\r\nHue,0\r\n"
+
+
+def test_a_check_of_a_plugin(tmp_path: Path) -> None:
+    """One that says only which rows break it is counted, and asked of each day alone."""
+
+    folder = tmp_path / "plugins/asset_kinds"
+    folder.mkdir(parents=True)
+    (folder / "even.py").write_text(
+        "from openaq_assets import hookimpl\nfrom openaq_assets.graph.checks import CheckType\n@hookimpl\ndef asset_checks():\n"
+        "    sql = lambda check, table, columns: f'SELECT {check.column} FROM {table} WHERE {check.column} % 2 = 1'\n"
+        "    return [CheckType('even', 'Only even.', sql, ('column',))]\n"
+    )
+    run = run_of(tmp_path, "check: even, column: place")
+    run_it(run, "answers_raw", "answers")
+    for day in (FIRST, LAST):
+        (found,) = record(run, "answers", day).checks
+        assert (found.state, found.failures, found.message) == ("failed", 1, "1 row, first place=1")
+
+
+MISTAKES = {
+    "check: nonsense": r"checks\[0\]\.check: there is no check 'nonsense'",
+    "check: not_null, column: valeu": r"checks\[0\]\.column: 'answers' has no column 'valeu'\. Did you mean 'value'",
+    "check: unique": r"checks\[0\]: 'unique' needs 'columns'",
+    "check: fresh, column: value, within: 1 day": r"checks\[0\]\.column: 'value' is double; fresh asks timestamp or date",
+    "check: accepted_values, column: value, values: ['1']": r"checks\[0\]\.column: 'value' is double; accepted_values asks varchar",
+    "check: row_count, table: sums": r"checks\[0\]\.table: the table is the asset's own",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_mistakes_in_checks_are_located(tmp_path: Path, line: str) -> None:
+    """Whatever is wrong with a declared check is told with its place and remedy."""
+    with pytest.raises(ConfigError, match=r"conf/assets/all.yaml:\d+:\d+: assets\.answers\." + MISTAKES[line]):
+        small(tmp_path, all=checked(line))
+
+
+def test_reconciles_needs_raw_objects(tmp_path: Path) -> None:
+    """It is refused where there are none to compare with."""
+    with pytest.raises(ConfigError, match="'sums' is no processed asset"):
+        small(tmp_path / "view", all=checked("check: row_count", view="check: reconciles"))
+    text = SMALL["conf/assets/all.yaml"].replace("- {check: contract}", "- {check: reconciles}")
+    with pytest.raises(ConfigError, match="'reconciles' is asked of a processed asset as it is made"):
+        small(tmp_path / "gate", all=text)
+
+
+def test_checks_are_no_part_of_a_fingerprint(tmp_path: Path) -> None:
+    """A new check rebuilds nothing."""
+    from openaq_assets.graph.operations import fingerprint
+
+    def prints(text: str) -> str:
+        graph = small(tmp_path, all=text).graph
+        return fingerprint(tuple(graph["answers"].kind.operations(graph["answers"], graph, (), ())))
+
+    assert prints(checked("check: row_count")) == prints(SMALL["conf/assets/all.yaml"])
+
+
+def test_records_without_checks_can_be_read(tmp_path: Path) -> None:
+    """A record of an older version has none, and is read."""
+    run = small_run(small(tmp_path), **settled(1))
+    run_it(run, "places_raw")
+    entry = run.ledger.history("places_raw")[0]
+    body = json.loads(run.platform.store.get(entry.uri))
+    del body["checks"]
+    run.platform.store.put(entry.uri, json.dumps(body).encode())
+    assert run.ledger.read(entry).checks == () and run.ledger.read(entry).kind == "raw"

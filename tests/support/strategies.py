@@ -1,0 +1,248 @@
+"""Hypothesis strategies: mistakes in YAML, sound projects, selections, operations, raw keys and days."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+from openaq_assets.graph.columns import Column, Name
+from openaq_assets.graph.operations import (
+    CreateView,
+    Load,
+    Operation,
+    Query,
+    Recipe,
+    RecipeColumn,
+    Ref,
+    Register,
+    Table,
+    Transform,
+)
+from openaq_assets.openaq.operations import Fetch, Publish
+from support.projects import write_files
+
+NASTY = (
+    "\t", "\x00", "\x07", "\x1b[31m", "\u202e", "\ufeff", "\x85", "\u2028", "ệ", "𝕏", "'", '"', "[", "]", "{", "}",
+    "[[[[", "- - - ", ": ", "? ", "&a ", "*a", "!!python/object:os.system ", "!x ", "| ", "> ", "%", "@", "`",
+    "---\n", "...\n", "#", "<<: ", "\r", "\r\n", "\n", "\n\n  ", "    ", "${env:HOME}", "${env:", "NO", "0123",
+    "12:30", "1e999", "-0", "9" * 400, "~", "null", "true", "2026-01-01", "../../etc/passwd", "/", "a" * 5000,
+)  # fmt: skip
+
+names = st.from_regex(r"[a-z][a-z0-9]{0,6}(_[a-z0-9]{1,4})?", fullmatch=True)
+days = st.dates(dt.date(2016, 1, 1), dt.date(2099, 12, 31))
+
+
+# --- mistakes ------------------------------------------------------------------------------------
+
+
+@st.composite
+def _edit(draw: st.DrawFn, text: str) -> str:
+    lines = text.splitlines(keepends=True) or [""]
+    at = draw(st.integers(0, len(lines) - 1))
+    column = draw(st.integers(0, len(lines[at])))
+    what = draw(st.sampled_from(("drop", "twice", "swap", "put", "cut", "indent", "replace", "end")))
+    if what == "drop":
+        del lines[at]
+    elif what == "twice":
+        lines.insert(at, lines[at])
+    elif what == "swap":
+        other = draw(st.integers(0, len(lines) - 1))
+        lines[at], lines[other] = lines[other], lines[at]
+    elif what == "put":
+        lines[at] = lines[at][:column] + draw(st.sampled_from(NASTY)) + lines[at][column:]
+    elif what == "cut":
+        lines[at] = lines[at][:column] + lines[at][column + draw(st.integers(1, 12)) :]
+    elif what == "indent":
+        lines[at] = " " * draw(st.integers(1, 6)) + lines[at]
+    elif what == "replace":
+        lines[at] = lines[at][:column] + draw(st.sampled_from(NASTY)) + "\n"
+    else:
+        return text[: draw(st.integers(0, len(text)))]
+    return "".join(lines)
+
+
+@st.composite
+def edited(draw: st.DrawFn, text: str) -> bytes:
+    """The text after one to four edits of a careless or hostile hand, as the bytes of a file."""
+    for _ in range(draw(st.integers(1, 4))):
+        text = draw(_edit(text))
+    finish: Callable[[str], str] = draw(
+        st.sampled_from((lambda one: one, lambda one: one.replace("\n", "\r\n"), lambda one: "\ufeff" + one))
+    )
+    data = finish(text).encode("utf-8", "surrogatepass")
+    return data + draw(st.sampled_from((b"", b"", b"", b"\xff", b"\xc3", b"\x00")))
+
+
+def _replacements() -> st.SearchStrategy[Any]:
+    odd: tuple[Any, ...] = (None, "", "x", 7, -1, 0.5, True, [], {}, [[]], {"a": 1}, ["x"], [None], [{}], "1e999",
+                            10**30, dt.date(2026, 1, 1), "${env:X}", "a" * 300)  # fmt: skip
+    return st.sampled_from(odd)
+
+
+@st.composite
+def swapped(draw: st.DrawFn, text: str) -> bytes:
+    """The text's YAML after one value, somewhere, became one of another type."""
+    data: Any = yaml.safe_load(text)
+    place, key = data, draw(st.sampled_from(list(data)))
+    while isinstance(place[key], dict | list) and place[key] and draw(st.integers(0, 4)):
+        place = place[key]
+        key = draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
+    place[key] = draw(_replacements())
+    return yaml.safe_dump(data, allow_unicode=True).encode()
+
+
+def deep(depth: int) -> bytes:
+    """YAML nested so deeply that PyYAML's own composer ends the process."""
+    return b"assets:\n  a: " + b"[" * (depth // 2) + b"\n" + b"- " * depth + b"x\n"
+
+
+# --- sound projects ------------------------------------------------------------------------------
+
+
+@dataclass
+class Sound:
+    """A project that must load: its assets as data, and their files."""
+
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    locations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def write(self, root: Path, order: list[str] | None = None, split: int = 1) -> Path:
+        """Write it; assets in this order, dealt to so many files."""
+        keys = order or list(self.assets)
+        hands: list[dict[str, Any]] = [{} for _ in range(split)]
+        for n, key in enumerate(keys):
+            hands[n % split][key] = self.assets[key]
+        dealt = {
+            f"conf/assets/{'raw' if n == 0 else f'part{n}'}.yaml": _dump({"assets": hand})
+            for n, hand in enumerate(hands)
+        }
+        return write_files(
+            root, {**self.files, **dealt, "conf/locations.yaml": _dump({"locations": self.locations})}
+        )
+
+
+def _dump(data: Any) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def _column(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": "bigint", **more}
+
+
+@st.composite
+def sound_projects(draw: st.DrawFn) -> Sound:
+    """A random project of every built-in kind, whose views read tables and other views."""
+    made = Sound()
+    for n in range(draw(st.integers(1, 3))):
+        made.locations[f"place{n}"] = {"id": n + 1} if draw(st.booleans()) else {"country": f"A{chr(65 + n)}"}
+    made.assets["stations"] = {"kind": "raw", "endpoint": "locations", "partitions": "snapshot"}
+    some = st.lists(st.sampled_from(sorted(made.locations)), unique=True, max_size=2)
+    tables: list[str] = []
+    for n in range(draw(st.integers(1, 3))):
+        raw: dict[str, Any] = {"kind": "raw", "endpoint": "hours", "inventory": "stations"}
+        chosen = draw(some)
+        made.assets[f"raw{n}"] = {**raw, "locations": chosen} if chosen else raw
+        columns = [_column("a", path="x"), _column("b", path="y")]
+        made.assets[f"rows{n}"] = {"kind": "processed", "source": f"raw{n}", "columns": columns}
+        tables.append(f"rows{n}")
+    made.assets["lake"] = {"kind": "catalog", "tables": list(tables)}
+    made.assets["codes"] = {"kind": "reference", "file": "conf/reference/codes.csv", "columns": [_column("a")]}
+    made.files["conf/reference/codes.csv"] = "a\n1\n"
+    tables.append("codes")
+    for n in range(draw(st.integers(0, 5))):
+        reads = draw(st.lists(st.sampled_from(tables), min_size=1, max_size=3, unique=True))
+        joined = " CROSS JOIN ".join(f"{one} AS t{i}" for i, one in enumerate(reads))
+        made.files[f"views/v{n}.sql"] = f"SELECT t0.a AS a FROM {joined}\n"
+        made.assets[f"v{n}"] = {
+            "kind": "view", "sql": f"views/v{n}.sql", "columns": [_column("a")],
+            "tags": draw(st.lists(st.sampled_from(("x", "y")), unique=True)),
+        }  # fmt: skip
+        tables.append(f"v{n}")
+    checked = draw(st.sampled_from(tables))
+    made.assets["gate"] = {"kind": "check", "tables": [checked], "checks": [{"check": "row_count"}]}
+    return made
+
+
+# --- selections ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A selection as its text and as the plain set of keys it must mean."""
+
+    text: str
+    means: Callable[[Mapping[str, tuple[str, ...]], Callable[[str], Mapping[str, str]]], set[str]]
+
+
+def selections(keys: list[str], kinds: list[str]) -> st.SearchStrategy[Any]:
+    """Selections as trees: ('key', k), ('kind', k), ('up', n, t), ('down', n, t), ('not'|'and'|'or', ...)."""
+    leaves = st.one_of(
+        st.tuples(st.just("key"), st.sampled_from(keys)),
+        st.tuples(st.just("glob"), st.sampled_from(["*", "r*", "?0", "*w*", "[rv]*"])),
+        st.tuples(st.just("kind"), st.sampled_from(kinds)),
+    )
+    depth = st.one_of(st.none(), st.integers(1, 3))
+    terms = st.one_of(
+        leaves,
+        st.tuples(st.just("up"), depth, leaves),
+        st.tuples(st.just("down"), depth, leaves),
+    )
+    return st.recursive(
+        terms,
+        lambda inner: st.one_of(
+            st.tuples(st.just("not"), inner),
+            st.tuples(st.sampled_from(("and", "or", "beside")), inner, inner),
+        ),
+        max_leaves=6,
+    )
+
+
+# --- operations and keys -------------------------------------------------------------------------
+
+_text = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+_types = st.sampled_from(("varchar", "bigint", "integer", "double", "boolean", "timestamp", "date"))
+_columns = st.lists(
+    st.builds(Column, names.map(Name), _types, _text, _text, st.booleans()), max_size=3
+).map(tuple)
+_partitions = st.lists(days.map(dt.date.isoformat), max_size=3).map(tuple)
+refs = st.builds(
+    Ref, names, st.sampled_from(("raw", "processed", "view", "check")), _partitions,
+    st.sampled_from(("", "prod")), _text, _text,
+)  # fmt: skip
+_recipes = st.builds(
+    Recipe, _text,
+    st.lists(st.builds(RecipeColumn, names, _types, st.lists(_text, max_size=2).map(tuple), _text, st.booleans()),
+             max_size=3).map(tuple),
+    st.lists(names, max_size=2).map(tuple), st.lists(names, max_size=2).map(tuple), _text,
+    st.sampled_from(("quarantine", "fail")),
+    on_new_field=st.sampled_from(("ignore", "warn", "fail")), known=st.lists(_text, max_size=2).map(tuple),
+)  # fmt: skip
+_several = st.lists(refs, max_size=2).map(tuple)
+operations: st.SearchStrategy[Operation] = st.one_of(
+    st.builds(
+        Fetch, st.sampled_from(("locations", "hours", "measurements")), st.lists(_text, max_size=2).map(tuple), refs,
+        st.none() | refs, st.lists(names, max_size=2).map(tuple), st.integers(1, 99),
+    ),
+    st.builds(Transform, refs, _recipes, refs, refs),
+    st.builds(Register, st.lists(st.builds(Table, refs, _columns, st.booleans()), max_size=2).map(tuple)),
+    st.builds(Load, _text, _columns, refs),
+    st.builds(CreateView, refs, _text, _columns, _several, st.booleans()),
+    st.builds(
+        Query, _text, _text, _several, st.sampled_from(("", "no rows", "contract")), _columns,
+        st.sampled_from(("warn", "error")), _text, st.none() | refs,
+    ),
+    st.builds(Publish, st.lists(st.builds(Query, _text, _text, _several), max_size=2).map(tuple), refs),
+)  # fmt: skip
+raw_parts = st.dictionaries(
+    st.sampled_from(("location", "sensor", "page", "country", "from", "to")),
+    st.from_regex(r"[A-Za-z0-9.,:-]{1,10}", fullmatch=True),
+    max_size=4,
+)
+moments = st.datetimes(
+    dt.datetime(2016, 1, 1), dt.datetime(2099, 12, 31), timezones=st.sampled_from((dt.UTC, dt.timezone(dt.timedelta(hours=7))))
+)

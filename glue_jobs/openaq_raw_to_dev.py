@@ -394,6 +394,7 @@ SAID_AS: Mapping[str, Any] = {
 }  # fmt: skip
 MEANT: Mapping[str, Any] = {"double": float, "timestamp": utc, "date": dt.date.fromisoformat}
 
+
 # --- new fields: what an object holds that no column reads and the recipe does not know -----------------
 def step(name: str) -> str:
     """The name of a field as a step of a path, in which '.' and '*' say something else."""

@@ -30,9 +30,7 @@ def _packed(body: bytes) -> bytes:
     return gzip.compress(body, 1, mtime=0)
 
 
-def json_response(
-    request: Request, status: int, body: str, headers: Mapping[str, str] = JSON
-) -> Response:
+def json_response(request: Request, status: int, body: str, headers: Mapping[str, str] = JSON) -> Response:
     """Give an answer of the API's program: headers of caches follow those given."""
     content, headers = body.encode(), dict(headers)
     if status < 500 and request.method in ("GET", "HEAD"):
@@ -67,9 +65,7 @@ def _times_out(fault: Fault, criteria: Criteria) -> bool:
     return long or (fault.after_offset is not None and criteria.offset >= fault.after_offset)
 
 
-def _remembered(
-    request: Request, struck: Mapping[str, Fault], make: Answer, criteria: Criteria
-) -> str:
+def _remembered(request: Request, struck: Mapping[str, Fault], make: Answer, criteria: Criteria) -> str:
     """Give the body, up to the simulator's staleness old."""
     simulator: "Simulator" = request.state.simulator
     now: float = request.state.now.timestamp()
@@ -83,9 +79,7 @@ def _remembered(
     return body
 
 
-def _document(
-    request: Request, struck: Mapping[str, Fault], make: Answer, criteria: Criteria
-) -> str:
+def _document(request: Request, struck: Mapping[str, Fault], make: Answer, criteria: Criteria) -> str:
     """Wrap the rows of a page in the API's meta."""
     shown = criteria
     if "duplicate_page" in struck:

@@ -23,9 +23,7 @@ WRITTEN_AFTER = timedelta(hours=72)
 QUOTED_FROM = date(2024, 1, 1)
 
 
-def archive_objects(
-    world: World, first: date, last: date, now: datetime
-) -> Iterator[tuple[str, bytes]]:
+def archive_objects(world: World, first: date, last: date, now: datetime) -> Iterator[tuple[str, bytes]]:
     """Give the key and bytes of every file of the local days from first to last, as of ``now``."""
     for location in world.locations:
         sensors = [known for known in world.sensors.values() if known.location_id == location["id"]]

@@ -125,9 +125,7 @@ class Switches:
         self.faults = [parse_fault(each) if isinstance(each, str) else each for each in faults]
         self._strikes: Counter[tuple[Fault, str]] = Counter()
 
-    def strike(
-        self, path: str, target: str, sensor: int | None, location: int | None
-    ) -> dict[str, Fault]:
+    def strike(self, path: str, target: str, sensor: int | None, location: int | None) -> dict[str, Fault]:
         """Give the faults that strike a request, by name, counting those with `times`."""
         return {
             fault.name: fault

@@ -105,9 +105,7 @@ def target_of(request: Request) -> str:
     return f"{request.scope['path']}?{sorted(request.query_params.items())}"
 
 
-def _usage(
-    simulator: "Simulator", key: str, struck: Mapping[str, Fault], now: float
-) -> Usage | None:
+def _usage(simulator: "Simulator", key: str, struck: Mapping[str, Fault], now: float) -> Usage | None:
     """Count the request against its key; faults may change what comes of it."""
     usage = simulator.counters.count(key_hash(key), now) if "429burst" not in struck else None
     if burst := struck.get("429burst"):

@@ -131,8 +131,7 @@ class Request(BaseModel):
             start, end = (getattr(self, f"{kind}_{side}", None) for side in ("from", "to"))
             if start is not None and end is not None and end <= start:
                 raise RequestValidationError(
-                    f"{name.capitalize()} from must be older than the {name} to."
-                    f" User passed {start} - {end}"
+                    f"{name.capitalize()} from must be older than the {name} to. User passed {start} - {end}"
                 )
         return self
 
@@ -153,8 +152,7 @@ def criteria_reader(model: type[Request]) -> Callable[[HttpRequest], Awaitable[C
     required = [name for name, info in model.model_fields.items() if info.is_required()]
     names = sorted(model.model_fields, key=lambda name: name not in required)
     types: dict[str, Any] = {
-        name: (model.model_fields[name].annotation, ... if name in required else None)
-        for name in names
+        name: (model.model_fields[name].annotation, ... if name in required else None) for name in names
     }
     by_types = create_model("Types", **types)
 
@@ -195,6 +193,4 @@ def _refusal(error: ValidationError) -> Exception:
     if any(problem["type"] == "value_error" for problem in error.errors()):
         return Broken()
     problems = _located(error, ())
-    return HTTPException(
-        422, [problem | {"url": ERRORS_URL + problem["type"]} for problem in problems]
-    )
+    return HTTPException(422, [problem | {"url": ERRORS_URL + problem["type"]} for problem in problems])

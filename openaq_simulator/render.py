@@ -21,10 +21,7 @@ def utc_text(moment: int) -> str:
 
 def moment_json(moment: int, zone: str) -> Json:
     """Give a moment in UTC and local time as the API's object."""
-    return {
-        "utc": utc_text(moment),
-        "local": datetime.fromtimestamp(moment, ZoneInfo(zone)).isoformat(),
-    }
+    return {"utc": utc_text(moment), "local": datetime.fromtimestamp(moment, ZoneInfo(zone)).isoformat()}
 
 
 @lru_cache(maxsize=65536)

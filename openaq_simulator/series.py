@@ -243,8 +243,6 @@ def _trend(query: Query) -> Page:
     for factor_label, period in factors_of(rows, label):
         whole = step * max(1, expected[factor_label])
         period = period._replace(start=period.first - step, end=period.last)
-        coverage = coverage_text(
-            period.observed, step, whole, period.first, period.last, sensor.timezone
-        )
+        coverage = coverage_text(period.observed, step, whole, period.first, period.last, sensor.timezone)
         texts.append(period_text(period, sensor, factor_label, interval, coverage))
     return Page(texts, len(texts))

@@ -104,9 +104,7 @@ def ordinary(source: Source, end: int) -> float:
     """Give the value before any instrument fault; `end` is the end of its period."""
     hour_end = -(-end // HOUR) * HOUR
     hour, season = _local(source.timezone, hour_end)
-    dust = _fine_dust(
-        source.seed, source.location, source.city, source.climate, source.timezone, hour_end
-    )
+    dust = _fine_dust(source.seed, source.location, source.city, source.climate, source.timezone, hour_end)
     if source.step < HOUR:
         dust *= 0.94 + 0.12 * uniform(source.seed, source.location, 5, end)
     share = uniform(source.seed, source.sensor, 2, end)

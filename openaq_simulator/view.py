@@ -28,8 +28,7 @@ def sensor_of(view: View, key: int) -> Sensor | None:
     """Give a sensor by id, None if it is unknown or has vanished."""
     sensor = view.world.sensors.get(key)
     if sensor and any(
-        fault.name == "vanished" and fault.strikes("", sensor.id, sensor.location_id)
-        for fault in view.faults
+        fault.name == "vanished" and fault.strikes("", sensor.id, sensor.location_id) for fault in view.faults
     ):
         return None
     return sensor

@@ -83,9 +83,7 @@ class World:
         return world.with_series(rows or {}, replay or {})
 
     def with_series(
-        self,
-        rows: Mapping[int, Iterable[Row]],
-        replay: Mapping[int | tuple[int, str], bytes] | None = None,
+        self, rows: Mapping[int, Iterable[Row]], replay: Mapping[int | tuple[int, str], bytes] | None = None
     ) -> "World":
         """Give a world with these series instead of its own, for the sensors named."""
         fixed = dict(self.rows) | {key: tuple(sorted(series)) for key, series in rows.items()}

@@ -27,10 +27,7 @@ class OpenaqPages(AirflowPlugin):
     """Adds the pages to the menu, and their application to the api-server."""
 
     name = "openaq_pages"
-    external_views: list[Any] = [
-        _view("Air Quality Overview", "overview"),
-        _view("Asset graph", "assets"),
-    ]
+    external_views: list[Any] = [_view("Air Quality Overview", "overview"), _view("Asset graph", "assets")]
     fastapi_apps: list[Any] = []
 
     @classmethod

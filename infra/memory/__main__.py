@@ -180,11 +180,7 @@ def _one_run(machine: Machine, client: _Client, number: int) -> None:
 
     machine.wait("scheduler", ended, RUN_SECONDS)
     tasks = client.call(f"{path}/taskInstances?limit=100")["task_instances"]
-    bad = [
-        f"{one['task_id']} {one['state']}"
-        for one in tasks
-        if one["state"] not in ("success", "skipped")
-    ]
+    bad = [f"{one['task_id']} {one['state']}" for one in tasks if one["state"] not in ("success", "skipped")]
     print(f"run of {day}: {state}, {len(tasks)} tasks" + (f"; {', '.join(bad)}" if bad else ""))
     if not _rows(machine.work, day):
         raise Failed(f"the run of {day} made no measurements: {', '.join(bad)}")
@@ -197,12 +193,7 @@ def _rows(work: Path, day: str) -> int:
 
 
 def _say(
-    starting: Peaks,
-    idle: Peaks,
-    running: Peaks,
-    machine: Machine,
-    options: argparse.Namespace,
-    took: float,
+    starting: Peaks, idle: Peaks, running: Peaks, machine: Machine, options: argparse.Namespace, took: float
 ) -> None:
     what = f"{options.runs} run(s) of a day of {options.sensors} sensors in {took:.0f} s"
     print(f"\n{what}; MB, the highest seen:")
@@ -210,16 +201,11 @@ def _say(
     rows = [("anonymous memory", "anonymous"), ("held (all but cached files)", "held")]
     rows = [*rows, ("in swap", "swapped")] if machine.group else []
     for name, field in [*rows, ("shares of processes (PSS)", "shares")]:
-        print(
-            f"{name:34}"
-            + "".join(f"{getattr(one, field) / MB:9.0f}" for one in (starting, idle, running))
-        )
+        print(f"{name:34}" + "".join(f"{getattr(one, field) / MB:9.0f}" for one in (starting, idle, running)))
     for name in running.services:
         line = (one.services.get(name, 0) / MB for one in (starting, idle, running))
         limit = machine.groups[name].peak() / MB if name in machine.groups else 0
-        print(
-            f"  {name:32}" + "".join(f"{size:9.0f}" for size in line) + f"   with files {limit:.0f}"
-        )
+        print(f"  {name:32}" + "".join(f"{size:9.0f}" for size in line) + f"   with files {limit:.0f}")
     print("\nprocesses at the highest moment (PSS, swapped):")
     for service, title, size, swapped in sorted(running.processes, key=lambda one: -one[2]):
         print(f"  {size / MB:6.0f} {swapped / MB:6.0f}  {service:14} {title}")

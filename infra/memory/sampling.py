@@ -26,9 +26,7 @@ class Peaks:
 class Sampler:
     """Looks several times a second until it is stopped."""
 
-    def __init__(
-        self, group: Group | None, pids: Callable[[], Mapping[str, Sequence[int]]]
-    ) -> None:
+    def __init__(self, group: Group | None, pids: Callable[[], Mapping[str, Sequence[int]]]) -> None:
         self.group, self.pids = group, pids
         self.peaks = Peaks()
         self._lock = threading.Lock()

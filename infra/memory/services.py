@@ -162,9 +162,7 @@ class Machine:
     def check(self) -> None:
         """Raise Failed if a service ended, or the kernel killed a process."""
         if self.group and (kills := self.group.kills()):
-            raise Failed(
-                f"the kernel killed {kills} process(es) for want of memory: {self._killed()}"
-            )
+            raise Failed(f"the kernel killed {kills} process(es) for want of memory: {self._killed()}")
         for name, process in self.running.items():
             if process.poll() is not None:
                 raise Failed(f"{name} ended with {process.returncode}. {self.last_words(name)}")

@@ -19,9 +19,7 @@ def pss(pid: int) -> tuple[int, int]:
 def title(pid: int) -> str:
     """What a process calls itself, short enough for a table."""
     with contextlib.suppress(OSError):
-        text = (
-            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        )
+        text = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         words = [word.rpartition("/")[2] for word in text.split()]
         if words[:1] and words[0].startswith("python"):
             words = words[1:]

@@ -12,9 +12,7 @@ def world_of(wanted: int) -> World:
     """A world of exactly so many Vietnamese sensors, all of them live and hourly."""
     base = World.synthetic(foreign=())
     hourly = [
-        place
-        for place in base.locations
-        if all(_is_asked(base, one["id"]) for one in place["sensors"])
+        place for place in base.locations if all(_is_asked(base, one["id"]) for one in place["sensors"])
     ]
     locations, sensors = [], {}
     while len(sensors) < wanted:

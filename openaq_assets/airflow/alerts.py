@@ -73,9 +73,7 @@ def tell_failure(context: Context) -> None:
         said = " ".join(str(context.get("exception") or "it failed").split())
         link = str(getattr(context["ti"], "log_url", "") or "")
         title = f"{task.task_id} failed"
-        alert = alert_of(
-            project, task.environment, "run", "failed", title, [said], [task.task_id], link
-        )
+        alert = alert_of(project, task.environment, "run", "failed", title, [said], [task.task_id], link)
         tell(project, profile, alert)
     except Exception as error:  # a message must not hide why the task failed
         log.warning("the failure could not be told: %s", type(error).__name__)

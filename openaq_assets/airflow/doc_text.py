@@ -44,10 +44,7 @@ def asset_text(asset: Asset, graph: AssetGraph) -> str:
 
 
 def _table(columns: Iterable[Column]) -> str:
-    rows = [
-        f"| {one.name} | {one.type} | {_cell(one.unit)} | {_cell(one.description)} |"
-        for one in columns
-    ]
+    rows = [f"| {one.name} | {one.type} | {_cell(one.unit)} | {_cell(one.description)} |" for one in columns]
     return "\n".join(["| column | type | unit | meaning |", "| --- | --- | --- | --- |", *rows])
 
 

@@ -11,13 +11,7 @@ from airflow.sdk import DAG, Param, get_parsing_context
 
 from openaq_assets.airflow.alerts import tell_failure
 from openaq_assets.airflow.assets import airflow_asset, home_of
-from openaq_assets.airflow.doc_text import (
-    asset_text,
-    broken_text,
-    job_text,
-    problems_text,
-    shortened,
-)
+from openaq_assets.airflow.doc_text import asset_text, broken_text, job_text, problems_text, shortened
 from openaq_assets.airflow.operator import BrokenOperator, MaterializeOperator
 from openaq_assets.airflow.promote_dag import PROMOTE, promote_dag
 from openaq_assets.airflow.timetable import timetable_of

@@ -263,9 +263,7 @@ def _show(context: Context, ticket: str) -> None:
 class LoggedProgress:
     """Progress as lines of a log, few enough to read."""
 
-    def __init__(
-        self, say: Callable[..., None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, say: Callable[..., None], clock: Callable[[], float] = time.monotonic) -> None:
         self._say, self._clock, self._last = say, clock, clock()
 
     def __call__(self, what: str, done: int, total: int) -> None:

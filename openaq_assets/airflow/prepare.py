@@ -14,10 +14,7 @@ def main() -> None:
     from airflow.models.pool import Pool
 
     Pool.create_or_update_pool(
-        "openaq_api",
-        slots=1,
-        include_deferred=False,
-        description="One task at a time asks the OpenAQ API",
+        "openaq_api", slots=1, include_deferred=False, description="One task at a time asks the OpenAQ API"
     )
 
 

@@ -72,9 +72,7 @@ class PromoteOperator(BaseOperator):
     ui_color = "#f4efe3"
     custom_operator_name = "promote"
 
-    def __init__(
-        self, *, source: str, target: str, project_root: str | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, source: str, target: str, project_root: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.source, self.target, self.project_root = source, target, project_root
 

@@ -42,13 +42,9 @@ def timetable_of(
     share a key), so its runs have none and work on the job's last days.
     """
     if schedule == "manual":
-        return ManualPartitionTimetable(
-            MIDNIGHT, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT
-        )
+        return ManualPartitionTimetable(MIDNIGHT, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT)
     if schedule.split() == MIDNIGHT.split():
-        return CronPartitionTimetable(
-            MIDNIGHT, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT
-        )
+        return CronPartitionTimetable(MIDNIGHT, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT)
     cron = str(schedule)  # Airflow cannot send a subclass of str from process to process
     from croniter import croniter  # type: ignore[import-untyped]
 

@@ -79,8 +79,6 @@ def doctor(only_missing: bool) -> None:
     click.echo("Nothing is missing.")
 
 
-
-
 @click.command()
 @click.argument("selection", nargs=-1)
 @click.option("--job", default="openaq_ingestion", show_default=True, help="The daily run.")
@@ -108,17 +106,13 @@ def cost(selection: tuple[str, ...], job: str, backfill: int, instance: str, env
     found = estimate(run, keys, project.job(job).days, backfill)
     headers = ("asset", "a day", "a month", f"{backfill} days of history")
     rows = [_row(*each) for each in zip(found.day, found.month, found.history)]
-    totals = [
-        sum(one.dollars for one in column) for column in (found.day, found.month, found.history)
-    ]
+    totals = [sum(one.dollars for one in column) for column in (found.day, found.month, found.history)]
     host = host_month(found.rates, instance) if instance != "none" else 0.0
     rows.append(("all of it", *map(shown, totals)))
     rows.append((f"instance {instance}", shown(host / 30), shown(host), ""))
     rows.append(("with the instance", shown(totals[0] + host / 30), shown(totals[1] + host), ""))
     click.echo(table(headers, rows))
-    click.echo(
-        f"List prices of {found.rates.as_of} in {found.rates.region}; no free tier, no credits."
-    )
+    click.echo(f"List prices of {found.rates.as_of} in {found.rates.region}; no free tier, no credits.")
     if run.platform.name != "aws":
         click.echo("Run on this machine it costs nothing: these are the prices of the profile aws.")
 

@@ -37,11 +37,7 @@ def catalog(project: Project, env: str = "dev", profile: str | None = None) -> d
 
 
 def newest_records(
-    project: Project,
-    asset: str,
-    env: str = "dev",
-    profile: str | None = None,
-    newest: int = RECORDS,
+    project: Project, asset: str, env: str = "dev", profile: str | None = None, newest: int = RECORDS
 ) -> list[Materialization]:
     """The newest records of an asset, newest first; raises SelectionError for an unknown environment."""
     place, platform = open_platform(project, env, profile)
@@ -53,10 +49,7 @@ def _records(ledger: Ledger, asset: str, newest: int) -> list[Materialization]:
 
 
 def _asset(
-    project: Project,
-    plan_state: PlanState,
-    asset: Asset,
-    promises: Sequence[tuple[str, Query]],
+    project: Project, plan_state: PlanState, asset: Asset, promises: Sequence[tuple[str, Query]]
 ) -> dict[str, Any]:
     graph = project.graph
     common = asset.common
@@ -109,8 +102,7 @@ def _promises(project: Project) -> list[tuple[str, Query]]:
     ]
 
 
-def _checks(
-    project: Project, asset: Asset, promises: Sequence[tuple[str, Query]]) -> list[dict[str, str]]:
+def _checks(project: Project, asset: Asset, promises: Sequence[tuple[str, Query]]) -> list[dict[str, str]]:
     """The promises an asset makes itself, and those other assets make about its tables."""
     names = {asset.key, *project.graph.tables[asset.key]}
     return [

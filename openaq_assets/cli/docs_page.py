@@ -51,11 +51,7 @@ def layout(upstream: Edges) -> tuple[Box, ...]:
     columns = _columns(upstream)
     tallest = max((len(one) for one in columns), default=0) * (HEIGHT + _GAP_Y)
     return tuple(
-        Box(
-            key,
-            _MARGIN + number * (WIDTH + _GAP_X),
-            _top(column, tallest) + row * (HEIGHT + _GAP_Y),
-        )
+        Box(key, _MARGIN + number * (WIDTH + _GAP_X), _top(column, tallest) + row * (HEIGHT + _GAP_Y))
         for number, column in enumerate(columns)
         for row, key in enumerate(column)
     )
@@ -84,9 +80,7 @@ def _columns(upstream: Edges) -> list[list[str]]:
         rows = {key: row - len(column) / 2 for column in columns for row, key in enumerate(column)}
         beside = upstream if sweep % 2 == 0 else readers
         for column in columns:
-            column.sort(
-                key=lambda key: _mean([rows[one] for one in beside[key] if one in rows], rows[key])
-            )
+            column.sort(key=lambda key: _mean([rows[one] for one in beside[key] if one in rows], rows[key]))
     return columns
 
 
@@ -99,9 +93,7 @@ def drawing(upstream: Edges, kinds: Mapping[str, str]) -> str:
     boxes = {box.key: box for box in layout(upstream)}
     width = max((box.x for box in boxes.values()), default=0) + WIDTH + _MARGIN
     height = max((box.y for box in boxes.values()), default=0) + HEIGHT + _MARGIN
-    lines = [
-        _edge(boxes[up], box) for box in boxes.values() for up in upstream[box.key] if up in boxes
-    ]
+    lines = [_edge(boxes[up], box) for box in boxes.values() for up in upstream[box.key] if up in boxes]
     nodes = [_node(box, kinds.get(box.key, "")) for box in boxes.values()]
     return (
         f'<svg id="graph" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="group" '

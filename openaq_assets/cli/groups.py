@@ -16,10 +16,7 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command named by the arguments, and exit with its code."""
-        for stream in (
-            sys.stdout,
-            sys.stderr,
-        ):  # a terminal that cannot show "µ" is no reason to fail
+        for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show "µ" is no reason to fail
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
         kwargs["standalone_mode"] = False
@@ -39,9 +36,7 @@ class Commands(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted.", err=True)
             sys.exit(130)
-        except (
-            BrokenPipeError
-        ):  # the reader of a pipe has seen enough; nothing is left to be flushed to it
+        except BrokenPipeError:  # the reader of a pipe has seen enough; nothing is left to be flushed to it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
 

@@ -12,12 +12,7 @@ import click
 from openaq_assets.cli.docs_data import catalog, newest_records
 from openaq_assets.cli.docs_page import render_catalog
 from openaq_assets.cli.json_schema import schemas
-from openaq_assets.cli.options import (
-    env_option,
-    handle_errors,
-    load_project,
-    profile_name,
-)
+from openaq_assets.cli.options import env_option, handle_errors, load_project, profile_name
 from openaq_assets.cli.output import check_lines, details, listing, mermaid, table
 from openaq_assets.errors import ConfigError, PlatformError
 from openaq_assets.graph.assets import Asset, AssetGraph
@@ -182,19 +177,14 @@ def standings(project: Project, env: str = "dev", profile: str | None = None) ->
         for uri in platform.objects.list(quarantine):
             if day := key_of(uri):
                 mine += list(_lines(asset.key, day, platform.objects.get(uri)))
-        new += [
-            (asset.key, one)
-            for one in _new_fields(project.graph, asset, platform.objects, quarantine)
-        ]
+        new += [(asset.key, one) for one in _new_fields(project.graph, asset, platform.objects, quarantine)]
         lines = tuple(one for one in check_lines(ledger, asset.key) if not one.endswith(" passed"))
         found.append(Standing(asset.key, asset.kind.name, state, good, last, len(mine), lines))
         aside += mine
     return Standings(found, aside, new)
 
 
-def _new_fields(
-    graph: AssetGraph, asset: Asset, store: ObjectStore, quarantine: str
-) -> list[NewField]:
+def _new_fields(graph: AssetGraph, asset: Asset, store: ObjectStore, quarantine: str) -> list[NewField]:
     """What was recorded of an asset and its recipe does not know by now."""
     operations = graph.answers[asset.key].operations
     recipes = [one.recipe for one in operations if isinstance(one, Transform)]
@@ -305,9 +295,7 @@ DEFAULT = Path("build/docs/index.html")
 
 
 @click.command()
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT, show_default=True
-)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT, show_default=True)
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 @env_option
 @handle_errors

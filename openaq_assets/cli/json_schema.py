@@ -59,11 +59,7 @@ def _conf(file: ConfFile) -> dict[str, Any]:
 
 
 def _file(section: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {section: _named(entry)},
-    }
+    return {"type": "object", "additionalProperties": False, "properties": {section: _named(entry)}}
 
 
 def _asset(kind: str, fields: type) -> dict[str, Any]:
@@ -87,10 +83,7 @@ def _object(kinds: tuple[type, ...]) -> dict[str, Any]:
 _SCALARS: Mapping[Any, Mapping[str, Any]] = {
     bool: {"enum": [True, False, "true", "false"]},
     int: {"type": ["integer", "string"], "pattern": r"^[+-]?[0-9]+$|\$\{env:"},
-    float: {
-        "type": ["number", "string"],
-        "pattern": r"^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$|\$\{env:",
-    },
+    float: {"type": ["number", "string"], "pattern": r"^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$|\$\{env:"},
     dt.date: {"type": "string", "format": "date"},
 }
 

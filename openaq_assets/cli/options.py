@@ -9,13 +9,7 @@ from typing import Any, ParamSpec
 import click
 
 from openaq_assets.cli.progress import Bars, bars
-from openaq_assets.errors import (
-    AssetsError,
-    ConfigError,
-    PlatformError,
-    PromotionError,
-    TooExpensive,
-)
+from openaq_assets.errors import AssetsError, ConfigError, PlatformError, PromotionError, TooExpensive
 from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.partitions import parse_day
 from openaq_assets.graph.selection import select
@@ -33,9 +27,7 @@ class Day(click.ParamType[dt.date]):
 
     name = "day"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> dt.date:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
         """The day, or a usage error."""
         try:
             return parse_day(str(value))
@@ -111,9 +103,7 @@ def selecting(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say what to run and for which days."""
     for option in (
         click.argument("selection", nargs=-1),
-        click.option(
-            "--job", help="The assets of a job, in its environment (default: every asset)."
-        ),
+        click.option("--job", help="The assets of a job, in its environment (default: every asset)."),
         click.option("--from", "first", type=Day(), help="First day (UTC)."),
         click.option("--to", "last", type=Day(), help="Last day (UTC; default: today)."),
         click.option("--days", type=click.IntRange(1, 3660), help="This many days up to --to."),

@@ -54,13 +54,7 @@ def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
     """Print assets, and with ``everything`` also locations and jobs."""
     graph = project.graph
     rows = [
-        (
-            one.key,
-            one.kind.name,
-            one.partitions or "",
-            ", ".join(graph.upstream[one.key]),
-            _first(one),
-        )
+        (one.key, one.kind.name, one.partitions or "", ", ".join(graph.upstream[one.key]), _first(one))
         for one in map(graph.__getitem__, keys)
     ]
     click.echo(table(("asset", "kind", "partitions", "reads", "description"), rows))
@@ -75,9 +69,7 @@ def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
         if entries:
             headers = (file.section.removesuffix("s"), "asked as", "description")
             click.echo("\n" + table(headers, entries))
-    jobs = [
-        (name, str(job.schedule), job.environment, job.select) for name, job in project.jobs.items()
-    ]
+    jobs = [(name, str(job.schedule), job.environment, job.select) for name, job in project.jobs.items()]
     click.echo("\n" + table(("job", "schedule", "environment", "selection"), jobs))
 
 
@@ -126,9 +118,7 @@ def check_lines(ledger: "Ledger", key: str) -> list[str]:
     how many did not."""
     newest = ledger.history(key)[:1]
     checks = ledger.read(newest[0]).checks if newest else ()
-    lines = [
-        f"{'FAILED' if one.blocks else 'warned'}  {one}" for one in checks if one.state != "passed"
-    ]
+    lines = [f"{'FAILED' if one.blocks else 'warned'}  {one}" for one in checks if one.state != "passed"]
     good = len(checks) - len(lines)
     return lines + ([f"{good} passed"] if good else [])
 
@@ -167,9 +157,7 @@ def _counts(facts: Facts) -> str:
 def summary_line(results: Sequence[Result]) -> str:
     """What became of a run, as one line."""
     states = [result.state for result in results]
-    words = [
-        f"{states.count(state)} {word.lower()}" for state, word in _MARKS.items() if state in states
-    ]
+    words = [f"{states.count(state)} {word.lower()}" for state, word in _MARKS.items() if state in states]
     return f"{len(results)} assets: {', '.join(words)}."
 
 

@@ -19,12 +19,8 @@ _HEADERS = ("number", "what", "state", "when (UTC)", "who", "views", "allowed to
 
 
 @click.command()
-@click.option(
-    "--from", "source", default="dev", show_default=True, help="Where the candidates are."
-)
-@click.option(
-    "--to", "target", default="prod", show_default=True, help="The environment that serves."
-)
+@click.option("--from", "source", default="dev", show_default=True, help="Where the candidates are.")
+@click.option("--to", "target", default="prod", show_default=True, help="The environment that serves.")
 @click.option("--allow", multiple=True, help="A view whose contract may break; repeatable.")
 @handle_errors
 def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
@@ -43,14 +39,10 @@ def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
         click.echo(line)
 
 
-
-
 @click.command()
 @click.option("--to", type=click.IntRange(1), help="The number of the promotion to go back to.")
 @click.option("--list", "listed", is_flag=True, help="Only list what there is to go back to.")
-@click.option(
-    "--env", "target", default="prod", show_default=True, help="The environment that serves."
-)
+@click.option("--env", "target", default="prod", show_default=True, help="The environment that serves.")
 @click.option("--allow", multiple=True, help="A view whose contract may break; repeatable.")
 @handle_errors
 def rollback(to: int | None, listed: bool, target: str, allow: tuple[str, ...]) -> None:
@@ -78,9 +70,7 @@ def rollback(to: int | None, listed: bool, target: str, allow: tuple[str, ...]) 
 @click.argument("before", default="dev")
 @click.argument("after", default="prod")
 @click.argument("views", nargs=-1)
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @handle_errors
 def diff(before: str, after: str, views: tuple[str, ...], form: str) -> None:
     """Compare the views of two environments: columns, rows, keys, and the largest differences.

@@ -103,9 +103,7 @@ def backfill(first: dt.date, last: dt.date | None, **options: Any) -> None:
     """
 
     only = narrowed(options)
-    if not run_backfill(
-        load_project(), profile_name(), first=first, last=last, only=only, **options
-    ):
+    if not run_backfill(load_project(), profile_name(), first=first, last=last, only=only, **options):
         sys.exit(3)
 
 
@@ -166,9 +164,7 @@ def test(selection: tuple[str, ...], capture: bool) -> None:
         chosen = select(project.graph, " ".join(selection))
         tests = tuple(one for one in tests if one.view in chosen)
     if not tests:
-        raise SelectionError(
-            f"there is no test of that in {FOLDER}. Write one, or select another view."
-        )
+        raise SelectionError(f"there is no test of that in {FOLDER}. Write one, or select another view.")
     failed = 0
     for outcome in run_tests(project, tests):
         one = outcome.test

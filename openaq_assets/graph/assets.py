@@ -14,15 +14,7 @@ from openaq_assets.errors import KindFailed, LeftOut, Mark, Problem, SelectionEr
 from openaq_assets.graph.check_queries import TableCheck, check_queries
 from openaq_assets.graph.checks import CheckType
 from openaq_assets.graph.columns import Column, Name
-from openaq_assets.graph.operations import (
-    VIEW,
-    CreateView,
-    Operation,
-    Ref,
-    fingerprint,
-    map_refs,
-    refs_of,
-)
+from openaq_assets.graph.operations import VIEW, CreateView, Operation, Ref, fingerprint, map_refs, refs_of
 
 PartitionScheme = Literal["daily", "snapshot"]
 Holds = Literal["rows", "view", "nothing"]
@@ -214,9 +206,7 @@ class AssetGraph:
     def unknown(self, key: str) -> SelectionError:
         """Return why there is no such asset, and the remedy."""
         if key in self.left_out:
-            return LeftOut(
-                f"'{key}' is left out until mistakes are mended. Run 'openaq-assets check'."
-            )
+            return LeftOut(f"'{key}' is left out until mistakes are mended. Run 'openaq-assets check'.")
         return SelectionError(f"there is no asset '{key}'. {nearest(key, self.assets)}")
 
     @property
@@ -275,9 +265,7 @@ class AssetGraph:
         return {str(column.name): str(column.type) for column in self.columns(table)}
 
 
-def _reach(
-    keys: Iterable[str], step: Callable[[str], Iterable[str]], depth: int | None
-) -> frozenset[str]:
+def _reach(keys: Iterable[str], step: Callable[[str], Iterable[str]], depth: int | None) -> frozenset[str]:
     reached: set[str] = set()
     frontier = set(keys)
     while frontier and (depth is None or depth > 0):
@@ -334,8 +322,7 @@ def own_checks(asset: Asset, graph: AssetGraph) -> tuple[TableCheck, ...]:
         return ()
     at, columns = Ref(asset.key, _layer(graph, asset.key, asset.key)), graph.columns(asset.key)
     return tuple(
-        TableCheck(check, graph.check_types[check.check], asset.key, at, tuple(columns))
-        for check in declared
+        TableCheck(check, graph.check_types[check.check], asset.key, at, tuple(columns)) for check in declared
     )
 
 

@@ -46,8 +46,9 @@ class _Building:
 
     def ask_operations(self, asset: Asset, graph: AssetGraph) -> tuple[Operation, ...]:
         """Return what a kind would do for an asset, whatever the partitions and scope."""
+        protocol: Any = Operation
         return self._typed(
-            asset, "operations", Operation, lambda: tuple(asset.kind.operations(asset, graph, (), ()))  # type: ignore[type-abstract]
+            asset, "operations", protocol, lambda: (*asset.kind.operations(asset, graph, (), ()),)
         )
 
     def ask_value(self, asset: Asset, name: str, kind: type[T], default: T) -> T:
@@ -209,9 +210,7 @@ def _where_named(asset: Asset, table: str, building: _Building) -> str:
 
 
 def _inputs(asset: Asset, owners: Mapping[str, str], building: _Building) -> Iterator[str]:
-    declared = [
-        Reference(name, where=f"inputs[{index}]") for index, name in enumerate(asset.common.inputs)
-    ]
+    declared = [Reference(name, where=f"inputs[{index}]") for index, name in enumerate(asset.common.inputs)]
     for reference in (*declared, *building.ask(asset, "references", Reference)):
         name = reference.name
         known = owners if reference.is_table else building.assets
@@ -235,9 +234,7 @@ def _may_be_lost(reference: Reference, building: _Building) -> bool:
     )
 
 
-def _unknown(
-    reference: Reference, known: Iterable[str], building: _Building
-) -> tuple[str, str]:
+def _unknown(reference: Reference, known: Iterable[str], building: _Building) -> tuple[str, str]:
     if reference.is_table and reference.name in building.assets:
         message = f"asset '{reference.name}' is no table."
         return message, "Add it to the tables of a catalog asset."

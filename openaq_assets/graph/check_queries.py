@@ -105,9 +105,7 @@ class CheckQuery:
     partitions: tuple[str, ...] = ()
 
 
-def check_queries(
-    checks: Iterable[TableCheck], partitions: tuple[str, ...] = ()
-) -> tuple[CheckQuery, ...]:
+def check_queries(checks: Iterable[TableCheck], partitions: tuple[str, ...] = ()) -> tuple[CheckQuery, ...]:
     """Return the fewest queries that answer the checks, in order of the tables."""
     queries: list[CheckQuery] = []
     ordered = sorted(checks, key=lambda check: check.table)
@@ -174,6 +172,4 @@ def _contract(check: TableCheck) -> Query:
 
 def in_environment(checks: Iterable[TableCheck], environment: str) -> tuple[TableCheck, ...]:
     """Return the same checks, asked of another environment."""
-    return tuple(
-        replace(check, at=replace(check.at, environment=environment)) for check in checks
-    )
+    return tuple(replace(check, at=replace(check.at, environment=environment)) for check in checks)

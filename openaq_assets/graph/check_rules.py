@@ -13,9 +13,7 @@ def own_problems(asset: Asset, graph: AssetGraph) -> Iterator[Problem]:
     for index, check in enumerate(getattr(asset.spec, "checks", ())):
         where = f"checks[{index}]"
         if check.table:
-            hint = (
-                "Remove it: an asset checks itself. A check of others is an asset of kind 'check'."
-            )
+            hint = "Remove it: an asset checks itself. A check of others is an asset of kind 'check'."
             yield asset.problem(f"{where}.table", "the table is the asset's own.", hint)
         yield from _unreconciled(asset, check, where, graph)
         columns = graph.columns(asset.key)

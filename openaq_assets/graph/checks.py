@@ -133,10 +133,7 @@ def _limit(check: Check) -> str:
 
 def _newest(check: Check, table: str, columns: Sequence[Column]) -> str:
     newest = f"max({_quoted(check.column)})"
-    return (
-        f"SELECT {newest} AS newest FROM {table} "
-        f"HAVING {newest} IS NULL OR {newest} < {_limit(check)}"
-    )
+    return f"SELECT {newest} AS newest FROM {table} HAVING {newest} IS NULL OR {newest} < {_limit(check)}"
 
 
 def _fresh_rows(check: Check, columns: Sequence[Column]) -> str:

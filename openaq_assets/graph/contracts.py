@@ -36,9 +36,7 @@ class Difference:
         return f"{self.column}: {self.message}"
 
 
-def compare(
-    promised: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]
-) -> tuple[Difference, ...]:
+def compare(promised: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]) -> tuple[Difference, ...]:
     """What ``found`` (name, type) has that ``promised`` has not, and the reverse, in column order."""
     before, after = dict(promised), dict(found)
     dropped = [Difference(name, "is missing.", True) for name in before if name not in after]
@@ -50,9 +48,7 @@ def compare(
     added = [Difference(name, "is new.", False) for name in after if name not in before]
     order = [name for name, _ in promised if name in after]
     moved = [name for name, _ in found if name in before]
-    shuffled = (
-        [Difference(order[0], "the order of columns differs.", True)] if order != moved else []
-    )
+    shuffled = [Difference(order[0], "the order of columns differs.", True)] if order != moved else []
     return (*dropped, *retyped, *added, *shuffled)
 
 

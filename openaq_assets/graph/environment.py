@@ -68,9 +68,7 @@ class Environment:
     def sibling(self, name: str) -> "Environment":
         """Another environment of the same profile."""
         if name not in self.siblings:
-            raise SelectionError(
-                f"there is no environment '{name}'. {nearest(name, self.siblings)}"
-            )
+            raise SelectionError(f"there is no environment '{name}'. {nearest(name, self.siblings)}")
         return replace(self, name=name)
 
     @property
@@ -98,10 +96,7 @@ def bind(operation: Operation, environment: Environment) -> Operation:
 
 
 def open_environment(
-    name: str,
-    profile: str,
-    profiles: Mapping[str, Profile],
-    environments: Mapping[str, LogicalEnvironment],
+    name: str, profile: str, profiles: Mapping[str, Profile], environments: Mapping[str, LogicalEnvironment]
 ) -> Environment:
     """The environment of that name in that profile; raises SelectionError naming what there is."""
     if profile not in profiles:

@@ -35,9 +35,7 @@ class Schedule(str):
             raise ValueError("Write manual, or five cron fields like '0 0 * * *'.")
         for one, (name, (low, high)) in zip(fields, _CRON.items(), strict=True):
             if not all(_in_cron_range(part, low, high) for part in one.split(",")):
-                raise ValueError(
-                    f"The {name}, '{one}', must be *, */n or numbers from {low} to {high}."
-                )
+                raise ValueError(f"The {name}, '{one}', must be *, */n or numbers from {low} to {high}.")
         return cls(text)
 
 

@@ -239,9 +239,6 @@ def map_refs(value: Any, change: Callable[[Ref], Ref]) -> Any:
     if isinstance(value, tuple):
         return tuple(map_refs(item, change) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = {
-            one.name: map_refs(getattr(value, one.name), change)
-            for one in dataclasses.fields(value)
-        }
+        changed = {one.name: map_refs(getattr(value, one.name), change) for one in dataclasses.fields(value)}
         return dataclasses.replace(value, **changed)
     return value

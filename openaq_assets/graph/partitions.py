@@ -23,8 +23,7 @@ def parse_day(text: str) -> dt.date:
 def days(first: dt.date, last: dt.date) -> tuple[str, ...]:
     """Every day from first to last, both included, as partition keys."""
     return tuple(
-        dt.date.fromordinal(day).isoformat()
-        for day in range(first.toordinal(), last.toordinal() + 1)
+        dt.date.fromordinal(day).isoformat() for day in range(first.toordinal(), last.toordinal() + 1)
     )
 
 

@@ -45,11 +45,7 @@ class RawKey:
 
 
 def raw_key(
-    asset: str,
-    parts: Mapping[str, str],
-    retrieved: dt.datetime,
-    body: bytes,
-    extension: str = "json",
+    asset: str, parts: Mapping[str, str], retrieved: dt.datetime, body: bytes, extension: str = "json"
 ) -> RawKey:
     """The name under which an answer is stored."""
     stamp = retrieved.astimezone(dt.UTC).replace(microsecond=0)

@@ -34,14 +34,10 @@ def select(graph: AssetGraph, text: str) -> tuple[str, ...]:
     """The keys a selection means, in graph order; raises SelectionError for what is not there."""
     tokens = _tokens(text)
     if tokens.count("(") + tokens.count("not") > MAX_NESTING:
-        raise SelectionError(
-            f"the selection has more than {MAX_NESTING} '(' and 'not'. Shorten it."
-        )
+        raise SelectionError(f"the selection has more than {MAX_NESTING} '(' and 'not'. Shorten it.")
     chosen, rest = _union(graph, tokens, text)
     if rest:
-        raise SelectionError(
-            f"selection {shortened(text)}: '{rest[0]}' is one too many. Remove it."
-        )
+        raise SelectionError(f"selection {shortened(text)}: '{rest[0]}' is one too many. Remove it.")
     return tuple(asset.key for asset in graph if asset.key in chosen)
 
 
@@ -67,9 +63,7 @@ def _union(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[s
     return chosen, rest
 
 
-def _intersection(
-    graph: AssetGraph, tokens: list[str], text: str
-) -> tuple[frozenset[str], list[str]]:
+def _intersection(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[str], list[str]]:
     chosen, rest = _factor(graph, tokens, text)
     while rest and rest[0] == "and":
         more, rest = _factor(graph, rest[1:], text)
@@ -79,9 +73,7 @@ def _intersection(
 
 def _factor(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[str], list[str]]:
     if not tokens or tokens[0] in ("and", "or", ")"):
-        raise SelectionError(
-            f"selection {shortened(text)}: a name is missing. Write one on both sides."
-        )
+        raise SelectionError(f"selection {shortened(text)}: a name is missing. Write one on both sides.")
     if tokens[0] == "not":
         chosen, rest = _factor(graph, tokens[1:], text)
         return frozenset(graph.assets) - chosen, rest
@@ -96,9 +88,7 @@ def _factor(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[
 def _term(graph: AssetGraph, token: str, text: str) -> frozenset[str]:
     found = _TERM.match(token)
     if not found:
-        raise SelectionError(
-            f"selection {shortened(text)}: cannot read {shortened(token)}. {_FORMS}"
-        )
+        raise SelectionError(f"selection {shortened(text)}: cannot read {shortened(token)}. {_FORMS}")
     up, plus_before, name, pattern, plus_after, down = found.groups()
     values = _FIELDS[name or ""]
     matches = frozenset(
@@ -109,9 +99,7 @@ def _term(graph: AssetGraph, token: str, text: str) -> frozenset[str]:
         what = name or "asset"
         if what == "asset" and pattern in graph.left_out:
             raise graph.unknown(pattern)
-        raise SelectionError(
-            f"selection {shortened(text)}: no {what} '{pattern}'. {nearest(pattern, there)}"
-        )
+        raise SelectionError(f"selection {shortened(text)}: no {what} '{pattern}'. {nearest(pattern, there)}")
     chosen = matches
     if plus_before:
         chosen |= graph.ancestors(matches, int(up) if up else None)

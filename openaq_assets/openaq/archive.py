@@ -168,11 +168,7 @@ class Bucket:
         """An object with its whole body; one that breaks off is read again."""
         from botocore import exceptions as botocore
 
-        broken = (
-            botocore.IncompleteReadError,
-            botocore.ReadTimeoutError,
-            botocore.ResponseStreamingError,
-        )
+        broken = (botocore.IncompleteReadError, botocore.ReadTimeoutError, botocore.ResponseStreamingError)
         again = retry_if_exception_type(broken)
         wait = wait_random_exponential(multiplier=0.2, max=10)
         for attempt in Retrying(stop=stop_after_attempt(3), wait=wait, retry=again, reraise=True):
@@ -228,10 +224,7 @@ def _client(api: Api) -> Any:
     )
     # A session of its own: the default one may be in use by other threads.
     return boto3.session.Session().client(
-        "s3",
-        region_name=api.archive_region,
-        endpoint_url=api.archive_endpoint or None,
-        config=config,
+        "s3", region_name=api.archive_region, endpoint_url=api.archive_endpoint or None, config=config
     )
 
 

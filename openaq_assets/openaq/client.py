@@ -17,15 +17,7 @@ import httpx
 from openaq_assets.openaq import requests as questions
 from openaq_assets.openaq.limiter import Limiter, Sleep, limiter_of
 from openaq_assets.openaq.requests import LIMIT, Endpoint, Question, Window
-from openaq_assets.openaq.retries import (
-    Broken,
-    Refused,
-    Throttled,
-    TooMuch,
-    Unanswered,
-    Withdrawn,
-    retrying,
-)
+from openaq_assets.openaq.retries import Broken, Refused, Throttled, TooMuch, Unanswered, Withdrawn, retrying
 from openaq_assets.openaq.settings import Api
 
 #: Offsets from 4000 on end in 408: a window of more rows is cut instead.
@@ -106,10 +98,7 @@ class Client:
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.aclose()
 
@@ -124,9 +113,7 @@ class Client:
         async for answer in self._whole(questions.about_latest(location)):
             yield answer
 
-    async def sensor_pages(
-        self, endpoint: Endpoint, sensor: int, window: Window
-    ) -> AsyncIterator[Answer]:
+    async def sensor_pages(self, endpoint: Endpoint, sensor: int, window: Window) -> AsyncIterator[Answer]:
         """The rows of a sensor with period end in ``(from, to]``, in time order.
 
         A window too large for the API is halved, down to an hour; each part given is whole.

@@ -27,9 +27,7 @@ def owox() -> None:
 
 
 @owox.command()
-@click.option(
-    "--bucket", default="", help="Where Athena's results go (on AWS; default: the lake's)."
-)
+@click.option("--bucket", default="", help="Where Athena's results go (on AWS; default: the lake's).")
 @handle_errors
 def check(bucket: str) -> None:
     """Ask both environments what OWOX would ask, and compare schemas with each other and the charts.
@@ -45,9 +43,7 @@ def check(bucket: str) -> None:
     for one in check_owox(project, read_plan(project), profile_name(), bucket):
         bad += not one.ok
         mark = "ok" if one.ok else "WRONG"
-        click.echo(
-            f"{mark:6}{one.environment:6}{one.what}" + (f"  ({one.detail})" if one.detail else "")
-        )
+        click.echo(f"{mark:6}{one.environment:6}{one.what}" + (f"  ({one.detail})" if one.detail else ""))
     click.echo("All as it must be." if not bad else f"{bad} wrong.", err=bool(bad))
     if bad:
         sys.exit(1)
@@ -89,9 +85,7 @@ def publish(url: str, region: str, bucket: str, ids: Path) -> None:
     from openaq_assets.openaq.owox.publish import Account, Kept, Owox
     from openaq_assets.openaq.owox.publish import publish as published
 
-    keys = [
-        os.environ.get(f"OWOX_AWS_{name}", "") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
-    ]
+    keys = [os.environ.get(f"OWOX_AWS_{name}", "") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")]
     missing = [name for name, value in (("--url", url), ("--region", region)) if not value]
     missing += ["OWOX_AWS_ACCESS_KEY_ID and OWOX_AWS_SECRET_ACCESS_KEY"] if not all(keys) else []
     if missing:
@@ -110,12 +104,8 @@ _PLACE = click.Path(path_type=Path)
 @click.command()
 @click.option("--out", type=_PLACE, help="The file (default: <root>/dashboard/...).")
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
-@click.option(
-    "--png", type=_PLACE, help="Instead of the page: its charts as PNG files in this folder."
-)
-@click.option(
-    "--language", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Of PNGs."
-)
+@click.option("--png", type=_PLACE, help="Instead of the page: its charts as PNG files in this folder.")
+@click.option("--language", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Of PNGs.")
 @env_option
 @handle_errors
 def dashboard(out: Path | None, open_it: bool, png: Path | None, language: str, env: str) -> None:
@@ -147,12 +137,8 @@ _DAY = Day()
 @click.command()
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--seed", default=0, show_default=True, help="Another seed gives other weather.")
-@click.option(
-    "--faults", default="", help="Faults to switch on, comma-separated; 'list' names them."
-)
-@click.option(
-    "--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Where its clock stands (UTC)."
-)
+@click.option("--faults", default="", help="Faults to switch on, comma-separated; 'list' names them.")
+@click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Where its clock stands (UTC).")
 @click.option(
     "--archive",
     type=click.Path(path_type=Path, file_okay=False),
@@ -193,9 +179,7 @@ def simulate(
         click.echo(f"wrote {written} files into {archive}")
 
 
-def write_archive(
-    folder: Path, seed: int, first: dt.date, last: dt.date | None, now: dt.datetime
-) -> int:
+def write_archive(folder: Path, seed: int, first: dt.date, last: dt.date | None, now: dt.datetime) -> int:
     """How many files of the synthetic archive, as of ``now``, were written into a folder.
 
     A local day has its files 72 hours after its end. Raises PlatformError where nothing can be written.
@@ -236,13 +220,8 @@ def serve_simulator(port: int, seed: int, faults: str, now: dt.datetime | None) 
     try:
         server.start()
     except OSError as error:
-        raise SelectionError(
-            f"port {port} cannot be used ({error}). Choose another --port."
-        ) from error
-    print(
-        f"Synthetic OpenAQ API on {server.url} (any key of 64 hex digits). Ctrl-C stops it.",
-        flush=True,
-    )
+        raise SelectionError(f"port {port} cannot be used ({error}). Choose another --port.") from error
+    print(f"Synthetic OpenAQ API on {server.url} (any key of 64 hex digits). Ctrl-C stops it.", flush=True)
     try:
         while True:
             time.sleep(3600)
@@ -253,9 +232,7 @@ def serve_simulator(port: int, seed: int, faults: str, now: dt.datetime | None) 
 
 
 @click.command()
-@click.option(
-    "--days", type=click.IntRange(1, 366), help="Default: 30 with the simulator, 2 with a key."
-)
+@click.option("--days", type=click.IntRange(1, 366), help="Default: 30 with the simulator, 2 with a key.")
 @handle_errors
 def demo(days: int | None) -> None:
     """Run the whole way once: extract, transform, catalog, views, promote, validate, dashboard.

@@ -197,9 +197,7 @@ async def _fetch(
     return {day: shelf.facts() for day, shelf in shelves.items()}
 
 
-def _about_locations(
-    operation: Fetch, client: Client, shelves: Mapping[str, RawPartition]
-) -> list[Request]:
+def _about_locations(operation: Fetch, client: Client, shelves: Mapping[str, RawPartition]) -> list[Request]:
     if len(shelves) != 1:
         raise PlatformError(f"an inventory is of the one day it is taken, not of {len(shelves)}.")
     (shelf,) = shelves.values()
@@ -210,11 +208,7 @@ def _about_locations(
 
 
 def _about_sensors(
-    operation: Fetch,
-    store: ObjectStore,
-    client: Client,
-    shelves: Mapping[str, RawPartition],
-    today: dt.date,
+    operation: Fetch, store: ObjectStore, client: Client, shelves: Mapping[str, RawPartition], today: dt.date
 ) -> list[Request]:
     sensors = sensors_to_ask(operation, store, today)
     asked = [
@@ -242,9 +236,7 @@ def _about(
     return Request(shelf, sensor, parts, pages, window)
 
 
-async def _all(
-    requests: list[Request], concurrency: int, progress: Callable[[int, int], None]
-) -> None:
+async def _all(requests: list[Request], concurrency: int, progress: Callable[[int, int], None]) -> None:
     """Carry out all requests, some at a time; the first thing that must stop the run is raised."""
     if not requests:
         return
@@ -284,8 +276,6 @@ def _metadata(answer: Answer) -> dict[str, str]:
     }
     said = {name: value.encode("ascii", "replace") for name, value in answer.headers.items()}
     return about | {name: value.decode() for name, value in said.items()}
-
-
 
 
 def subject_of(key: RawKey) -> tuple[Subject, Span]:

@@ -68,9 +68,7 @@ def _is_asked_for(sensor: Sensor, parameters: tuple[str, ...]) -> bool:
     return not parameters or sensor.parameter in parameters
 
 
-def _newest(
-    store: ObjectStore, inventory: Ref, selectors: tuple[str, ...], today: dt.date
-) -> list[str]:
+def _newest(store: ObjectStore, inventory: Ref, selectors: tuple[str, ...], today: dt.date) -> list[str]:
     """The newest answer to each request about the selectors, the latest retrieved at the end."""
     missing = set(selectors)
     chosen: dict[str, RawKey] = {}
@@ -85,8 +83,7 @@ def _newest(
             break
     if missing and not chosen:
         raise PlatformError(
-            f"{inventory.asset} holds no answer about {', '.join(selectors)}. "
-            f"Run {inventory.asset} first."
+            f"{inventory.asset} holds no answer about {', '.join(selectors)}. Run {inventory.asset} first."
         )
     for selector in sorted(missing):
         _log.warning("%s holds no answer about %s", inventory.asset, selector)

@@ -45,17 +45,13 @@ class Raw(Kind):
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
         """Locations that are not declared, and data without an inventory."""
         found = [
-            asset.problem(
-                f"locations[{index}]", f"no location '{name}'.", nearest(name, _locations(graph))
-            )
+            asset.problem(f"locations[{index}]", f"no location '{name}'.", nearest(name, _locations(graph)))
             for index, name in enumerate(asset.spec.locations)
             if name not in _locations(graph)
         ]
         if asset.spec.endpoint != "locations" and not asset.spec.inventory:
             hint = "Add 'inventory: ' and the raw asset of endpoint 'locations'."
-            found.append(
-                asset.problem("endpoint", "data are asked per sensor of an inventory.", hint)
-            )
+            found.append(asset.problem("endpoint", "data are asked per sensor of an inventory.", hint))
         if asset.spec.active_within.days < 1:
             message = "a station is asked by the day; this is less than one."
             found.append(asset.problem("active_within", message, "Write '1 day' or more."))

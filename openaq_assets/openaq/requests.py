@@ -76,9 +76,7 @@ def about_sensor(endpoint: Endpoint, sensor: int, window: Window) -> Question:
     if texts[0] == texts[1]:
         raise PlatformError(f"{first}..{last} lies in one date: the API refuses it. Ask D..D+1.")
     params = tuple(zip(_BOUNDS[endpoint], texts))
-    return Question(
-        f"/sensors/{_identity(sensor)}/{endpoint}", params, endpoint=endpoint, window=window
-    )
+    return Question(f"/sensors/{_identity(sensor)}/{endpoint}", params, endpoint=endpoint, window=window)
 
 
 def about_latest(location: int) -> Question:

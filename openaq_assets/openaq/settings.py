@@ -29,9 +29,7 @@ class Api:
         least = {"requests_per_minute": 0, "requests_per_hour": 0, "concurrency": 1}  # 0: no limit
         for name, low in least.items():
             if (found := getattr(self, name)) < low:
-                raise FieldError(
-                    name, f"expected {low} or more, got {found}.", "Correct the number."
-                )
+                raise FieldError(name, f"expected {low} or more, got {found}.", "Correct the number.")
 
 
 def api_of(environment: Environment) -> Api:

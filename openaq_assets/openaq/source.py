@@ -40,9 +40,7 @@ def fetched(
         from openaq_assets.openaq.archive import fetch_archive
 
         if is_synthetic(environment, store) and not api_of(environment).archive_endpoint:
-            log.warning(
-                "The bundled simulator has no archive: %s got no files.", operation.into.asset
-            )
+            log.warning("The bundled simulator has no archive: %s got no files.", operation.into.asset)
             return {day: Facts() for day in operation.into.partitions}
         return fetch_archive(operation, store, archive_of(environment, store), progress)
     from openaq_assets.openaq.fetch import fetch
@@ -92,9 +90,7 @@ def simulated(api: Api, now: dt.datetime) -> Iterator[Api]:
 
     _warn_once()
     with Simulator(now=now, per_minute=None) as server:
-        yield replace(
-            api, url=server.url, key=_SIMULATED_KEY, requests_per_minute=0, requests_per_hour=0
-        )
+        yield replace(api, url=server.url, key=_SIMULATED_KEY, requests_per_minute=0, requests_per_hour=0)
 
 
 @cache
@@ -119,9 +115,7 @@ def clock(store: ObjectStore, root: str) -> dt.datetime:
     return now
 
 
-def _claim(
-    store: ObjectStore, environment: Environment, api: str, name: str = "source.json"
-) -> None:
+def _claim(store: ObjectStore, environment: Environment, api: str, name: str = "source.json") -> None:
     """Write down who answers; refuse another while there are answers of the first."""
     root, body = environment.root, json.dumps({"api": api}).encode()
     uri = f"{root}/{name}"

@@ -198,9 +198,7 @@ def failed_ticket(error: Exception, link: str = "", text: str = "") -> Ticket:
     return ticket("failed", message=text, retryable=retryable, link=link)
 
 
-def carry_out(
-    platform: str, methods: Mapping[type, Callable[[Any], Ticket]], operation: Operation
-) -> Ticket:
+def carry_out(platform: str, methods: Mapping[type, Callable[[Any], Ticket]], operation: Operation) -> Ticket:
     """Return what the method for an operation's type returns; raise PlatformError if there is none."""
     method = methods.get(type(operation))
     if method is None:
@@ -229,10 +227,7 @@ class PlatformType:
     operations: tuple[type, ...] = STANDARD
 
     def open(
-        self,
-        environment: Environment,
-        progress: Progress = silent,
-        handlers: Iterable[OperationHandler] = (),
+        self, environment: Environment, progress: Progress = silent, handlers: Iterable[OperationHandler] = ()
     ) -> Platform:
         """Return the platform that carries an environment, with the handlers that plugins bring for it."""
         platform: Platform = imported(self.opener)(environment, progress)

@@ -16,9 +16,7 @@ def platforms() -> Sequence[PlatformType]:
     return [
         PlatformType("local", "files, Polars and DuckDB", f"{here}.local.platform:open_local"),
         PlatformType("aws", "S3, Glue and Athena", f"{here}.aws.platform:open_aws"),
-        PlatformType(
-            "memory", "everything in this process, for tests", f"{here}.local.memory:open_memory"
-        ),
+        PlatformType("memory", "everything in this process, for tests", f"{here}.local.memory:open_memory"),
     ]
 
 

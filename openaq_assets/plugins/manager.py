@@ -100,8 +100,7 @@ class Plugins:
         if known is None or operation in known.operations:
             return True  # a platform that is not there is a mistake of its own
         return any(
-            entry.operation is operation and entry.platform == platform
-            for entry in self.handlers.values()
+            entry.operation is operation and entry.platform == platform for entry in self.handlers.values()
         )
 
 
@@ -280,9 +279,7 @@ def _words(path: Path) -> set[str]:
 
 def _entry_points() -> Sequence[tuple[str, bool, Callable[[], Any]]]:
     points = sorted(entry_points(group=NAMESPACE), key=lambda entry: (entry.name, entry.value))
-    return [
-        (f"{entry.name} ({entry.value})", _is_ours(entry.dist), entry.load) for entry in points
-    ]
+    return [(f"{entry.name} ({entry.value})", _is_ours(entry.dist), entry.load) for entry in points]
 
 
 def _is_ours(distribution: Any) -> bool:
@@ -307,9 +304,7 @@ def _load_file(path: Path) -> ModuleType:
     return module
 
 
-def _register(
-    manager: PluginManager, name: str, load: Callable[[], Any], problems: list[Problem]
-) -> bool:
+def _register(manager: PluginManager, name: str, load: Callable[[], Any], problems: list[Problem]) -> bool:
     """Return whether the plugin is loaded; if not, why is among the problems."""
     path = name if name.startswith(FOLDER) else f"entry point {name}"
     try:
@@ -340,9 +335,7 @@ def failure(path: str, error: BaseException, what: str, line: int = 1) -> Proble
 
 def _wrong_hooks(plugin: Any, path: str) -> Iterator[Problem]:
     """Yield what pluggy could not call as meant: unknown hooks, arguments and marks."""
-    known = {
-        name: spec for name, spec in vars(specs).items() if hasattr(spec, f"{NAMESPACE}_spec")
-    }
+    known = {name: spec for name, spec in vars(specs).items() if hasattr(spec, f"{NAMESPACE}_spec")}
     for name, function, options in implementations(plugin):
         mark, hook = Mark(path, line_of(function), 1), options.get("specname") or name
         if hook not in known:

@@ -57,17 +57,11 @@ def construct(kind: Any, values: dict[str, Any], node: Node, where: str, reading
 
 
 def build_fields(
-    node: Node,
-    kinds: tuple[type, ...],
-    where: str,
-    reading: Reading,
-    skip: frozenset[str] = frozenset(),
+    node: Node, kinds: tuple[type, ...], where: str, reading: Reading, skip: frozenset[str] = frozenset()
 ) -> tuple[dict[str, Any], ...] | None:
     """The fields of several dataclasses read from one flat mapping; None if any is wrong."""
     if not isinstance(node.value, Mapping):
-        reading.fail(
-            node, where, f"expected a mapping, got {node.kind}.", "Write 'field: value' lines."
-        )
+        reading.fail(node, where, f"expected a mapping, got {node.kind}.", "Write 'field: value' lines.")
         return None
     before = len(reading.problems)
     known = [declared(kind) for kind in kinds]
@@ -131,9 +125,7 @@ def declared(kind: type) -> Mapping[str, Declared]:
         name = one.metadata.get("yaml", one.name)
         required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         if name:
-            found[name] = Declared(
-                one.name, hints[one.name], required, one.metadata.get("help", "")
-            )
+            found[name] = Declared(one.name, hints[one.name], required, one.metadata.get("help", ""))
     return found
 
 
@@ -164,9 +156,7 @@ def _list(node: Node, item: Any, where: str, reading: Reading) -> Any:
 
 def _mapping(node: Node, item: Any, where: str, reading: Reading) -> Any:
     if not isinstance(node.value, Mapping):
-        reading.fail(
-            node, where, f"expected a mapping, got {node.kind}.", "Write 'name: value' lines."
-        )
+        reading.fail(node, where, f"expected a mapping, got {node.kind}.", "Write 'name: value' lines.")
         return ABSENT
     built = {key: build(one, item, _join(where, key), reading) for key, one in node.value.items()}
     return ABSENT if any(one is ABSENT for one in built.values()) else built
@@ -174,9 +164,7 @@ def _mapping(node: Node, item: Any, where: str, reading: Reading) -> Any:
 
 def _text(node: Node, kind: Any, where: str, reading: Reading) -> str | None:
     if not isinstance(node.value, str):
-        reading.fail(
-            node, where, f"expected {noun(kind)}, got {node.kind}.", "Write a single value."
-        )
+        reading.fail(node, where, f"expected {noun(kind)}, got {node.kind}.", "Write a single value.")
         return None
     if "${env:" not in node.value:
         return node.value

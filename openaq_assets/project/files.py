@@ -48,9 +48,7 @@ class _Version:
     version: int
 
 
-def read_settings(
-    home: Path, reading: Reading
-) -> tuple[Settings, Mapping[str, Node], Mapping[str, Job]]:
+def read_settings(home: Path, reading: Reading) -> tuple[Settings, Mapping[str, Node], Mapping[str, Job]]:
     """The project's settings, the defaults of kinds as nodes, and the jobs."""
     node = _content(home, SETTINGS, reading)
     built = node and build_fields(node, (Settings,), "", reading, frozenset({"defaults", "jobs"}))
@@ -64,9 +62,7 @@ def read_places(home: Path, plugins: Plugins, reading: Reading) -> Places:
     """The profiles and environments that can be used; the only file that may say ``${env:NAME}``."""
     inside = Reading(environ=os.environ, problems=reading.problems, lost=reading.lost)
     node = _content(home, ENVIRONMENTS, inside)
-    built = node and build_fields(
-        node, (_Version,), "", inside, frozenset({"profiles", "environments"})
-    )
+    built = node and build_fields(node, (_Version,), "", inside, frozenset({"profiles", "environments"}))
     _check_version(built[0]["version"] if built else 1, inside)
     profiles = _profiles(_entries(node, "profiles", inside), plugins, inside)
     named = _entries(node, "environments", inside)
@@ -93,9 +89,7 @@ def _check_version(version: int, reading: Reading) -> None:
         reading.problems.append(reading.marks["version"].problem("version", message, "Write 1."))
 
 
-def _profiles(
-    entries: Mapping[str, Node], plugins: Plugins, reading: Reading
-) -> dict[str, Profile]:
+def _profiles(entries: Mapping[str, Node], plugins: Plugins, reading: Reading) -> dict[str, Profile]:
     """Return the profiles that can be read, each with the settings of all plugins."""
     settings = settings_type(plugins)
 
@@ -141,9 +135,7 @@ def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
     return value if isinstance(value, file.fields) else None
 
 
-def read_assets(
-    home: Path, defaults: Mapping[str, Node], plugins: Plugins, reading: Reading
-) -> list[Asset]:
+def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, reading: Reading) -> list[Asset]:
     """The assets that can be read; the words of the others are among ``reading.lost``."""
     checked = dict(_defaults(defaults, plugins, reading))
     first: dict[str, Node] = {}
@@ -153,9 +145,7 @@ def read_assets(
         if key in first:
             at = first[key].at
             message = f"'{key}' is already declared at {at.path}:{at.line}."
-            reading.problems.append(
-                entry.at.problem(f"assets.{key}", message, "Rename one of them.")
-            )
+            reading.problems.append(entry.at.problem(f"assets.{key}", message, "Rename one of them."))
             assets.pop(key, None)  # nobody can say which of them is meant
             reading.lost.update((key, *entry.words(), *first[key].words()))
             continue
@@ -203,9 +193,7 @@ def _defaults(
             )
 
 
-def _is_sound(
-    key: str, value: Node, fields: Mapping[str, Any], where: str, reading: Reading
-) -> bool:
+def _is_sound(key: str, value: Node, fields: Mapping[str, Any], where: str, reading: Reading) -> bool:
     path = f"{where}.{key}"
     if key not in fields:
         hint = nearest(key, fields)
@@ -241,9 +229,7 @@ def _asset(
 
 def _kind(entry: Node, where: str, plugins: Plugins, reading: Reading) -> Any:
     if not isinstance(entry.value, Mapping):
-        reading.fail(
-            entry, where, f"expected a mapping, got {entry.kind}.", "Write 'kind: ...' lines."
-        )
+        reading.fail(entry, where, f"expected a mapping, got {entry.kind}.", "Write 'kind: ...' lines.")
         return None
     node = entry.value.get("kind")
     if node is None or not isinstance(node.value, str):
@@ -291,9 +277,7 @@ def _file_meant(home: Path, name: str) -> str:
     return f"Did you mean '{posixpath.join(folder, there[close[0]])}'?" if close else "Create it."
 
 
-def _content(
-    home: Path, name: str, reading: Reading, hint: str = "Begin with 'version: 1'."
-) -> Node | None:
+def _content(home: Path, name: str, reading: Reading, hint: str = "Begin with 'version: 1'.") -> Node | None:
     """Return the content of a file that must say something."""
     before = len(reading.problems)
     node = parse_file(home / name, name, reading)
@@ -312,12 +296,8 @@ def _section(node: Node | None, name: str, reading: Reading) -> Mapping[str, Nod
         return {}
     for key, value in node.value.items():
         if key != name:
-            reading.problems.append(
-                value.at.problem(key, f"unknown field '{key}'.", nearest(key, [name]))
-            )
-            reading.lost.update(
-                value.words(), value.value if isinstance(value.value, Mapping) else ()
-            )
+            reading.problems.append(value.at.problem(key, f"unknown field '{key}'.", nearest(key, [name])))
+            reading.lost.update(value.words(), value.value if isinstance(value.value, Mapping) else ())
     return _entries(node, name, reading)
 
 
@@ -327,9 +307,7 @@ def _entries(node: Node | None, name: str, reading: Reading) -> Mapping[str, Nod
     if inner is None or inner.value is None:
         return {}
     if not isinstance(inner.value, Mapping):
-        reading.fail(
-            inner, name, f"expected a mapping, got {inner.kind}.", "Write 'name:' entries."
-        )
+        reading.fail(inner, name, f"expected a mapping, got {inner.kind}.", "Write 'name:' entries.")
         return {}
     return inner.value
 

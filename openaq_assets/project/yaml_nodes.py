@@ -101,9 +101,7 @@ def parse(text: str, name: str, reading: Reading) -> Node | None:
     odd = _UNPRINTABLE.search(text)
     if odd:
         message = f"not YAML: character U+{ord(odd[0]):04X} is not allowed."
-        reading.problems.append(
-            Mark.within(name, text, odd.start()).problem("", message, "Remove it.")
-        )
+        reading.problems.append(Mark.within(name, text, odd.start()).problem("", message, "Remove it."))
         _lose(text, reading)
         return None
     try:
@@ -129,9 +127,7 @@ def _unreadable(error: yaml.MarkedYAMLError, name: str, text: str) -> Problem:
         return Problem(name, line, column, "", "not YAML: a tab.", "Indent with spaces.")
     if error.context_mark and (error.context or "").startswith("while parsing a flow"):
         what += f" for the bracket on line {error.context_mark.line + 1}"
-    return Problem(
-        name, line, column, "", f"not YAML: {what}.", "Check the indentation and quotes."
-    )
+    return Problem(name, line, column, "", f"not YAML: {what}.", "Check the indentation and quotes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +168,7 @@ def _node(event: Any, events: Iterator[Any], where: str, context: _Context, dept
     if isinstance(event, yaml.ScalarEvent):
         return Node(mark, _scalar(event))
     if depth == MAX_DEPTH:
-        raise yaml.MarkedYAMLError(
-            None, None, f"nested more than {MAX_DEPTH} deep", event.start_mark
-        )
+        raise yaml.MarkedYAMLError(None, None, f"nested more than {MAX_DEPTH} deep", event.start_mark)
     if isinstance(event, yaml.SequenceStartEvent):
         return Node(mark, tuple(_items(events, where, context, depth + 1)))
     return Node(mark, _pairs(events, where, context, depth + 1))
@@ -198,9 +192,7 @@ def _pairs(events: Iterator[Any], where: str, context: _Context, depth: int) -> 
         value = _node(next(events), events, path, context, depth)
         if key in pairs:
             first = pairs[key].at.line
-            tell(
-                mark.problem(path, f"key given twice; first on line {first}.", "Keep one of them.")
-            )
+            tell(mark.problem(path, f"key given twice; first on line {first}.", "Keep one of them."))
         else:
             pairs[key] = Node(value.mark, value.value, key=mark)
     return pairs

@@ -82,9 +82,7 @@ def _make_missing(work: Work, views: Sequence[CreateView]) -> Ticket:
     return ticket("succeeded", {"": Facts(objects=len(made))})
 
 
-def _first_of(
-    work: Work, journal: Journal, missing: Sequence[CreateView]
-) -> dict[str, CreateView]:
+def _first_of(work: Work, journal: Journal, missing: Sequence[CreateView]) -> dict[str, CreateView]:
     """Return what to make of the missing views; one that was taken away on purpose stays away."""
     done = list(journal.done())
     promised = done[0].after if done else {}
@@ -108,17 +106,13 @@ def _unfinished(work: Work, environment: str) -> Iterator[CheckResult]:
         message = busy_text(environment, busy)
         yield CheckResult(name, "error", retryable=True, message=message)
     elif any(record.state == "started" for record in journal.unfinished()):
-        message = (
-            "a promotion was interrupted: run 'openaq-assets promote' or 'rollback' to mend it"
-        )
+        message = "a promotion was interrupted: run 'openaq-assets promote' or 'rollback' to mend it"
         yield CheckResult(name, "failed", failures=1, message=message)
 
 
 def _leftover(work: Work, environment: str, known: Collection[str]) -> Iterator[CheckResult]:
     views = work.platform.views(work.environment.sibling(environment).database)
     for name in sorted(set(views) - set(known)):
-        message = (
-            f"it is served, but not in the project: 'openaq-assets promote --allow {name}' drops it"
-        )
+        message = f"it is served, but not in the project: 'openaq-assets promote --allow {name}' drops it"
         title = f"leftover {environment}.{name}"
         yield CheckResult(title, "failed", "warn", 1, message=message)

@@ -84,9 +84,7 @@ class _Comparison:
         rows = any((found.only_before, found.only_after, found.changed)) or (
             found.rows_before != found.rows_after
         )
-        verdict = (
-            "breaking" if breaking else "additive" if schema else "rows differ" if rows else "same"
-        )
+        verdict = "breaking" if breaking else "additive" if schema else "rows differ" if rows else "same"
         return replace(found, verdict=verdict, schema=schema)
 
     def _rows(self, name: str, columns: Sequence[Column]) -> ViewDifference:
@@ -94,9 +92,7 @@ class _Comparison:
         key = tuple(self._key(name)) if known.issuperset(self._key(name)) else ()
         if not key:
             counts = self._ask(name, _COUNTS)
-            return ViewDifference(
-                name, "", rows_before=int(counts["n"]), rows_after=int(counts["m"])
-            )
+            return ViewDifference(name, "", rows_before=int(counts["n"]), rows_after=int(counts["m"]))
         rest = [one for one in columns if one.name not in key]
         found = self._ask(name, _matching(key, rest))
         return ViewDifference(

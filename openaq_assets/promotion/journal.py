@@ -102,9 +102,7 @@ class Record:
         body: dict[str, Any] = json.loads(text)
         known = {one.name for one in fields(cls)}
         body = {
-            key: tuple(one) if isinstance(one, list) else one
-            for key, one in body.items()
-            if key in known
+            key: tuple(one) if isinstance(one, list) else one for key, one in body.items() if key in known
         }
         for name in ("before", "after"):
             body[name] = {key: _view(one) for key, one in body.get(name, {}).items()}
@@ -197,9 +195,7 @@ class Journal:
         at, mine = now.isoformat(), this_process()
         record = Record(number, action, who, at, until, process=mine, **more)
         if not self.store.put_new(self.uri(number, "claim"), record.to_bytes()):
-            raise PromotionError(
-                f"'{self.environment.name}' is just being changed by another. Try again."
-            )
+            raise PromotionError(f"'{self.environment.name}' is just being changed by another. Try again.")
         claim = Claim(self, record)
         try:
             yield claim
@@ -252,18 +248,14 @@ class Claim:
     def start(self, before: Views, after: Views, **more: Any) -> None:
         """Say what is going to be done, before it is."""
         self.record = replace(self.record, state="started", before=before, after=after, **more)
-        self.journal.store.put_new(
-            self.journal.uri(self.record.number, "intent"), self.record.to_bytes()
-        )
+        self.journal.store.put_new(self.journal.uri(self.record.number, "intent"), self.record.to_bytes())
 
     def end(self, state: State, message: str = "", **more: Any) -> Record:
         """Say how it ended; raises LeaseLost if another has ended it."""
         ended = self.journal.clock().isoformat()
         final = replace(self.record, state=state, message=message, ended=ended, **more)
         if not self.journal.store.put_new(self._outcome(self.record.number), final.to_bytes()):
-            raise LeaseLost(
-                f"{final.action} {final.number} was ended by another, who put back what was."
-            )
+            raise LeaseLost(f"{final.action} {final.number} was ended by another, who put back what was.")
         self.record = final
         return final
 

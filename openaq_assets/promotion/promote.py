@@ -67,17 +67,10 @@ class _Change:
         return present(self.run.platform, self.journal.environment)
 
     def views(self, claim: Claim) -> ViewChanges:
-        return ViewChanges(
-            self.run.platform, self.journal.environment, claim, maker(self.run.work)
-        )
+        return ViewChanges(self.run.platform, self.journal.environment, claim, maker(self.run.work))
 
 
-def promote(
-    run: Run,
-    target: str,
-    allow: Collection[str] = (),
-    who: str = "",
-) -> Promotion:
+def promote(run: Run, target: str, allow: Collection[str] = (), who: str = "") -> Promotion:
     """Serve the views of the run's environment from ``target``.
 
     Raises PromotionError, with ``target`` as it was, if a view cannot be made, a contract would break
@@ -111,9 +104,7 @@ def _promote(change: _Change, allow: Collection[str]) -> Promotion:
         _refuse_breaking(change, before, after, allow, f"{NOTHING}.")  # another may have been first
         changed = _changed(before, after)
         if any(changed.values()):
-            views.change(
-                before, after, lambda: _refuse_failing(run, target, target, NOTHING), **changed
-            )
+            views.change(before, after, lambda: _refuse_failing(run, target, target, NOTHING), **changed)
             claim.end("done")
         else:
             claim.end("unchanged")
@@ -121,11 +112,7 @@ def _promote(change: _Change, allow: Collection[str]) -> Promotion:
 
 
 def rollback(
-    run: Run,
-    target: str,
-    to: int | None = None,
-    allow: Collection[str] = (),
-    who: str = "",
+    run: Run, target: str, to: int | None = None, allow: Collection[str] = (), who: str = ""
 ) -> Promotion:
     """Serve what ``target`` served before its latest promotion, or right after promotion ``to``.
 
@@ -147,11 +134,7 @@ def _rollback(change: _Change, to: int | None, allow: Collection[str]) -> Promot
         _refuse_unknown(allow, [*before, *after])
         _refuse_breaking(change, before, after, allow, "nothing was rolled back.")
         views.change(
-            before,
-            after,
-            lambda: _refuse_unreadable(change, after),
-            to=number,
-            **_changed(before, after),
+            before, after, lambda: _refuse_unreadable(change, after), to=number, **_changed(before, after)
         )
         claim.end("done")
         return _told(claim.record, after, repaired)
@@ -188,9 +171,7 @@ def _after(before: Views, wanted: Views, allow: Collection[str]) -> dict[str, Cr
 
 
 def _leftover(run: Run, views: Views) -> tuple[str, ...]:
-    return tuple(
-        sorted(views.keys() - run.project.graph.assets.keys() - run.project.graph.left_out)
-    )
+    return tuple(sorted(views.keys() - run.project.graph.assets.keys() - run.project.graph.left_out))
 
 
 def _changed(before: Views, after: Views) -> Mapping[str, tuple[str, ...]]:
@@ -276,9 +257,7 @@ def _not_allowed(
 
 def _breaking_text(lines: Mapping[str, tuple[str, ...]], consequence: str) -> str:
     said = "; ".join(
-        f"{name}.{one}" if ": " in one else f"{name} {one}"
-        for name, more in lines.items()
-        for one in more
+        f"{name}.{one}" if ": " in one else f"{name} {one}" for name, more in lines.items() for one in more
     )
     names = " ".join(f"--allow {name}" for name in lines)
     return (
@@ -313,9 +292,7 @@ def _refuse_unreadable(change: _Change, views: Views) -> None:
     """Every view must still answer, with the columns it had."""
     for name, view in views.items():
         at = replace(view.into, environment=change.target)
-        query = Query(
-            f"contract {name}", f"SELECT * FROM {name} LIMIT 0", (at,), "contract", view.columns
-        )
+        query = Query(f"contract {name}", f"SELECT * FROM {name} LIMIT 0", (at,), "contract", view.columns)
         ticket = change.run.work.finish(query)
         if ticket.state == "failed":
             raise PromotionError(f"in {change.target}, {ticket.message}: nothing was rolled back.")

@@ -104,9 +104,7 @@ class ViewChanges:
         The others are told to be over before anything is touched: one that wakes up late cannot end as
         done any more. What is to be put back stands in our own intent by then.
         """
-        others = [
-            one for one in self.claim.journal.unfinished() if one.number < self.claim.record.number
-        ]
+        others = [one for one in self.claim.journal.unfinished() if one.number < self.claim.record.number]
         begun = [one for one in others if one.state == "started"]
         if begun:
             self.claim.start(begun[-1].before, begun[-1].before)
@@ -123,14 +121,10 @@ class ViewChanges:
             self.claim.hold()
         if stuck:
             self.claim.release()
-            raise PromotionError(
-                f"{named} was interrupted, and cannot be put back: {'; '.join(stuck)}"
-            )
+            raise PromotionError(f"{named} was interrupted, and cannot be put back: {'; '.join(stuck)}")
         return begun
 
-    def change(
-        self, before: Views, after: Views, validate: Callable[[], None], **more: object
-    ) -> None:
+    def change(self, before: Views, after: Views, validate: Callable[[], None], **more: object) -> None:
         """From one state to the other and validate it; if anything fails, back again.
 
         What cannot be put back stays without an outcome, so that the next claim tries again.

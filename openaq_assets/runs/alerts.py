@@ -104,9 +104,7 @@ def telling(run: Run, what: str, target: str) -> Iterator[None]:
         raise
 
 
-def _tell(
-    run: Run, kind: Any, level: Any, title: str, lines: Sequence[str], assets: Sequence[str]
-) -> None:
+def _tell(run: Run, kind: Any, level: Any, title: str, lines: Sequence[str], assets: Sequence[str]) -> None:
     alert = alert_of(run.project, run.environment.name, kind, level, title, lines, assets)
     tell(run.project, run.environment.profile, alert)
 
@@ -124,6 +122,4 @@ def alert_of(
     """An alert that says which project and environment it is about."""
     whole = f"{project.name} {environment}: {title}"
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return Alert(
-        kind, level, whole, tuple(lines), project.name, environment, tuple(assets), now, link
-    )
+    return Alert(kind, level, whole, tuple(lines), project.name, environment, tuple(assets), now, link)

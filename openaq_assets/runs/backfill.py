@@ -133,11 +133,7 @@ class Outcome:
 
 
 def backfill(
-    run: Run,
-    keys: Sequence[str],
-    size: int,
-    progress: Whole,
-    told: Callable[[str], None] = lambda line: None,
+    run: Run, keys: Sequence[str], size: int, progress: Whole, told: Callable[[str], None] = lambda line: None
 ) -> Outcome:
     """Run the assets over the days of a run's request, oldest first, ``size`` days at a time.
 

@@ -73,16 +73,12 @@ class CheckRunner:
         rows = self.platform.read(self._bound(query.query)).as_dicts()
         if not query.partitions:
             return {"": self._judged(query, "", rows[0] if rows else {})}
-        by_key = {
-            "-".join(str(row[name]) for name in COLUMNS): row for row in rows if "year" in row
-        }
+        by_key = {"-".join(str(row[name]) for name in COLUMNS): row for row in rows if "year" in row}
         if not by_key and len(query.partitions) == 1:  # a check of a plugin, asked one by one
             by_key = dict(zip(query.partitions, rows))
         return {day: self._judged(query, day, by_key.get(day, {})) for day in query.partitions}
 
-    def _judged(
-        self, query: CheckQuery, partition: str, row: Mapping[str, Any]
-    ) -> list[CheckResult]:
+    def _judged(self, query: CheckQuery, partition: str, row: Mapping[str, Any]) -> list[CheckResult]:
         return [
             self._verdict(check, partition, int(row.get(f"n{index}") or 0))
             for index, check in enumerate(query.checks)
@@ -145,9 +141,7 @@ def _result(
 
 def _unanswered(check: TableCheck, error: PlatformError) -> CheckResult:
     severity = check.check.severity
-    return CheckResult(
-        check.name, "error", severity, message=str(error), retryable=error.retryable
-    )
+    return CheckResult(check.name, "error", severity, message=str(error), retryable=error.retryable)
 
 
 # --- the checks of an asset that was just made -----------------------------------------------------
@@ -177,9 +171,7 @@ def queries_of(run: Run, asset: Asset, partitions: tuple[str, ...]) -> tuple[Che
     if environment:
         published = run.gate.published(run.work, environment)
         checks = [
-            replace(check, columns=published[check.table].columns)
-            if check.table in published
-            else check
+            replace(check, columns=published[check.table].columns) if check.table in published else check
             for check in checks
         ]
         checks = [check for check in checks if _columns_of(check) <= _known_columns(check)]
@@ -202,11 +194,7 @@ def elsewhere(run: Run, asset: Asset) -> str:
 
 
 def checked(
-    run: Run,
-    asset: Asset,
-    partitions: tuple[str, ...],
-    queries: Sequence[CheckQuery],
-    started: dt.datetime,
+    run: Run, asset: Asset, partitions: tuple[str, ...], queries: Sequence[CheckQuery], started: dt.datetime
 ) -> Results:
     """Return what came of every check of an asset that was just made, by partition."""
     if not queries:

@@ -10,15 +10,7 @@ from openaq_assets.errors import Problem, SelectionError, nearest
 from openaq_assets.graph.check_queries import CheckResult
 from openaq_assets.graph.environment import Environment
 from openaq_assets.graph.records import Facts, Materialization
-from openaq_assets.platforms import (
-    NO_HANDLER,
-    Platform,
-    Progress,
-    Work,
-    cannot_make,
-    silent,
-    utc_now,
-)
+from openaq_assets.platforms import NO_HANDLER, Platform, Progress, Work, cannot_make, silent, utc_now
 from openaq_assets.plugins.specs import ViewsGate
 from openaq_assets.project.project import Project
 from openaq_assets.runs.ledger import Ledger

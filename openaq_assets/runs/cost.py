@@ -158,9 +158,7 @@ class Costing:
 
     def _records(self, asset: Asset) -> list[Materialization]:
         """The newest successes."""
-        entries = [
-            one for one in self.run.plan_state.entries(asset.key).values() if one.state != "failed"
-        ]
+        entries = [one for one in self.run.plan_state.entries(asset.key).values() if one.state != "failed"]
         newest = sorted(entries, key=lambda one: one.at)[-_LATEST:]
         return [self.run.ledger.read(one) for one in newest]
 
@@ -220,9 +218,7 @@ def cost_line(run: Run, keys: Iterable[str]) -> str:
     parts = [f"{one.asset} {shown(one.dollars)}" for one in priced if one.dollars >= 0.01]
     total = shown(sum(one.dollars for one in priced))
     return (
-        f"Cost: about {total}"
-        + (f" ({', '.join(parts)})" if parts else "")
-        + f", prices of {rates.as_of}."
+        f"Cost: about {total}" + (f" ({', '.join(parts)})" if parts else "") + f", prices of {rates.as_of}."
     )
 
 
@@ -254,9 +250,7 @@ def estimate(run: Run, keys: Iterable[str], days: int, backfill: int) -> Estimat
         return tuple(costing.price(one, _so_many(one, number)) for one in assets)
 
     daily = priced(days)
-    month = (
-        replace(one, dollars=_month(one, assets[n], days, rates)) for n, one in enumerate(daily)
-    )
+    month = (replace(one, dollars=_month(one, assets[n], days, rates)) for n, one in enumerate(daily))
     return Estimate(rates, daily, tuple(month), priced(backfill))
 
 

@@ -22,9 +22,7 @@ from openaq_assets.platforms import ObjectStore
 WHOLE = "all"
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_NAME = re.compile(
-    r"(\d{8}T\d{12}Z)__(ok|partial|failed)" + r"__([\w.:-]+?)" * 3 + r"\.json", re.ASCII
-)
+_NAME = re.compile(r"(\d{8}T\d{12}Z)__(ok|partial|failed)" + r"__([\w.:-]+?)" * 3 + r"\.json", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +52,7 @@ class Ledger:
         """Keep a record. It is written once and never changed."""
         stamp = dt.datetime.fromisoformat(record.at).strftime(_STAMP)
         name = "__".join(
-            (
-                stamp,
-                record.state,
-                record.fingerprint,
-                record.inputs_digest,
-                record.version or "none",
-            )
+            (stamp, record.state, record.fingerprint, record.inputs_digest, record.version or "none")
         )
         uri = self._uri(record.asset, record.partition or WHOLE, f"{name}.json")
         self.store.put_new(uri, json.dumps(asdict(record), ensure_ascii=False, indent=1).encode())

@@ -153,9 +153,7 @@ class PlanState:
         for key in self.graph.upstream[asset.key]:
             up = self.graph[key]
             if asset.holds == "view":
-                found[key] = self.fingerprints[
-                    key
-                ]  # a view depends on what its tables are, not hold
+                found[key] = self.fingerprints[key]  # a view depends on what its tables are, not hold
             elif asset.partitions and up.partitions == asset.partitions:
                 found[key] = self._version_around(key, partition, self.graph.answers[asset.key].spread)
             elif asset.partitions == "daily" and up.partitions == "snapshot":
@@ -177,9 +175,7 @@ class PlanState:
     def scope(self, asset: Asset) -> tuple[str, ...]:
         """The selectors the request asks of an asset."""
         whole = self.graph.answers[asset.key].scope
-        return tuple(
-            one for one in whole if not self.request.selectors or one in self.request.selectors
-        )
+        return tuple(one for one in whole if not self.request.selectors or one in self.request.selectors)
 
     def steps(self, key: str, pending: frozenset[str] = frozenset()) -> tuple[Step, ...]:
         """What to do with each partition of an asset, given the assets that will run before it."""
@@ -213,12 +209,7 @@ class PlanState:
         return self._compare(asset, partition, entry, scope, pending)
 
     def _compare(
-        self,
-        asset: Asset,
-        partition: str,
-        entry: Entry,
-        scope: tuple[str, ...],
-        pending: frozenset[str],
+        self, asset: Asset, partition: str, entry: Entry, scope: tuple[str, ...], pending: frozenset[str]
     ) -> tuple[Action, str, tuple[str, ...]]:
         inputs = self.inputs(asset, partition)
         if entry.inputs != inputs_digest(inputs, self.graph.answers[asset.key].scope):

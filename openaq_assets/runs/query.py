@@ -1,6 +1,5 @@
 """What people read of the lake: answers to queries, the dashboard page, the simulator as a service."""
 
-
 from openaq_assets.errors import AssetsError, PlatformError, SelectionError
 from openaq_assets.graph.assets import table_ref
 from openaq_assets.graph.environment import Environment, bind
@@ -35,7 +34,5 @@ def _ask(project: Project, place: Environment, platform: Platform, sql: str) -> 
 def _ref(project: Project, place: Environment, name: str) -> Ref:
     database, _, table = name.rpartition(".")
     if database and database != place.database:
-        raise SelectionError(
-            f"'{name}' is not in {place.database}. Choose the environment with --env."
-        )
+        raise SelectionError(f"'{name}' is not in {place.database}. Choose the environment with --env.")
     return table_ref(project.graph, table)

@@ -16,9 +16,7 @@ from openaq_assets.platforms import ObjectStore
 from openaq_assets.platforms.transform.rows import MISSING, opened, value_at
 
 
-def rows_in_raw(
-    store: ObjectStore, transform: Transform, day: str, started: dt.datetime
-) -> tuple[int, ...]:
+def rows_in_raw(store: ObjectStore, transform: Transform, day: str, started: dt.datetime) -> tuple[int, ...]:
     """The numbers of rows a bound Transform may have made of a day: one, or two if answers arrived
     since it was started."""
     aside = frozenset(_set_aside(store, transform, day))
@@ -29,15 +27,11 @@ def rows_in_raw(
         if key and key.asset == transform.source.asset:
             name = uri.rsplit("/", 1)[1]
             arrived = key.retrieved >= started.replace(microsecond=0)
-            (late if arrived else settled).update(
-                _keys(transform.recipe, key, name, store.get(uri), aside)
-            )
+            (late if arrived else settled).update(_keys(transform.recipe, key, name, store.get(uri), aside))
     return tuple(dict.fromkeys((len(settled | late), len(settled))))
 
 
-def _set_aside(
-    store: ObjectStore, transform: Transform, day: str
-) -> Iterator[tuple[str, int | None]]:
+def _set_aside(store: ObjectStore, transform: Transform, day: str) -> Iterator[tuple[str, int | None]]:
     """The object and position of every row of a day that did not fit; None is the whole object."""
     for uri in store.list(f"{transform.quarantine.uri}/{segment(day)}"):
         for line in store.get(uri).splitlines():

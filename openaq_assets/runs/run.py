@@ -121,9 +121,7 @@ def _carry_out(
         checks = results.get(step.partition, ())
         record = _record(run, asset, step, tickets, checks, read[step.partition])
         record = replace(
-            record,
-            seconds=round(seconds / len(batch), 3),
-            dollars=round(dollars / len(batch), 6),
+            record, seconds=round(seconds / len(batch), 3), dollars=round(dollars / len(batch), 6)
         )
         run.ledger.append(record)
         run.project.plugins.manager.hook.materialized(record=record)
@@ -255,7 +253,5 @@ def _result(key: str, records: Sequence[Materialization], retryable: bool) -> Re
     states = {record.state for record in records}
     state = "failed" if "failed" in states else "partial" if "partial" in states else "ok"
     lines = dict.fromkeys(record.message for record in records if record.message)
-    lines |= dict.fromkeys(
-        line for record in records for line in record.facts.failures if not lines
-    )
+    lines |= dict.fromkeys(line for record in records for line in record.facts.failures if not lines)
     return Result(key, state, tuple(records), "; ".join(lines), retryable)

@@ -127,18 +127,14 @@ class Bench:
         text = self.project.graph[name].spec.sql.text
         read = [one.name for one in sql.tables(text)]
         tables = {one: self.project.graph.column_types(one) for one in read}
-        return to_duckdb(
-            text, {one: f"memory.main.{one}" for one in read}, tables, "getvariable('now')"
-        )
+        return to_duckdb(text, {one: f"memory.main.{one}" for one in read}, tables, "getvariable('now')")
 
     def _load(self, name: str, text: str, columns: Any) -> None:
         from openaq_assets.platforms.transform.csv import read_csv
 
         rows = read_csv(text, columns).rows()
         marks = ", ".join("?" for _ in columns)
-        self.session.executemany(
-            f'INSERT INTO "{name}" VALUES ({marks})', [list(row) for row in rows]
-        )
+        self.session.executemany(f'INSERT INTO "{name}" VALUES ({marks})', [list(row) for row in rows])
 
 
 def run_tests(project: Project, tests: Iterable[UnitTest]) -> Iterator[Outcome]:

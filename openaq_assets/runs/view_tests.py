@@ -117,9 +117,7 @@ def _section(node: Node | None, reading: Reading) -> Mapping[str, Node]:
     if node is None:
         return {}
     if not isinstance(node.value, Mapping) or set(node.value) != {"tests"}:
-        reading.fail(
-            node, "", "expected the one section 'tests:'.", "Begin the file with 'tests:'."
-        )
+        reading.fail(node, "", "expected the one section 'tests:'.", "Begin the file with 'tests:'.")
         return {}
     entries = node.value["tests"]
     if not isinstance(entries.value, Mapping):
@@ -147,16 +145,12 @@ def _test(title: str, entry: Node, graph: AssetGraph, reading: Reading) -> UnitT
     return UnitTest(title, fields.view, given, expect, fields.now.time, fields.ordered, entry.at)
 
 
-def _names(
-    fields: TestFields, where: str, graph: AssetGraph, marks: Mapping[str, Mark]
-) -> Iterator[Problem]:
+def _names(fields: TestFields, where: str, graph: AssetGraph, marks: Mapping[str, Mark]) -> Iterator[Problem]:
     """A view that is none, and tables it does not read."""
     known = [asset.key for asset in graph if asset.holds == "view"]
     if fields.view not in known:
         path = f"{where}.view"
-        yield marks[path].problem(
-            path, f"there is no view '{fields.view}'.", nearest(fields.view, known)
-        )
+        yield marks[path].problem(path, f"there is no view '{fields.view}'.", nearest(fields.view, known))
         return
     reach = tables_behind(graph, fields.view)
     for table in fields.given or {}:
@@ -192,10 +186,7 @@ class _Rows:
     def of(self, table: str, rows: tuple[Cells, ...], where: str) -> tuple[Row, ...]:
         columns = {str(one.name): one for one in self.graph.columns(table)}
         return tuple(
-            {
-                name: self._cell(columns, table, name, text, f"{where}[{n}]")
-                for name, text in row.items()
-            }
+            {name: self._cell(columns, table, name, text, f"{where}[{n}]") for name, text in row.items()}
             for n, row in enumerate(rows)
         )
 
@@ -244,8 +235,6 @@ def _exists(kind: Any, text: str) -> Any:
 
 def _double(text: str) -> float:
     special = {".nan": "nan", "nan": "nan", ".inf": "inf", "-.inf": "-inf"}.get(text.lower())
-    if special is None and not re.fullmatch(
-        r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text, re.ASCII
-    ):
+    if special is None and not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text, re.ASCII):
         raise ValueError("Write a number, or .nan.")
     return float(special or text)

@@ -13,27 +13,13 @@ from sqlglot import exp
 
 from openaq_assets.graph.partitions import COLUMNS, DAY
 from openaq_assets.sql.parse import DIALECT, SqlProblem, is_cte, with_full_names
-from openaq_assets.sql.types import (
-    DATE,
-    FLOAT,
-    INSTANT,
-    MOMENT,
-    TEXT,
-    WHOLE,
-    Tables,
-    is_a,
-    typed,
-)
+from openaq_assets.sql.types import DATE, FLOAT, INSTANT, MOMENT, TEXT, WHOLE, Tables, is_a, typed
 
 _DIGITS = "0123456789"
 
 
 def to_duckdb(
-    sql: str,
-    names: Mapping[str, str],
-    tables: Tables,
-    now: str | None = None,
-    dated: Collection[str] = (),
+    sql: str, names: Mapping[str, str], tables: Tables, now: str | None = None, dated: Collection[str] = ()
 ) -> str:
     """The query for DuckDB, tables named in full; all clocks show ``now`` (an expression) if it is given.
 
@@ -184,11 +170,7 @@ def _date_of_date(node: exp.Expr) -> exp.Expr | None:
 
 
 def _sum_of_times(node: exp.Binary) -> exp.Expr | None:
-    return (
-        _cast(node, "DATE")
-        if is_a(node.left, DATE) and isinstance(node.right, exp.Interval)
-        else None
-    )
+    return _cast(node, "DATE") if is_a(node.left, DATE) and isinstance(node.right, exp.Interval) else None
 
 
 def _zone(node: exp.AtTimeZone) -> exp.Expr:
@@ -197,9 +179,7 @@ def _zone(node: exp.AtTimeZone) -> exp.Expr:
 
 
 def _clock(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
-    instant = (
-        time.copy() if is_a(time, INSTANT) else _call("timezone", exp.Literal.string("UTC"), time)
-    )
+    instant = time.copy() if is_a(time, INSTANT) else _call("timezone", exp.Literal.string("UTC"), time)
     return _call("timezone", zone, instant)
 
 

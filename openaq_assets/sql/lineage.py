@@ -87,9 +87,7 @@ def _of_view(view: CreateView, graph: AssetGraph) -> Lineage:
 
     schema: dict[str, object] = {ref.asset: dict(_columns(graph, ref.asset)) for ref in view.inputs}
     try:
-        tree = qualify.qualify(
-            sqlglot.parse_one(view.sql, dialect=DIALECT), schema=schema, dialect=DIALECT
-        )
+        tree = qualify.qualify(sqlglot.parse_one(view.sql, dialect=DIALECT), schema=schema, dialect=DIALECT)
         scope = build_scope(tree)
         return {
             str(one.name): _sources(

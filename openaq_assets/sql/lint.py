@@ -138,10 +138,7 @@ def _function(node: exp.Expr) -> tuple[str, str] | None:
     if type(node).__name__ not in FUNCTIONS and not isinstance(node, exp.Connector | exp.Predicate):
         return _unknown(name)
     if (isinstance(node, exp.Max | exp.Min) and node.expressions) or node.args.get("count"):
-        return (
-            f"{name}: with a number it answers with an array.",
-            "Rank the rows with row_number().",
-        )
+        return (f"{name}: with a number it answers with an array.", "Rank the rows with row_number().")
     return None
 
 

@@ -48,10 +48,7 @@ def _division(node: exp.Binary) -> _Told:
 
 
 def _decimal(what: str) -> tuple[str, str]:
-    return (
-        f"{what} of decimals rounds in Athena and not in DuckDB.",
-        "Cast to double, or write 0.5e0.",
-    )
+    return (f"{what} of decimals rounds in Athena and not in DuckDB.", "Cast to double, or write 0.5e0.")
 
 
 def _average(node: exp.Avg) -> _Told:
@@ -84,10 +81,7 @@ def _joined(node: exp.Expr) -> _Told:
 
 def _difference(node: exp.Sub) -> _Told:
     if is_a(node.left, DATE, MOMENT) and is_a(node.right, DATE, MOMENT):
-        return (
-            "a difference of days is an interval in Athena, a number in DuckDB.",
-            "Use date_diff.",
-        )
+        return ("a difference of days is an interval in Athena, a number in DuckDB.", "Use date_diff.")
     return None
 
 
@@ -101,11 +95,7 @@ def _added(node: exp.Binary) -> _Told:
     if isinstance(node, exp.Sub) and (told := _difference(node)):
         return told
     step = node.right
-    if (
-        is_a(node.left, DATE)
-        and isinstance(step, exp.Interval)
-        and step.text("unit").upper() in _OF_DAY
-    ):
+    if is_a(node.left, DATE) and isinstance(step, exp.Interval) and step.text("unit").upper() in _OF_DAY:
         return "Athena adds no hours to a date.", "Cast it to timestamp first."
     return None
 
@@ -139,13 +129,8 @@ def _named(node: exp.Anonymous) -> _Told:
 
 def _among(node: exp.In) -> _Told:
     items = node.expressions
-    if is_a(node.this, FLOAT) and any(
-        not isinstance(one.unnest(), exp.Literal | exp.Neg) for one in items
-    ):
-        return (
-            "IN with doubles that are no literals: NaN equals NaN in DuckDB only.",
-            "Use = and OR.",
-        )
+    if is_a(node.this, FLOAT) and any(not isinstance(one.unnest(), exp.Literal | exp.Neg) for one in items):
+        return ("IN with doubles that are no literals: NaN equals NaN in DuckDB only.", "Use = and OR.")
     return None
 
 

@@ -45,9 +45,7 @@ def parse(sql: str) -> exp.Query | SqlProblem:
     except ParseError as error:
         return _misread(sql, error.errors[0] if error.errors else {})
     except TokenError as error:
-        found = re.search(
-            r"Missing (.+) from \d+:(\d+)", str(error.__cause__)
-        )  # an offset, not a column
+        found = re.search(r"Missing (.+) from \d+:(\d+)", str(error.__cause__))  # an offset, not a column
         start, what = (int(found[2]), found[1]) if found else (sql.rfind("/*"), "*/")
         message = "text that begins here is not closed."
         return SqlProblem(*_at(sql, max(start, 0)), message, f"Add {what} at its end.")
@@ -109,9 +107,7 @@ def _misread(sql: str, told: Mapping[str, Any]) -> SqlProblem:
     start = len(str(told.get("start_context") or ""))
     if start >= 100:  # the parser's context is cut there: count from the end of the word instead
         lines = sql.splitlines(keepends=True)[: int(told.get("line") or 1) - 1]
-        start = (
-            sum(map(len, lines)) + int(told.get("col") or 1) - len(str(told.get("highlight") or ""))
-        )
+        start = sum(map(len, lines)) + int(told.get("col") or 1) - len(str(told.get("highlight") or ""))
     if re.search(r"\bqualify\s*\Z", sql[:start], re.IGNORECASE):
         start = sql[:start].lower().rindex("qualify")
         return SqlProblem(*_at(sql, start), *NO_QUALIFY)

@@ -90,16 +90,7 @@ _SAME = (
     exp.Max,
     exp.Min,
 )
-_SAME_AS = (
-    *_SAME,
-    exp.ArgMax,
-    exp.ArgMin,
-    exp.Lag,
-    exp.Lead,
-    exp.FirstValue,
-    exp.LastValue,
-    exp.NthValue,
-)
+_SAME_AS = (*_SAME, exp.ArgMax, exp.ArgMin, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 _ARITHMETIC = (exp.Div, exp.Mul, exp.Mod, exp.Add, exp.Sub)
 _NAMED = {
     "nan": exp.DType.DOUBLE, "infinity": exp.DType.DOUBLE, "to_iso8601": exp.DType.VARCHAR,

@@ -12,18 +12,7 @@ from urllib.parse import quote_plus
 
 import pytest
 from support import page_sample as sample
-from support.page_reading import (
-    EVIL,
-    HANOI,
-    choose,
-    count_visible,
-    drawn,
-    marks,
-    rows,
-    settle,
-    switch,
-    text,
-)
+from support.page_reading import EVIL, HANOI, choose, count_visible, drawn, marks, rows, settle, switch, text
 
 from openaq_assets.openaq.dashboard.model import Serving
 

@@ -21,15 +21,7 @@ from support.strategies import (
 )
 
 from openaq_assets.graph.assets import AssetGraph
-from openaq_assets.graph.operations import (
-    STANDARD,
-    Operation,
-    Ref,
-    fingerprint,
-    from_json,
-    map_refs,
-    to_json,
-)
+from openaq_assets.graph.operations import STANDARD, Operation, Ref, fingerprint, from_json, map_refs, to_json
 from openaq_assets.graph.partitions import days as every_day
 from openaq_assets.graph.partitions import key_of, parse_day, segment, summary, window
 from openaq_assets.graph.raw_keys import parse_raw_key, raw_key

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.iam_rules import (
-    BUCKET,
-    MAY,
-    MAY_NOT,
-    PARQUET,
-    RESULTS,
-    allows,
-    glue,
-    principal,
-)
+from support.iam_rules import BUCKET, MAY, MAY_NOT, PARQUET, RESULTS, allows, glue, principal
 from support.stack_template import ACCOUNT, Stack
 
 WRITES = [

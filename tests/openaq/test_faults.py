@@ -3,17 +3,7 @@
 import datetime as dt
 
 import pytest
-from support.fault_fixtures import (
-    DAYS,
-    NOW,
-    SENSOR,
-    Rows,
-    a_lab,
-    ends,
-    key,
-    rows_at,
-    undisturbed,
-)
+from support.fault_fixtures import DAYS, NOW, SENSOR, Rows, a_lab, ends, key, rows_at, undisturbed
 
 from openaq_simulator import FAULTS, Fault, parse_fault
 

@@ -11,17 +11,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from support.projects import write_files
-from support.runner_fixtures import (
-    NOON,
-    SMALL,
-    Scripted,
-    page,
-    put_raw,
-    run_it,
-    settled,
-    small,
-    small_run,
-)
+from support.runner_fixtures import NOON, SMALL, Scripted, page, put_raw, run_it, settled, small, small_run
 
 from openaq_assets.cli.main import cli
 from openaq_assets.errors import ConfigError

@@ -10,13 +10,7 @@ import pytest
 
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.environment import bind
-from openaq_assets.graph.operations import (
-    Recipe,
-    RecipeColumn,
-    Ref,
-    Table,
-    Transform,
-)
+from openaq_assets.graph.operations import Recipe, RecipeColumn, Ref, Table, Transform
 from openaq_assets.platforms import Ticket
 from support.aws_endpoint import Endpoint
 from support.moto_glue import Run

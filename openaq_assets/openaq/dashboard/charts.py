@@ -89,9 +89,7 @@ def library() -> str:
 def _library() -> str:
     import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle(
-        "window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE
-    )
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
     bundle = _SCRIPT_ENDS.sub(r"<\\\g<1>", bundle)
     return f"function drawingLibrary() {{{bundle}\n}}"
 

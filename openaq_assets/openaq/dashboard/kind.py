@@ -34,9 +34,7 @@ class Dashboard(Kind):
         """Environments that are not there."""
         known = graph.environments | graph.left_out
         return [
-            asset.problem(
-                f"environments[{n}]", f"there is no environment '{name}'.", nearest(name, known)
-            )
+            asset.problem(f"environments[{n}]", f"there is no environment '{name}'.", nearest(name, known))
             for n, name in enumerate(asset.spec.environments)
             if known and name not in known
         ]

@@ -79,10 +79,7 @@ def bands() -> dict[str, Any]:
 def style_sheet() -> str:
     """The style sheet with the colours of the bands in both palettes."""
     standard, assist = (
-        "".join(
-            f"--aqi-{n}:{band[colour]};--ink-{n}:{band['ink']};"
-            for n, band in enumerate(bands()["us"])
-        )
+        "".join(f"--aqi-{n}:{band[colour]};--ink-{n}:{band['ink']};" for n, band in enumerate(bands()["us"]))
         for colour in ("colour", "assist")
     )
     chosen = f':root{{{standard}}}:root[data-palette="assist"]{{{assist}}}'

@@ -67,9 +67,7 @@ def _served(serving: Serving, days: Sequence[str]) -> dict[str, object]:
         "latest": {"fields": STATION_FIELDS, "rows": [_station(row) for row in serving.latest]},
         "places": [[place.id, place.name, place.city] for place in stations],
         "daily": [_packed(place.days, position) for place in stations],
-        "cities": [
-            [city, _packed(line, position)] for city, line in series.cities(stations).items()
-        ],
+        "cities": [[city, _packed(line, position)] for city, line in series.cities(stations).items()],
         "hours": series.hours(serving.hours, [*stations, *homes]),
     }
 

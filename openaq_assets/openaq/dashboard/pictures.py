@@ -57,17 +57,13 @@ def _titles(
         "heatmap": (words["heat"], words["heatUnit"].format(index=words["us"])),
         "hours": (words["hoursTitle"], words["hoursUnit"]),
     }
-    return {
-        name: {"text": text, "subtitle": about + mark} for name, (text, about) in titles.items()
-    }
+    return {name: {"text": text, "subtitle": about + mark} for name, (text, about) in titles.items()}
 
 
 Drawn = tuple[Mapping[str, Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 
 
-def _png(
-    name: str, title: Mapping[str, str], rows: Mapping[str, Any], signals: Mapping[str, Any]
-) -> bytes:
+def _png(name: str, title: Mapping[str, str], rows: Mapping[str, Any], signals: Mapping[str, Any]) -> bytes:
     """A specification with its rows, in the light colours of the style sheet, drawn."""
     import vl_convert
 
@@ -101,18 +97,9 @@ def _frame(name: str, spec: dict[str, Any], title: Mapping[str, str]) -> dict[st
 
 
 def _text(words: str, y: int, size: int, colour: str) -> dict[str, Any]:
-    look: dict[str, Any] = {
-        "x": 16,
-        "y": y,
-        "text": words,
-        "fontSize": size,
-        "fill": f"var(--{colour})",
-    }
+    look: dict[str, Any] = {"x": 16, "y": y, "text": words, "fontSize": size, "fill": f"var(--{colour})"}
     look["fontWeight"] = "bold" if colour == "ink" else "normal"
-    return {
-        "type": "text",
-        "encode": {"enter": {name: {"value": one} for name, one in look.items()}},
-    }
+    return {"type": "text", "encode": {"enter": {name: {"value": one} for name, one in look.items()}}}
 
 
 def _walk(spec: dict[str, Any]) -> list[dict[str, Any]]:
@@ -132,9 +119,7 @@ def _band(index: int) -> int:
 
 
 def _live(serving: Serving) -> list[series.Row]:
-    return [
-        row for row in serving.latest if row["is_current"] is True and row["us_aqi"] is not None
-    ]
+    return [row for row in serving.latest if row["is_current"] is True and row["us_aqi"] is not None]
 
 
 # --- the headline and the map
@@ -146,10 +131,7 @@ def _headline(overview: Overview, serving: Serving, language: str) -> Drawn:
     where = f"{len(live)} / {words['stations.other'].format(count=len(serving.latest))}"
     stamp = words["mark"] if overview.synthetic else ""
     if index is None:
-        word, advice = (
-            words["noCurrent"],
-            words["noCurrentWhy"].format(where=words["inEnvironment"]),
-        )
+        word, advice = (words["noCurrent"], words["noCurrentWhy"].format(where=words["inEnvironment"]))
         colour, ink, number = "var(--card)", "var(--muted)", "–"
     else:
         band = _band(index)
@@ -184,9 +166,7 @@ def _map(serving: Serving) -> Drawn:
          "geometry": {"type": "Polygon", "coordinates": [_ring(flat)]}}
         for kind in ("land", "focus") for flat in outline[kind]
     ]  # fmt: skip
-    placed = [
-        row for row in serving.latest if _number(row["longitude"]) and _number(row["latitude"])
-    ]
+    placed = [row for row in serving.latest if _number(row["longitude"]) and _number(row["latitude"])]
     box = _box(placed)
     rows = sorted((_disc(row) for row in placed), key=lambda one: one["index"])
     width, height = _MAP_SIZE
@@ -234,10 +214,7 @@ def _lines(serving: Serving, days: Sequence[str]) -> list[tuple[str, list[series
     stations = series.places(serving.daily)
     together = series.cities(stations)
     alone = {one.city or None: one.days for one in stations if (one.city or None) not in together}
-    cut = {
-        str(city or "–"): [line.get(day) for day in days]
-        for city, line in {**together, **alone}.items()
-    }
+    cut = {str(city or "–"): [line.get(day) for day in days] for city, line in {**together, **alone}.items()}
     return sorted(
         ((city, line) for city, line in cut.items() if _means(line)),
         key=lambda one: -math.fsum(_means(one[1])) / len(_means(one[1])),
@@ -264,10 +241,7 @@ def _trend(lines: Sequence[tuple[str, list[series.Day | None]]], days: Sequence[
                 "dot": chosen or hollow, "dotSize": 34 if chosen else 14, "dotStroke": colour,
                 "dotFill": "var(--card)" if hollow else colour,
             })  # fmt: skip
-    limits = [
-        {"value": one["value"], "label": f"{one['name']} {one['value']}"}
-        for one in bands()["limits"]
-    ]
+    limits = [{"value": one["value"], "label": f"{one['name']} {one['value']}"} for one in bands()["limits"]]
     signals = {"width": 760, "height": 320}
     return {"lines": rows, "limits": limits, "hover": []}, signals
 
@@ -291,8 +265,6 @@ def _kind(day: series.Day | None) -> str:
 def _hours(pattern: Sequence[float | None]) -> Drawn:
     known = [(hour, mean) for hour, mean in enumerate(pattern) if mean is not None]
     peaks = {hour for hour, _ in sorted(known, key=lambda one: -one[1])[:3]}
-    rows = [
-        {"hour": hour, "mean": mean, "chosen": True, "peak": hour in peaks} for hour, mean in known
-    ]
+    rows = [{"hour": hour, "mean": mean, "chosen": True, "peak": hour in peaks} for hour, mean in known]
     limits = [{"value": one["value"]} for one in bands()["limits"][:1]]
     return {"hours": rows, "limits": limits}, {"width": 560, "height": 280}

@@ -63,9 +63,7 @@ def page_uri(operation: Publish) -> str:
     return f"{operation.into.uri}.html"
 
 
-def overview_of(
-    platform: Platform, place: Environment, operation: Publish, strict: bool = False
-) -> Overview:
+def overview_of(platform: Platform, place: Environment, operation: Publish, strict: bool = False) -> Overview:
     """Everything the page shows. An environment that cannot answer has a problem instead of rows.
 
     With ``strict``, a failure that may pass by itself is raised.

@@ -78,9 +78,7 @@ def _together(stations: Sequence[Place]) -> Series:
 def _city_day(days: Sequence[Day]) -> Day:
     used = [day for day in days if not day.incomplete] or days
     means = [day.mean for day in used if day.mean is not None]
-    us, vn = (
-        [one for day in used if (one := getattr(day, name)) is not None] for name in ("us", "vn")
-    )
+    us, vn = ([one for day in used if (one := getattr(day, name)) is not None] for name in ("us", "vn"))
     return Day(
         math.fsum(means) / len(means) if means else None,
         half_up(us), half_up(vn), len(used), all(day.incomplete for day in days),
@@ -116,9 +114,7 @@ def _day_of_hours() -> list[list[tuple[float, int]]]:
 
 def _weighted(pattern: list[list[tuple[float, int]]]) -> list[float | None]:
     return [
-        round(math.fsum(mean * n for mean, n in hour) / sum(n for _, n in hour), 1)
-        if hour
-        else None
+        round(math.fsum(mean * n for mean, n in hour) / sum(n for _, n in hour), 1) if hour else None
         for hour in pattern
     ]
 

@@ -36,9 +36,7 @@ def check_owox(
         place, platform = open_platform(project, name, profile)
         engine = engine_of(place, platform, bucket)
         answers: dict[str, Rows] = {}
-        yield from _asked(
-            name, engine, statements(place.database, plan.view), place.database, plan, answers
-        )
+        yield from _asked(name, engine, statements(place.database, plan.view), place.database, plan, answers)
         if "schema" in answers:
             schemas[name] = pairs(answers["schema"].columns)
             yield _contract(name, schemas[name], project, plan)
@@ -48,12 +46,7 @@ def check_owox(
 
 
 def _asked(
-    name: str,
-    engine: Engine,
-    asked: Sequence[Statement],
-    database: str,
-    plan: Plan,
-    answers: dict[str, Rows],
+    name: str, engine: Engine, asked: Sequence[Statement], database: str, plan: Plan, answers: dict[str, Rows]
 ) -> Iterator[Finding]:
     for one in asked:
         what = f"{engine.name} answers OWOX's {one.step}"
@@ -76,20 +69,14 @@ def _rows(name: str, rows: Rows, plan: Plan) -> Iterator[Finding]:
     yield Finding(name, many, bool(rows.rows), "" if rows.rows else "Run openaq_ingestion.")
     names = [str(one.name) for one in rows.columns]
     missing = [field for field in plan.fields if field not in names]
-    used = sorted(
-        {field for chart in plan.charts for field in (*chart.fields, chart.filter) if field}
-    )
+    used = sorted({field for chart in plan.charts for field in (*chart.fields, chart.filter) if field})
     lost = [field for field in used if field not in names]
     yield Finding(name, f"all {len(used)} fields of the charts exist", not lost, ", ".join(lost))
-    yield Finding(
-        name, f"all {len(plan.fields)} typed fields exist", not missing, ", ".join(missing)
-    )
+    yield Finding(name, f"all {len(plan.fields)} typed fields exist", not missing, ", ".join(missing))
     for field, one in plan.fields.items():
         shape = SHAPES.get(one.type)
         if shape and field in names:
-            yield _shaped(
-                name, field, one.type, shape, [row[names.index(field)] for row in rows.rows]
-            )
+            yield _shaped(name, field, one.type, shape, [row[names.index(field)] for row in rows.rows])
 
 
 def _shaped(name: str, field: str, type_: str, shape: str, values: Sequence[Any]) -> Finding:

@@ -49,11 +49,7 @@ class Field:
 
     def __post_init__(self) -> None:
         if self.aggregation == "sum":
-            raise FieldError(
-                "aggregation",
-                "sums of air quality mean nothing.",
-                "Write average, max or min.",
-            )
+            raise FieldError("aggregation", "sums of air quality mean nothing.", "Write average, max or min.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,5 @@ def _of_charts(plan: Plan) -> Iterator[tuple[str, str, str]]:
                 where = f"charts[{number}].fields[{n}]"
                 yield where, f"'{name}' is not among the fields.", nearest(name, plan.fields)
         if chart.filter and getattr(plan.fields.get(chart.filter), "type", "") != "Boolean":
-            hint = nearest(
-                chart.filter, [k for k, one in plan.fields.items() if one.type == "Boolean"]
-            )
+            hint = nearest(chart.filter, [k for k, one in plan.fields.items() if one.type == "Boolean"])
             yield f"charts[{number}].filter", f"'{chart.filter}' is no boolean field.", hint

@@ -34,9 +34,7 @@ class Account:
 class Owox:
     """OWOX's REST API; every refusal is a PlatformError with its words."""
 
-    def __init__(
-        self, url: str, token: str = "", sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, url: str, token: str = "", sleep: Callable[[float], None] = time.sleep) -> None:
         headers = {"x-owox-authorization": f"Bearer {token}"} if token else {}
         local = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
         self._http = httpx.Client(
@@ -58,9 +56,7 @@ class Owox:
             raise PlatformError(f"OWOX at {self._http.base_url}: {error}. Check --url.") from None
         if response.status_code in (401, 403):
             hint = "Set OWOX_TOKEN to a key of its API."
-            raise PlatformError(
-                f"OWOX refuses {method} {path}: HTTP {response.status_code}. {hint}"
-            )
+            raise PlatformError(f"OWOX refuses {method} {path}: HTTP {response.status_code}. {hint}")
         if response.is_error:
             said = " ".join(response.text.split())[:200]
             raise PlatformError(f"OWOX: {method} {path}: HTTP {response.status_code}: {said}")
@@ -145,12 +141,7 @@ def publish(
 
 
 def _mart(
-    project: Project,
-    plan: Plan,
-    owox: Owox,
-    ids: MutableMapping[str, str],
-    name: str,
-    storage: str,
+    project: Project, plan: Plan, owox: Owox, ids: MutableMapping[str, str], name: str, storage: str
 ) -> Iterator[str]:
     title = plan.data_marts[name].title
     body = {"title": title, "storageId": storage}
@@ -165,9 +156,7 @@ def _mart(
     yield f"data mart  {title}: {view}, published"
 
 
-def _made(
-    owox: Owox, ids: MutableMapping[str, str], name: str, path: str, body: Mapping[str, Any]
-) -> str:
+def _made(owox: Owox, ids: MutableMapping[str, str], name: str, path: str, body: Mapping[str, Any]) -> str:
     """The id of a thing in OWOX, made if it was not before."""
     if name not in ids:
         ids[name] = str(owox.send("POST", path, body)["id"])
@@ -178,10 +167,7 @@ def _storage(title: str, account: Account) -> Mapping[str, Any]:
     return {
         "title": title,
         "config": {"region": account.region, "outputBucket": account.bucket},
-        "credentials": {
-            "accessKeyId": account.access_key,
-            "secretAccessKey": account.secret_key,
-        },
+        "credentials": {"accessKeyId": account.access_key, "secretAccessKey": account.secret_key},
         "availableForUse": True,
         "availableForMaintenance": True,
     }

@@ -159,9 +159,7 @@ def _reader(kind: str) -> Callable[[str], Any]:
     return decimal.Decimal if kind.startswith("decimal") else _READERS.get(kind, str)
 
 
-def _values(
-    cells: Sequence[Mapping[str, str]], read: Sequence[Callable[[str], Any]]
-) -> tuple[Any, ...]:
+def _values(cells: Sequence[Mapping[str, str]], read: Sequence[Callable[[str], Any]]) -> tuple[Any, ...]:
     """A row; a cell without a value is NULL, one with an empty value is empty text."""
     return tuple(
         _one(cell["VarCharValue"], reader) if "VarCharValue" in cell else None
@@ -197,9 +195,7 @@ def failure(status: Mapping[str, Any]) -> PlatformError:
         return PlatformError(f"Athena: {text} {DEPLOY}")
     if "Bytes scanned limit" in text:
         remedy = "Filter by day, or raise the limit of the work group."
-        return PlatformError(
-            f"Athena: the query would scan more than its work group allows. {remedy}"
-        )
+        return PlatformError(f"Athena: the query would scan more than its work group allows. {remedy}")
     if status["State"] == "CANCELLED":
         return PlatformError("Athena: the query was cancelled. Run it again.")
     error = status.get("AthenaError", {})

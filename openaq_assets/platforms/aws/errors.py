@@ -105,19 +105,13 @@ def told(what: str, error: Exception) -> PlatformError:
 
 def code_of(error: BaseException) -> str:
     """The code of an error that AWS answered with; '' if it is another."""
-    return (
-        str(error.response.get("Error", {}).get("Code", ""))
-        if isinstance(error, ClientError)
-        else ""
-    )
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def _reason(error: Exception) -> Reason | None:
     if isinstance(error, NoCredentialsError):
         return Reason(
-            frozenset(),
-            "there are no AWS credentials",
-            "Run 'aws configure', or use an instance role.",
+            frozenset(), "there are no AWS credentials", "Run 'aws configure', or use an instance role."
         )
     if isinstance(error, NoRegionError):
         return Reason(frozenset(), "no region is set", "Set OPENAQ_REGION or AWS_DEFAULT_REGION.")

@@ -109,9 +109,7 @@ class GlueTables:
     def _write(self, call: str, name: str, definition: Mapping[str, Any]) -> None:
         database = name.partition(".")[0]
         with asking(f"define {name} in the database {database}"):
-            getattr(self.hooks.catalog.conn, call)(
-                DatabaseName=database, TableInput=dict(definition)
-            )
+            getattr(self.hooks.catalog.conn, call)(DatabaseName=database, TableInput=dict(definition))
 
     def _days(self, table: Table) -> tuple[str, ...]:
         """The days that have files, in order."""
@@ -141,9 +139,7 @@ class GlueTables:
         definition = presto_view(found)
         columns = tuple(Column(Name(name), kind) for name, kind in view_columns(definition))  # type: ignore[arg-type]
         said = found.get("Parameters", {})
-        if said.get(_SEEN) != digest(
-            found["ViewOriginalText"]
-        ):  # somebody else's, or changed since
+        if said.get(_SEEN) != digest(found["ViewOriginalText"]):  # somebody else's, or changed since
             return CreateView(at, str(definition["originalSql"]), columns, ())
         inputs = tuple(Ref(name, "view", table=table) for name, table in json.loads(said[_INPUTS]))
         return CreateView(at, said[_SQL], columns, inputs)
@@ -178,11 +174,7 @@ class GlueTables:
         with asking(f"list the views of {database}"):
             pages = self.hooks.catalog.conn.get_paginator("get_tables")
             try:
-                found = [
-                    one
-                    for page in pages.paginate(DatabaseName=database)
-                    for one in page["TableList"]
-                ]
+                found = [one for page in pages.paginate(DatabaseName=database) for one in page["TableList"]]
             except ClientError as error:
                 if code_of(error) == "EntityNotFoundException":
                     return ()
@@ -192,9 +184,7 @@ class GlueTables:
 
 def _definition(table: Table) -> dict[str, Any]:
     """A table as create_table takes it."""
-    kept = [
-        pair for pair in pairs(table.columns) if not table.partitioned or pair[0] not in COLUMNS
-    ]
+    kept = [pair for pair in pairs(table.columns) if not table.partitioned or pair[0] not in COLUMNS]
     columns = [{"Name": name, "Type": HIVE[kind]} for name, kind in kept]
     keys = [{"Name": name, "Type": "string"} for name in COLUMNS] if table.partitioned else []
     return {
@@ -270,8 +260,7 @@ def _widened(found: Mapping[str, Any]) -> dict[str, Any]:
         one["type"] = re.sub(r"^varchar\(\d+\)$", "varchar", one["type"])
     storage = dict(found["StorageDescriptor"])
     storage["Columns"] = [
-        {**one, "Type": re.sub(r"^varchar\(\d+\)$", "string", one["Type"])}
-        for one in storage["Columns"]
+        {**one, "Type": re.sub(r"^varchar\(\d+\)$", "string", one["Type"])} for one in storage["Columns"]
     ]
     text = base64.b64encode(json.dumps(definition).encode()).decode()
     return {"ViewOriginalText": f"{_BEFORE}{text}{_AFTER}", "StorageDescriptor": storage}

@@ -114,9 +114,7 @@ class GlueJob:
             return PlatformError(f"{who} was stopped. Run it again.")
         if of_data := _OF_DATA.search(said):
             return PlatformError(said[of_data.start() :].partition(": ")[2])
-        remedy = (
-            "It is tried again; its log says more." if state != "FAILED" else "Its log says more."
-        )
+        remedy = "It is tried again; its log says more." if state != "FAILED" else "Its log says more."
         return PlatformError(f"{who} failed: {said or state}. {remedy}", retryable=True)
 
     def stop(self, run: JobRun) -> None:
@@ -125,9 +123,7 @@ class GlueJob:
             answer = self.hooks.jobs.conn.batch_stop_job_run(JobName=self.name, JobRunIds=[run.id])
         if answer.get("Errors") and self._run(run)["JobRunState"] in _BEING_DONE:
             said = answer["Errors"][0].get("ErrorDetail", {}).get("ErrorMessage", "no reason given")
-            raise PlatformError(
-                f"cannot stop the run {run.id} of the Glue job {self.name}: {said}."
-            )
+            raise PlatformError(f"cannot stop the run {run.id} of the Glue job {self.name}: {said}.")
 
     def link(self, run: JobRun) -> str:
         """Where a person sees it."""

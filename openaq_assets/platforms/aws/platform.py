@@ -151,18 +151,14 @@ class AwsPlatform:
         if outcome is None:
             return now
         missing = self._missing(operation)
-        if (
-            missing and not work.ours
-        ):  # the crawl that was going had looked there already, or failed
+        if missing and not work.ours:  # the crawl that was going had looked there already, or failed
             return self._crawl(operation)
         if missing and outcome:
             remedy = "Its log says more; 'catalog: partitions' needs no crawler."
             raise PlatformError(f"{who} failed: {outcome}. {remedy}", retryable=True)
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            remedy = (
-                "Correct its S3 target and grouping (docs/aws.md), or set 'catalog: partitions'."
-            )
+            remedy = "Correct its S3 target and grouping (docs/aws.md), or set 'catalog: partitions'."
             raise PlatformError(f"{who} left out {missing[0]}{more}. {remedy}")
         return replace(self._registered(operation), link=now.link)
 

@@ -10,13 +10,7 @@ from openaq_assets.graph.contracts import compare, pairs
 from openaq_assets.graph.operations import CreateView, Query, Ref, from_json, to_json
 from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import ObjectStore, Rows, Ticket, ticket
-from openaq_assets.platforms.aws.athena import (
-    Athena,
-    StaleView,
-    description,
-    question,
-    view_statement,
-)
+from openaq_assets.platforms.aws.athena import Athena, StaleView, description, question, view_statement
 from openaq_assets.platforms.aws.glue_catalog import GlueTables
 from openaq_assets.platforms.results import KEPT_FAILURES, checked, csv_of, verdict, version_of
 

@@ -32,9 +32,7 @@ class S3Store:
         for _ in range(_TURNS):
             with asking(f"write {uri}"):
                 try:
-                    self._s3.put_object(
-                        Bucket=bucket, Key=key, Body=body, Metadata=facts, IfNoneMatch="*"
-                    )
+                    self._s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=facts, IfNoneMatch="*")
                     return True
                 except ClientError as error:
                     if code_of(error) == "PreconditionFailed":
@@ -66,9 +64,7 @@ class S3Store:
         bucket, key = address(prefix.rstrip("/"))
         below = f"{key}/" if key else ""
         with asking(f"list {prefix}"):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=below
-            ):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below):
                 for one in page.get("Contents", ()):
                     if not one["Key"].endswith(("/", "_$folder$")):  # what stands for a folder
                         yield f"s3://{bucket}/{one['Key']}"

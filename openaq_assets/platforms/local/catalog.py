@@ -17,12 +17,7 @@ from openaq_assets.graph.columns import Column, ColumnType, Name
 from openaq_assets.graph.contracts import DUCKDB, trino_type
 from openaq_assets.graph.partitions import COLUMNS, DAY
 from openaq_assets.platforms import ObjectStore, Rows
-from openaq_assets.platforms.local.sessions import (
-    columns_variable,
-    files_variable,
-    lasting,
-    opened,
-)
+from openaq_assets.platforms.local.sessions import columns_variable, files_variable, lasting, opened
 
 if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL
     import duckdb
@@ -117,10 +112,7 @@ class Catalog:
         entries = tuple(self._needed(names))
         if self.files.lasting:
             tables = [entry for entry in entries if not entry.sql]
-            files = {
-                files_variable(one.uri): self.files.found(one.uri, one.partitioned)
-                for one in tables
-            }
+            files = {files_variable(one.uri): self.files.found(one.uri, one.partitioned) for one in tables}
             known = tuple((name, found[0]) for name, found in files.items() if found)
             columns = tuple((columns_variable(one.uri), _as_map(one)) for one in tables)
             created = tuple(one for entry in entries for one in self._created(None, entry))
@@ -133,18 +125,12 @@ class Catalog:
                     session.execute(statement)
             yield session
 
-    def _created(
-        self, session: "duckdb.DuckDBPyConnection | None", entry: Entry
-    ) -> tuple[str, str]:
+    def _created(self, session: "duckdb.DuckDBPyConnection | None", entry: Entry) -> tuple[str, str]:
         """The statements after which a table or view exists."""
         schema, view = (quoted(part) for part in entry.name.split("."))
         body = self._view(entry) if entry.sql else self._table(session, entry)
         stamp = "" if entry.sql or entry.partitioned else self.files.stamp(entry.uri)
-        made = (
-            f"TABLE {schema}.{view} AS {body} -- {stamp}"
-            if stamp
-            else f"VIEW {schema}.{view} AS {body}"
-        )
+        made = f"TABLE {schema}.{view} AS {body} -- {stamp}" if stamp else f"VIEW {schema}.{view} AS {body}"
         return f"CREATE SCHEMA IF NOT EXISTS {schema}", f"CREATE {made}"
 
     def _needed(self, names: Iterable[str]) -> Iterable[Entry]:
@@ -160,9 +146,7 @@ class Catalog:
             entry = self.get(name)
             if entry is None:
                 who = f" that {reader} reads" if reader else ""
-                raise PlatformError(
-                    f"there is no table or view '{name}'{who}. Run the assets that make it."
-                )
+                raise PlatformError(f"there is no table or view '{name}'{who}. Run the assets that make it.")
             before = [(one, name) for _, one in entry.inputs if one not in ordered]
             if before and name in entered:
                 raise PlatformError(f"'{name}' reads itself, by way of {reader}. Change its SQL.")
@@ -185,9 +169,7 @@ class Catalog:
     def _view(self, entry: Entry) -> str:
         """The view's SQL; sums of whole numbers are cast to what Trino answers."""
         shown = [
-            f"CAST({quoted(name)} AS BIGINT) AS {quoted(name)}"
-            if kind == "bigint"
-            else quoted(name)
+            f"CAST({quoted(name)} AS BIGINT) AS {quoted(name)}" if kind == "bigint" else quoted(name)
             for name, kind in entry.columns
         ]
         sql = self.placed(entry.sql, dict(entry.inputs))
@@ -243,10 +225,7 @@ def rows_of(session: "duckdb.DuckDBPyConnection", query: str, most: int | None =
     """The answer to a DuckDB query."""
     session.execute(query)
     columns = tuple(  # an ad-hoc answer may have types no contract knows
-        Column(Name(one[0]), cast(ColumnType, trino_type(str(one[1]))))
-        for one in session.description or ()
+        Column(Name(one[0]), cast(ColumnType, trino_type(str(one[1])))) for one in session.description or ()
     )
-    found: Sequence[tuple[Any, ...]] = (
-        session.fetchall() if most is None else session.fetchmany(most)
-    )
+    found: Sequence[tuple[Any, ...]] = session.fetchall() if most is None else session.fetchmany(most)
     return Rows(columns, tuple(found))

@@ -93,11 +93,7 @@ class ParquetInMemory:
         return ""
 
     def scan(
-        self,
-        session: duckdb.DuckDBPyConnection | None,
-        uri: str,
-        partitioned: bool,
-        types: Mapping[str, str],
+        self, session: duckdb.DuckDBPyConnection | None, uri: str, partitioned: bool, types: Mapping[str, str]
     ) -> str | None:
         """A registered table with its partition columns, or None if there is no object."""
         tables = []

@@ -11,15 +11,7 @@ from openaq_assets.errors import AssetsError, PlatformError
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.contracts import compare, pairs
 from openaq_assets.graph.environment import Environment
-from openaq_assets.graph.operations import (
-    CreateView,
-    Load,
-    Operation,
-    Query,
-    Ref,
-    Register,
-    Transform,
-)
+from openaq_assets.graph.operations import CreateView, Load, Operation, Query, Ref, Register, Transform
 from openaq_assets.graph.partitions import COLUMNS, DAY
 from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import Progress, Rows, Ticket, carry_out, failed_ticket, silent, ticket
@@ -81,14 +73,8 @@ class ParquetFiles:
         if not partitioned:
             return f"{read})"
         first = len(uri) + len("/year=") + 1
-        places = (
-            (first, 4),
-            (first + len("2026/month="), 2),
-            (first + len("2026/month=01/day="), 2),
-        )
-        keys = ", ".join(
-            f"substr(_file, {at}, {wide}) AS {key}" for key, (at, wide) in zip(COLUMNS, places)
-        )
+        places = ((first, 4), (first + len("2026/month="), 2), (first + len("2026/month=01/day="), 2))
+        keys = ", ".join(f"substr(_file, {at}, {wide}) AS {key}" for key, (at, wide) in zip(COLUMNS, places))
         path = f"substr(_file, {first}, {len('2026/month=01/day=31')})"
         day = f"translate({path}, '/monthday=', '-') AS {DAY}"  # the letters go: few steps, for every file
         return f"(SELECT * EXCLUDE (_file), {keys}, {day} FROM {read}, filename='_file'))"
@@ -169,9 +155,7 @@ class LocalPlatform:
 
     def _register(self, operation: Register) -> Ticket:
         for table in operation.tables:
-            self.catalog.put(
-                Entry(table.at.table, pairs(table.columns), table.at.uri, table.partitioned)
-            )
+            self.catalog.put(Entry(table.at.table, pairs(table.columns), table.at.uri, table.partitioned))
         return ticket("succeeded", {"": Facts(objects=len(operation.tables))})
 
     def _load(self, operation: Load) -> Ticket:

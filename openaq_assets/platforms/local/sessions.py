@@ -16,10 +16,7 @@ if TYPE_CHECKING:  # a process that only transforms days need not load engines o
 
 # Joins are carried out as they are written, the right side held, as Athena does: how many rows a file has
 # is not known here, and the guess of one row turns every join with a small table around.
-_SETTINGS = (
-    "SET TimeZone='UTC'",
-    "SET disabled_optimizers='join_order,build_side_probe_side'",
-)
+_SETTINGS = ("SET TimeZone='UTC'", "SET disabled_optimizers='join_order,build_side_probe_side'")
 
 
 def opened() -> "duckdb.DuckDBPyConnection":
@@ -51,10 +48,7 @@ class Lasting:
     """One database of this process: its tables and views are defined once, and its connections kept."""
 
     def __init__(
-        self,
-        files: Mapping[str, Sequence[str]],
-        columns: Sequence[tuple[str, str]],
-        created: Sequence[str],
+        self, files: Mapping[str, Sequence[str]], columns: Sequence[tuple[str, str]], created: Sequence[str]
     ) -> None:
         self._setup = [*_SETTINGS, *(f"SET VARIABLE {name} = {text}" for name, text in columns)]
         self._session = opened()
@@ -77,9 +71,7 @@ class Lasting:
             session, known = self._session.cursor(), {}
             self._prepare(session)
         try:
-            _tell(
-                session, {name: found for name, found in files.items() if known.get(name) != found}
-            )
+            _tell(session, {name: found for name, found in files.items() if known.get(name) != found})
             yield session
         except BaseException:
             session.close()

@@ -34,9 +34,7 @@ def read_csv(text: str, columns: Sequence[Column]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _row(
-    columns: Sequence[Column], header: list[str], cells: list[str], line: int
-) -> tuple[Any, ...]:
+def _row(columns: Sequence[Column], header: list[str], cells: list[str], line: int) -> tuple[Any, ...]:
     if len(cells) != len(header):
         raise ValueError(f"line {line}: {len(cells)} cells under {len(header)} columns.")
     named = dict(zip(header, cells))

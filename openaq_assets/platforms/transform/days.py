@@ -111,9 +111,7 @@ def _bodies(store: LocalStore, named: Mapping[str, tuple[RawKey, str]]) -> Itera
     return ((named[name][0], name, store.get(named[name][1])) for name in order)
 
 
-def _pairs(
-    store: LocalStore, named: Mapping[str, tuple[RawKey, str]]
-) -> Iterator[tuple[str, bytes]]:
+def _pairs(store: LocalStore, named: Mapping[str, tuple[RawKey, str]]) -> Iterator[tuple[str, bytes]]:
     return ((name, store.get(uri)) for name, (_, uri) in named.items())
 
 

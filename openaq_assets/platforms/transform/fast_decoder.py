@@ -19,14 +19,7 @@ import polars as pl
 from openaq_assets.graph.operations import Recipe, RecipeColumn
 from openaq_assets.graph.partitions import window
 from openaq_assets.graph.raw_keys import RawKey
-from openaq_assets.platforms.transform.fields import (
-    Unfit,
-    at_once,
-    paths_of,
-    tree_of,
-    type_of,
-    walk,
-)
+from openaq_assets.platforms.transform.fields import Unfit, at_once, paths_of, tree_of, type_of, walk
 from openaq_assets.platforms.transform.reference_decoder import (
     POLARS,
     Decoded,
@@ -138,9 +131,7 @@ class TypedRecipe:
         values, *others = found
         for other in others:
             values = [two if one is None else one for one, two in zip(values, other)]
-        return (
-            map(self.readers[column.name].__getitem__, values) if column.type in _TIMES else values
-        )
+        return map(self.readers[column.name].__getitem__, values) if column.type in _TIMES else values
 
 
 @dataclass(slots=True)
@@ -161,9 +152,7 @@ def _series(column: RecipeColumn, values: list[Any]) -> pl.Series:
     return series.cast(POLARS[column.type])
 
 
-def table_of(
-    recipe: Recipe, day: str, objects: Iterable[RawObject]
-) -> tuple[pl.DataFrame, Decoded]:
+def table_of(recipe: Recipe, day: str, objects: Iterable[RawObject]) -> tuple[pl.DataFrame, Decoded]:
     """The rows of a day's objects, which come oldest retrieval first, and what did not fit."""
     reading = _Day(recipe, day)
     tables = [rows_frame(recipe, [])]

@@ -58,10 +58,7 @@ def type_of(node: Any, known: Tree | None = None) -> Any:
         if not all(step.isdecimal() for step in node) or any(one is not kind for one in others):
             raise Unfit("positions of different types")
         return list[type_of(kind, _elements(known)) | None]  # type: ignore[misc]
-    kinds = {
-        step: type_of(child, known.get(step) if known else known) | None
-        for step, child in node.items()
-    }
+    kinds = {step: type_of(child, known.get(step) if known else known) | None for step, child in node.items()}
     for step, below in (known or {}).items():
         kinds.setdefault(step, _skipped(below))
     if any(step == "*" or step.isdecimal() for step in kinds):
@@ -121,9 +118,7 @@ class Step:
             return list(map(self.get, above))
         except (AttributeError, TypeError, IndexError):
             get, least = self.get, self.least
-            return [
-                None if one is None or (least and len(one) < least) else get(one) for one in above
-            ]
+            return [None if one is None or (least and len(one) < least) else get(one) for one in above]
 
 
 def walk(tree: dict[str, Any]) -> Iterator[Step]:

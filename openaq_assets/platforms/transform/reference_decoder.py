@@ -74,12 +74,7 @@ def decode(
 
 
 def _decode_rows(
-    recipe: Recipe,
-    day: str,
-    name: str,
-    rows: Sequence[Any],
-    from_key: Mapping[str, Any],
-    decoded: Decoded,
+    recipe: Recipe, day: str, name: str, rows: Sequence[Any], from_key: Mapping[str, Any], decoded: Decoded
 ) -> None:
     for position, row in enumerate(rows):
         try:
@@ -90,9 +85,7 @@ def _decode_rows(
             if _is_of(day, recipe, values):
                 decoded.rows.append(values)
         except BadRow as error:
-            decoded.bad.append(
-                {"object": name, "position": position, "reason": str(error), "row": row}
-            )
+            decoded.bad.append({"object": name, "position": position, "reason": str(error), "row": row})
 
 
 def _is_of(day: str, recipe: Recipe, values: tuple[Any, ...]) -> bool:

@@ -114,11 +114,7 @@ def unknown(trees: Sequence[Tree | None], value: Any, path: str = "") -> Iterato
 
 
 def note(
-    found: dict[str, NewField],
-    recipe: Recipe,
-    where: tuple[str, str],
-    page: Any,
-    rows: Iterable[Any],
+    found: dict[str, NewField], recipe: Recipe, where: tuple[str, str], page: Any, rows: Iterable[Any]
 ) -> None:
     """Add what is new in an object (``where``: its name and time of retrieval) to what is found."""
     if recipe.on_new_field == "ignore":

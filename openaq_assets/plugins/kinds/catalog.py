@@ -25,10 +25,7 @@ class Catalog(Kind):
 
     def references(self, asset: Asset) -> Sequence[Reference]:
         """The processed assets."""
-        return [
-            Reference(name, where=f"tables[{index}]")
-            for index, name in enumerate(asset.spec.tables)
-        ]
+        return [Reference(name, where=f"tables[{index}]") for index, name in enumerate(asset.spec.tables)]
 
     def tables(self, asset: Asset) -> Sequence[str]:
         """The names of the processed assets."""

@@ -4,15 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from openaq_assets.errors import Problem, nearest
-from openaq_assets.graph.assets import (
-    Asset,
-    AssetGraph,
-    Kind,
-    Reference,
-    served,
-    table_ref,
-    views_of,
-)
+from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference, served, table_ref, views_of
 from openaq_assets.graph.check_queries import TableCheck, in_environment
 from openaq_assets.graph.check_rules import mistakes
 from openaq_assets.graph.columns import Check, Name
@@ -79,11 +71,7 @@ class CheckAsset(Kind):
 
 def _mistakes(asset: Asset, check: Check, graph: AssetGraph) -> Iterator[tuple[str, str, str]]:
     if check.table and check.table not in asset.spec.tables:
-        yield (
-            "table",
-            f"'{check.table}' is not among the tables.",
-            nearest(check.table, asset.spec.tables),
-        )
+        yield ("table", f"'{check.table}' is not among the tables.", nearest(check.table, asset.spec.tables))
         return
     check_type = graph.check_types.get(check.check)
     if check_type and check_type.reconciles:

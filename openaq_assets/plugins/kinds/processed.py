@@ -28,9 +28,7 @@ class ProcessedColumn:
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.key):
-            message = (
-                f"column '{self.name}' says {'both' if self.path else 'neither'} 'path' and 'key'."
-            )
+            message = f"column '{self.name}' says {'both' if self.path else 'neither'} 'path' and 'key'."
             raise FieldError("", message, "Give 'path' (in the row) or 'key' (of the object).")
 
 
@@ -86,8 +84,7 @@ class Processed(Kind):
     def columns(self, asset: Asset) -> Sequence[Column]:
         """The declared columns, then the partition's."""
         declared = [
-            Column(one.name, one.type, one.unit, one.description, one.nullable)
-            for one in asset.spec.columns
+            Column(one.name, one.type, one.unit, one.description, one.nullable) for one in asset.spec.columns
         ]
         keys = [Column(Name(name), "varchar", "", "partition", False) for name in COLUMNS]
         return (*declared, *keys)
@@ -96,9 +93,7 @@ class Processed(Kind):
         """Columns named twice, and columns that other fields name but nobody declares."""
         names = [one.name for one in asset.spec.columns]
         found = [
-            asset.problem(
-                f"columns[{index}].name", f"column '{name}' is declared twice.", "Rename it."
-            )
+            asset.problem(f"columns[{index}].name", f"column '{name}' is declared twice.", "Rename it.")
             for index, name in enumerate(names)
             if name in names[:index] or name in COLUMNS
         ]
@@ -125,11 +120,7 @@ class Processed(Kind):
         spec = asset.spec
         columns = tuple(
             RecipeColumn(
-                one.name,
-                one.type,
-                (one.path, *one.fallbacks) if one.path else (),
-                one.key,
-                one.nullable,
+                one.name, one.type, (one.path, *one.fallbacks) if one.path else (), one.key, one.nullable
             )
             for one in spec.columns
         )

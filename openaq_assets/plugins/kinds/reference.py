@@ -38,14 +38,10 @@ class ReferenceTable(Kind):
             rows = list(csv.reader(io.StringIO(asset.spec.file.text, newline=""), strict=True))
         except csv.Error as error:
             message = f"not CSV: {error}."
-            return [
-                Problem(asset.spec.file.path, 1, 1, "", message, "Check quotes and separators.")
-            ]
+            return [Problem(asset.spec.file.path, 1, 1, "", message, "Check quotes and separators.")]
         header = rows[0] if rows else []
         found = [
-            asset.problem(
-                f"columns[{n}].name", f"the file has no column '{name}'.", nearest(name, header)
-            )
+            asset.problem(f"columns[{n}].name", f"the file has no column '{name}'.", nearest(name, header))
             for n, name in enumerate(promised)
             if name not in header
         ]
@@ -70,6 +66,4 @@ def _uneven(asset: Asset, rows: Sequence[Sequence[str]]) -> Iterator[Problem]:
     for line, row in enumerate(rows, 1):
         if row and len(row) != width:
             message = f"row {line} has {len(row)} cells, the header {width}."
-            yield Problem(
-                asset.spec.file.path, line, 1, "", message, "Quote cells that hold a comma."
-            )
+            yield Problem(asset.spec.file.path, line, 1, "", message, "Quote cells that hold a comma.")

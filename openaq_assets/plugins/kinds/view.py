@@ -72,9 +72,7 @@ def _breaches(asset: Asset, answered: "Sequence[Output]") -> Iterator[Problem]:
     names = [one.name for one in answered]
     for n, name in enumerate(promised):
         if name in promised[:n]:
-            yield asset.problem(
-                f"columns[{n}].name", f"column '{name}' is declared twice.", "Keep one."
-            )
+            yield asset.problem(f"columns[{n}].name", f"column '{name}' is declared twice.", "Keep one.")
         elif name not in names and "*" not in names:
             message = f"the SQL does not answer with '{name}'."
             yield asset.problem(f"columns[{n}].name", message, nearest(name, filter(None, names)))
@@ -86,9 +84,7 @@ def _breaches(asset: Asset, answered: "Sequence[Output]") -> Iterator[Problem]:
         elif one.name == "*":
             yield mark.problem(path, "a star hides the columns.", "Name every column.")
         elif one.name in names[:n]:
-            yield mark.problem(
-                path, f"column '{one.name}' is answered twice.", "Rename one with AS."
-            )
+            yield mark.problem(path, f"column '{one.name}' is answered twice.", "Rename one with AS.")
         elif one.name not in promised:
             hint = f"Declare it at {asset.mark('columns').path}:{asset.mark('columns').line}."
             yield mark.problem(path, f"column '{one.name}' is not declared.", hint)

@@ -6,26 +6,11 @@ import json
 import pytest
 from support.aws_endpoint import JOB, Endpoint
 from support.aws_lakes import Lakes, needs_spark
-from support.glue_days import (
-    DAY,
-    NEXT,
-    RECIPE,
-    TABLE,
-    Script,
-    finished,
-    store,
-    submitted,
-    transform,
-)
+from support.glue_days import DAY, NEXT, RECIPE, TABLE, Script, finished, store, submitted, transform
 from support.runner_fixtures import Lake
 
 from openaq_assets.graph.environment import bind
-from openaq_assets.graph.operations import (
-    Ref,
-    Register,
-    from_json,
-    to_json,
-)
+from openaq_assets.graph.operations import Ref, Register, from_json, to_json
 from openaq_assets.platforms.aws.platform import open_aws
 
 

@@ -15,13 +15,7 @@ from polars.testing import assert_frame_equal
 from openaq_assets.graph.operations import Recipe, RecipeColumn
 from openaq_assets.graph.raw_keys import parse_raw_key, raw_key
 from openaq_assets.platforms.transform import fast_decoder as recipe_typed
-from openaq_assets.platforms.transform.reference_decoder import (
-    decode,
-    frame,
-    parquet,
-    quarantine,
-    settled,
-)
+from openaq_assets.platforms.transform.reference_decoder import decode, frame, parquet, quarantine, settled
 
 DAY = "2026-01-10"
 NOON = dt.datetime(2026, 1, 12, tzinfo=dt.UTC)

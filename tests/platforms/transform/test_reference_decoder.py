@@ -6,12 +6,7 @@ import io
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.messy_answers import (
-    COLUMNS,
-    DAYS,
-    answers_of,
-    expected,
-)
+from support.messy_answers import COLUMNS, DAYS, answers_of, expected
 from support.runner_fixtures import Lake, memory_root, place, put_raw
 
 from openaq_assets.graph.operations import Recipe, Ref, Transform

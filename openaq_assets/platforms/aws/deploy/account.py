@@ -37,9 +37,7 @@ class Account:
     def _session(self) -> Any:
         import boto3
 
-        return (
-            boto3.Session()
-        )  # not the one of the process, which keeps the first credentials it saw
+        return boto3.Session()  # not the one of the process, which keeps the first credentials it saw
 
     @cached_property
     def region(self) -> str:

@@ -70,9 +70,7 @@ def _folders(account: Account) -> Iterator[Change]:
         with asking(f"list {name}"):
             answer = s3.list_objects_v2(Bucket=account.bucket, Prefix=name, MaxKeys=1)
         if not answer["KeyCount"]:
-            yield Change(
-                "+", f"folder {name}", partial(s3.put_object, Bucket=account.bucket, Key=name)
-            )
+            yield Change("+", f"folder {name}", partial(s3.put_object, Bucket=account.bucket, Key=name))
 
 
 def _databases(account: Account) -> Iterator[Change]:
@@ -83,9 +81,7 @@ def _databases(account: Account) -> Iterator[Change]:
         there = {one["Name"] for page in pages for one in page["DatabaseList"]}
     for name in account.databases:
         if name not in there:
-            yield Change(
-                "+", f"database {name}", partial(glue.create_database, DatabaseInput={"Name": name})
-            )
+            yield Change("+", f"database {name}", partial(glue.create_database, DatabaseInput={"Name": name}))
 
 
 def _uploads(account: Account, wanted: Mapping[str, bytes]) -> Iterator[Change]:
@@ -113,9 +109,7 @@ def _etags(account: Account) -> dict[str, str]:
     with asking("list the code that was uploaded"):
         pages = account.client("s3").get_paginator("list_objects_v2")
         found = pages.paginate(Bucket=account.bucket, Prefix=PROJECT.partition("/")[0] + "/")
-        return {
-            one["Key"]: one["ETag"].strip('"') for page in found for one in page.get("Contents", ())
-        }
+        return {one["Key"]: one["ETag"].strip('"') for page in found for one in page.get("Contents", ())}
 
 
 def _primary(account: Account) -> Iterator[Change]:
@@ -130,10 +124,7 @@ def _primary(account: Account) -> Iterator[Change]:
     if limit and not enforced:
         return
     # A limit that is there is somebody's choice; enforcing would send OWOX's results elsewhere.
-    updates = {
-        "EnforceWorkGroupConfiguration": False,
-        "BytesScannedCutoffPerQuery": limit or LIMIT,
-    }
+    updates = {"EnforceWorkGroupConfiguration": False, "BytesScannedCutoffPerQuery": limit or LIMIT}
     yield Change(
         "~",
         f"work group primary: a query may scan {limit or LIMIT:,} bytes, results go where a client says",
@@ -156,13 +147,9 @@ def _key(account: Account, key: str) -> Iterator[Change]:
                 raise
             found = ""
     if found != key:
-        put = partial(
-            ssm.put_parameter, Name=KEY_PARAMETER, Value=key, Type="SecureString", Overwrite=True
-        )
+        put = partial(ssm.put_parameter, Name=KEY_PARAMETER, Value=key, Type="SecureString", Overwrite=True)
         yield Change(
-            "~" if found else "+",
-            f"parameter {KEY_PARAMETER} (from OPENAQ_API_KEY, encrypted)",
-            put,
+            "~" if found else "+", f"parameter {KEY_PARAMETER} (from OPENAQ_API_KEY, encrypted)", put
         )
 
 

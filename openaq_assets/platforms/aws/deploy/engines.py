@@ -6,15 +6,7 @@ from typing import Any
 
 from openaq_assets.platforms.aws.deploy.account import Account
 from openaq_assets.platforms.aws.deploy.bundle import script_key
-from openaq_assets.platforms.aws.deploy.findings import (
-    DEPLOY,
-    STACK,
-    Finding,
-    asked,
-    judged,
-    missing,
-    note,
-)
+from openaq_assets.platforms.aws.deploy.findings import DEPLOY, STACK, Finding, asked, judged, missing, note
 
 GLUE_VERSION = "5.1"
 LONGEST = 60  # minutes a job may run unnoticed
@@ -69,10 +61,7 @@ def _of_crawler(account: Account, found: Mapping[str, Any]) -> list[tuple[bool, 
     database = str(account.place.database)
     return [
         (paths == [target], f"it reads {', '.join(map(str, paths)) or 'nothing'}, not {target}"),
-        (
-            found.get("DatabaseName") == database,
-            f"it fills {found.get('DatabaseName')}, not {database}",
-        ),
+        (found.get("DatabaseName") == database, f"it fills {found.get('DatabaseName')}, not {database}"),
         (
             grouping.get("TableLevelConfiguration") == TABLE_LEVEL,
             f"its table level is {grouping.get('TableLevelConfiguration')}, not {TABLE_LEVEL}",

@@ -23,9 +23,7 @@ class Finding:
     fix: str = ""
 
     def __str__(self) -> str:
-        return f"{_MARKS[self.level]} {self.what}: {self.says}" + (
-            f" {self.fix}" if self.fix else ""
-        )
+        return f"{_MARKS[self.level]} {self.what}: {self.says}" + (f" {self.fix}" if self.fix else "")
 
 
 def fine(what: str, says: str) -> Finding:

@@ -6,15 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from openaq_assets.platforms.aws.deploy.account import SCRIPT, Account
 from openaq_assets.platforms.aws.deploy.bundle import PROJECT, bundle, script_key
-from openaq_assets.platforms.aws.deploy.findings import (
-    DEPLOY,
-    STACK,
-    Finding,
-    asked,
-    fine,
-    judged,
-    missing,
-)
+from openaq_assets.platforms.aws.deploy.findings import DEPLOY, STACK, Finding, asked, fine, judged, missing
 
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _NO_BUCKET = ("404", "NoSuchBucket")
@@ -29,9 +21,7 @@ def bucket(account: Account) -> Iterable[Finding]:
         return
     said = asked(what, s3.get_bucket_location, (), Bucket=name)["LocationConstraint"]
     place = {None: "us-east-1", "EU": "eu-west-1"}.get(said, said)
-    rules = [
-        (place == account.region, f"it is in {place}, and the region here is {account.region}")
-    ]
+    rules = [(place == account.region, f"it is in {place}, and the region here is {account.region}")]
     yield judged(what, rules, f"in {place}", "Set OPENAQ_REGION to the bucket's region.")
     yield _private(account)
     yield _encrypted(account)
@@ -62,8 +52,7 @@ def _over_tls(account: Account) -> Finding:
     policy = json.loads(answer["Policy"]) if answer else {"Statement": []}
     denied = any(
         one["Effect"] == "Deny"
-        and str(one.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")).lower()
-        == "false"
+        and str(one.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")).lower() == "false"
         for one in policy["Statement"]
     )
     return judged("TLS", [(denied, "requests without it are answered")], "required", STACK)
@@ -103,9 +92,7 @@ def code(account: Account) -> Iterator[Finding]:
         if answer is None:
             yield missing(what, "it was never uploaded.", DEPLOY)
             continue
-        same = (
-            answer["ETag"].strip('"') == hashlib.md5(wanted[key], usedforsecurity=False).hexdigest()
-        )
+        same = answer["ETag"].strip('"') == hashlib.md5(wanted[key], usedforsecurity=False).hexdigest()
         rules = [(same, "what was uploaded is not what is here")]
         yield judged(what, rules, f"uploaded {answer['LastModified']:%Y-%m-%d %H:%M} UTC", DEPLOY)
 

@@ -4,23 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from openaq_assets.platforms.aws.deploy.account import KEY_PARAMETER, Account
-from openaq_assets.platforms.aws.deploy.findings import (
-    STACK,
-    Finding,
-    asked,
-    fine,
-    judged,
-    missing,
-    note,
-)
+from openaq_assets.platforms.aws.deploy.findings import STACK, Finding, asked, fine, judged, missing, note
 
 HOST_NAME = "openaq-airflow"
 USER = "owox-integrator"
 LEAST_VCPUS = 2  # a t3 has two
 VCPU_QUOTA = "L-1216C47A"  # Running On-Demand Standard instances, in vCPUs
-_KEY_FIX = (
-    f"aws ssm put-parameter --type SecureString --name {KEY_PARAMETER} --value YOUR_OPENAQ_KEY"
-)
+_KEY_FIX = f"aws ssm put-parameter --type SecureString --name {KEY_PARAMETER} --value YOUR_OPENAQ_KEY"
 
 
 def key(account: Account) -> Iterator[Finding]:
@@ -32,9 +22,7 @@ def key(account: Account) -> Iterator[Finding]:
         yield missing(what, "there is none.", f"Run: {_KEY_FIX}.")
         return
     secure = answer["Parameter"]["Type"] == "SecureString"
-    yield judged(
-        what, [(secure, "it is not encrypted")], "there, encrypted", f"Run: {_KEY_FIX} --overwrite."
-    )
+    yield judged(what, [(secure, "it is not encrypted")], "there, encrypted", f"Run: {_KEY_FIX} --overwrite.")
 
 
 def instance(account: Account) -> Iterator[Finding]:
@@ -58,17 +46,10 @@ def _host(account: Account, host: Mapping[str, Any]) -> Finding:
         (state == "running", f"it is {state}"),
         ("IamInstanceProfile" in host, "it has no role"),
         (options.get("HttpTokens") == "required", "IMDSv1 is on"),
-        (
-            options.get("HttpPutResponseHopLimit", 2) >= 2,
-            "hop limit 1: containers get no credentials",
-        ),
+        (options.get("HttpPutResponseHopLimit", 2) >= 2, "hop limit 1: containers get no credentials"),
         (not open_ports, f"open to {', '.join(open_ports)}"),
     ]
-    fix = (
-        STACK
-        if state == "running"
-        else f"aws ec2 start-instances --instance-ids {host['InstanceId']}"
-    )
+    fix = STACK if state == "running" else f"aws ec2 start-instances --instance-ids {host['InstanceId']}"
     good = f"{host['InstanceId']}, {host['InstanceType']}, {state}"
     return judged(f"instance {HOST_NAME}", rules, good, fix)
 
@@ -103,24 +84,17 @@ def dashboard_user(account: Account) -> Iterator[Finding]:
     ]
     yield judged(what, rules, f"{' and '.join(names)}; no password", STACK)
     if not asked(what, iam.list_access_keys, (), UserName=USER)["AccessKeyMetadata"]:
-        yield note(
-            what, "it has no access key yet.", f"aws iam create-access-key --user-name {USER}"
-        )
+        yield note(what, "it has no access key yet.", f"aws iam create-access-key --user-name {USER}")
 
 
 def money(account: Account) -> Iterator[Finding]:
     """Whether somebody is told when money is spent, and what plan the account is on."""
     number, _ = account.identity
     answer = asked(
-        "budgets",
-        account.client("budgets").describe_budgets,
-        ("NotFoundException",),
-        AccountId=number,
+        "budgets", account.client("budgets").describe_budgets, ("NotFoundException",), AccountId=number
     )
     names = [one["BudgetName"] for one in (answer or {}).get("Budgets", ())]
-    yield judged(
-        "budget", [(bool(names), "nobody is told when money is spent")], ", ".join(names), STACK
-    )
+    yield judged("budget", [(bool(names), "nobody is told when money is spent")], ", ".join(names), STACK)
     yield from _plan(account)
 
 
@@ -134,16 +108,9 @@ def _plan(account: Account) -> Iterator[Finding]:
     if not answer:
         yield note("plan", "an account from before July 2025: twelve months of free tier.")
         return
-    kind, credits = (
-        answer.get("accountPlanType", "?"),
-        answer.get("accountPlanRemainingCredits", {}),
-    )
+    kind, credits = (answer.get("accountPlanType", "?"), answer.get("accountPlanRemainingCredits", {}))
     ends = answer.get("accountPlanExpirationDate")
-    left = (
-        f", {credits.get('amount', 0):.2f} {credits.get('unit', 'USD')} of credits left"
-        if credits
-        else ""
-    )
+    left = f", {credits.get('amount', 0):.2f} {credits.get('unit', 'USD')} of credits left" if credits else ""
     if kind == "FREE":
         when = f"{ends:%Y-%m-%d}" if ends else "an unknown day"
         fix = "Upgrade to the paid plan before (credits stay): the account is closed otherwise."
@@ -156,11 +123,7 @@ def quotas(account: Account) -> Iterator[Finding]:
     """Whether the account may run what the pipeline needs."""
     get = account.client("service-quotas").get_service_quota
     answer = asked(
-        "the quota of vCPUs",
-        get,
-        ("NoSuchResourceException",),
-        ServiceCode="ec2",
-        QuotaCode=VCPU_QUOTA,
+        "the quota of vCPUs", get, ("NoSuchResourceException",), ServiceCode="ec2", QuotaCode=VCPU_QUOTA
     )
     if answer:
         value = answer["Quota"]["Value"]

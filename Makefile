@@ -53,7 +53,8 @@ trino: .venv/installed-test
 	$(BIN)/python -m pytest -n 0 tests/trino
 
 test-long: .venv/installed-test
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/properties tests/airflow/test_factory.py
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m hypothesis tests/graph tests/project tests/plugins \
+		tests/promotion tests/platforms/transform tests/airflow/test_factory.py
 
 airflow: .venv/installed
 	@$(BIN)/python -m openaq_assets.airflow.standalone --home .airflow --port 8080

@@ -167,7 +167,7 @@ class SparkScript:
         environment = {**kept, "PYSPARK_PYTHON": python, "PYSPARK_SUBMIT_ARGS": submit,
                        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}  # fmt: skip
         return subprocess.Popen(
-            [python, str(ROOT / "tests" / "spark" / "spark_worker.py"), str(SCRIPT)], env=environment, text=True,
+            [python, str(ROOT / "tests" / "support" / "spark_worker.py"), str(SCRIPT)], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tempfile.gettempdir(),
         )  # fmt: skip
 

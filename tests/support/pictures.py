@@ -1,4 +1,4 @@
-"""Write the pictures of docs/img: ``python tests/browser/pictures.py PAGE FOLDER`` (``make pictures``)."""
+"""Write the pictures of docs/img: ``python tests/support/pictures.py PAGE FOLDER`` (``make pictures``)."""
 
 from __future__ import annotations
 

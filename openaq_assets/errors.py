@@ -4,7 +4,6 @@ AssetsError
   ConfigError(problems)     conf/, views/ or plugins/ do not say a runnable project
   SelectionError            a selection or an argument names something that is not there
   PlatformError(retryable)  storage, API or engine did not do what was asked
-  CheckFailed               data are there, but not as promised
   KindFailed                a kind, which is foreign code, fails on an asset
   TooExpensive              a run would cost more than it may
   PromotionError            prod was left as it was
@@ -95,10 +94,6 @@ class PlatformError(AssetsError):
 
 class KindFailed(AssetsError):
     """A kind, which is foreign code, cannot say what to do for some partitions."""
-
-
-class CheckFailed(AssetsError):
-    """A check of severity error found rows that should not be there."""
 
 
 class TooExpensive(AssetsError):

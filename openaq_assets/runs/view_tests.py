@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openaq_assets.errors import ConfigError, Mark, Problem, nearest, shortened
-from openaq_assets.graph.assets import AssetGraph
+from openaq_assets.graph.assets import AssetGraph, views_of
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.project.decode import ABSENT, build
 from openaq_assets.project.project import Project
@@ -161,19 +161,18 @@ def _names(fields: TestFields, where: str, graph: AssetGraph, marks: Mapping[str
 
 
 def tables_behind(graph: AssetGraph, view: str) -> tuple[str, ...]:
-    """Every table and view that a view reads, also by way of others, each before who reads it."""
-    found: dict[str, None] = {}
+    """Return every table and view that a view reads, also by way of others, each before who reads it."""
+    tables: dict[str, None] = {}
 
     def enter(name: str) -> None:
-        asset = graph.assets.get(name)
-        if asset and asset.holds == "view":
-            for one in asset.kind.references(asset):
-                if one.name not in found:
-                    enter(one.name)
-                    found[one.name] = None
+        for made in views_of(graph, name) if name in graph.assets else ():
+            for ref in made.inputs:
+                if ref.asset not in tables:
+                    enter(ref.asset)
+                    tables[ref.asset] = None
 
     enter(view)
-    return tuple(found)
+    return tuple(tables)
 
 
 @dataclass(frozen=True, slots=True)

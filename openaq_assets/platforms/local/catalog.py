@@ -8,17 +8,17 @@ variables: listing a table's files, or spelling its columns, at every mention of
 small question does. A variable is of one connection.
 """
 
-import hashlib
-import json
 import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
+
+import msgspec
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.graph.columns import Column, ColumnType, Name
@@ -27,7 +27,7 @@ from openaq_assets.graph.partitions import COLUMNS, DAY
 from openaq_assets.platforms import ObjectStore, Rows
 
 if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL
-    import duckdb
+    from duckdb import DuckDBPyConnection as Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,31 @@ class Entry:
     sql: str = ""
     inputs: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def types(self) -> dict[str, str]:
+        """The columns with their DuckDB types."""
+        return {name: DUCKDB[kind] for name, kind in self.columns}  # type: ignore[index]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The partition keys, which are folders and not in the files."""
+        return COLUMNS if self.partitioned else ()
+
+    @property
+    def files_variable(self) -> str:
+        """The variable of a session that holds the files of a table."""
+        return f"files of {self.name}"
+
+    @property
+    def columns_variable(self) -> str:
+        """The variable of a session that holds the columns of a table, as ``read_parquet`` takes them."""
+        return f"columns of {self.name}"
+
 
 class ScansParquet(Protocol):
-    """How a session sees the Parquet files below a URI: as the FROM part of a query.
+    """How a session sees the Parquet files of a table: as the FROM part of a query.
 
-    It has the columns of ``types`` (name -> DuckDB type), NULL where a file is older than the promise.
+    It has the columns of the entry, NULL where a file is older than the promise.
     Partition keys are text from the path, left bare, so that filters on them prune files. What is
     ``lasting`` leans on no session, finds files that come later, and has all keys as one ``_day``.
     A table with a ``stamp`` is small: a session holds its rows for as long as the stamp is the same.
@@ -53,17 +73,11 @@ class ScansParquet(Protocol):
 
     lasting: bool
 
-    def stamp(self, uri: str) -> str: ...
+    def stamp(self, entry: Entry) -> str: ...
 
-    def found(self, uri: str, partitioned: bool) -> Sequence[str]: ...
+    def found(self, entry: Entry) -> Sequence[str]: ...
 
-    def scan(
-        self,
-        session: "duckdb.DuckDBPyConnection | None",
-        uri: str,
-        partitioned: bool,
-        types: Mapping[str, str],
-    ) -> str | None: ...
+    def scan(self, session: "Session | None", entry: Entry) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +94,16 @@ class Catalog:
 
     def put(self, entry: Entry) -> None:
         """Define or redefine a table or view; the same definition is not written again."""
-        body = json.dumps(asdict(entry), indent=1).encode()
+        body = msgspec.json.format(msgspec.json.encode(entry), indent=1)
         if self._body(entry.name) != body:
             self.store.put(self.uri(entry.name), body)
 
     def get(self, name: str) -> Entry | None:
         """Return the definition, or None; raise PlatformError for a file that is no definition."""
-        text = self._body(name)
-        if text is None:
-            return None
+        body = self._body(name)
         try:
-            body: dict[str, Any] = json.loads(text)
-            body["columns"] = tuple((a, b) for a, b in body["columns"])
-            body["inputs"] = tuple((a, b) for a, b in body["inputs"])
-            return Entry(**body)
-        except (KeyError, TypeError, ValueError):
+            return None if body is None else msgspec.json.decode(body, type=Entry)
+        except ValueError:
             hint = f"Run '{name.rpartition('.')[2]}' again with --force."
             raise PlatformError(f"{self.uri(name)} is not a definition. {hint}") from None
 
@@ -114,14 +123,14 @@ class Catalog:
         return tuple(f"{database}.{uri.rsplit('/', 1)[1][:-5]}" for uri in uris)
 
     @contextmanager
-    def session(self, names: Iterable[str]) -> "Iterator[duckdb.DuckDBPyConnection]":
+    def session(self, names: Iterable[str]) -> "Iterator[Session]":
         """Yield a DuckDB session in which the named tables and views (and what they read) exist."""
         entries = tuple(self._needed(names))
         if self.files.lasting:
             tables = [entry for entry in entries if not entry.sql]
-            files = {_files_of(table.uri): self.files.found(table.uri, table.partitioned) for table in tables}
+            files = {table.files_variable: self.files.found(table) for table in tables}
             known = tuple((name, paths[0]) for name, paths in files.items() if paths)
-            columns = tuple((_columns_of(table.uri), _as_map(table)) for table in tables)
+            columns = tuple((table.columns_variable, _as_map(table)) for table in tables)
             created = tuple(statement for entry in entries for statement in self._created(None, entry))
             with _lasting(known, columns, created, os.getpid()).session(files) as session:
                 yield session
@@ -131,11 +140,11 @@ class Catalog:
                 _execute(session, self._created(session, entry))
             yield session
 
-    def _created(self, session: "duckdb.DuckDBPyConnection | None", entry: Entry) -> tuple[str, str]:
+    def _created(self, session: "Session | None", entry: Entry) -> tuple[str, str]:
         """Return the statements after which a table or view exists."""
         schema, view = (quoted(part) for part in entry.name.split("."))
         body = self._view(entry) if entry.sql else self._table(session, entry)
-        stamp = "" if entry.sql or entry.partitioned else self.files.stamp(entry.uri)
+        stamp = "" if entry.sql or entry.partitioned else self.files.stamp(entry)
         made = f"TABLE {schema}.{view} AS {body} -- {stamp}" if stamp else f"VIEW {schema}.{view} AS {body}"
         return f"CREATE SCHEMA IF NOT EXISTS {schema}", f"CREATE {made}"
 
@@ -180,16 +189,12 @@ class Catalog:
         sql = self.placed(entry.sql, dict(entry.inputs))
         return f"SELECT {', '.join(shown)} FROM ({sql})"
 
-    def _table(self, session: "duckdb.DuckDBPyConnection | None", entry: Entry) -> str:
-        types: Mapping[str, str] = {name: DUCKDB[kind] for name, kind in entry.columns}  # type: ignore[index]
-        source = self.files.scan(session, entry.uri, entry.partitioned, types)
-        if source is None:  # no file yet: an empty table, not an error
-            if self._is_dated(entry):
-                types = {**types, DAY: "VARCHAR"}
-            empty = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
-            return f"SELECT {', '.join(empty)} WHERE false"
-        day = [DAY] if self._is_dated(entry) else []
-        return f"SELECT {', '.join(map(quoted, [*types, *day]))} FROM {source}"
+    def _table(self, session: "Session | None", entry: Entry) -> str:
+        types = entry.types | ({DAY: "VARCHAR"} if self._is_dated(entry) else {})
+        if source := self.files.scan(session, entry):
+            return f"SELECT {', '.join(map(quoted, types))} FROM {source}"
+        empty = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+        return f"SELECT {', '.join(empty)} WHERE false"  # no file yet: an empty table, not an error
 
 
 @lru_cache(maxsize=256)
@@ -209,9 +214,9 @@ def _placed(
 def _as_map(entry: Entry) -> str:
     """Return the columns that a table's files have, as DuckDB's ``read_parquet`` takes them."""
     return "MAP {" + ", ".join(
-        f"'{name}': {{name: '{name}', type: '{DUCKDB[kind]}', default_value: NULL}}"  # type: ignore[index]
-        for name, kind in entry.columns
-        if not (entry.partitioned and name in COLUMNS)
+        f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
+        for name, kind in entry.types.items()
+        if name not in entry.keys
     ) + "}"  # fmt: skip
 
 
@@ -220,13 +225,13 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def describe(session: "duckdb.DuckDBPyConnection", query: str) -> tuple[tuple[str, str], ...]:
+def describe(session: "Session", query: str) -> tuple[tuple[str, str], ...]:
     """Return the names and Trino types of a query's answer."""
     rows = session.execute(f"DESCRIBE {query}").fetchall()
     return tuple((str(row[0]), trino_type(str(row[1]))) for row in rows)
 
 
-def rows_of(session: "duckdb.DuckDBPyConnection", query: str) -> Rows:
+def rows_of(session: "Session", query: str) -> Rows:
     """Return the answer to a DuckDB query."""
     session.execute(query)
     columns = tuple(  # an ad-hoc answer may have types no contract knows
@@ -248,17 +253,17 @@ class ParquetFiles:
 
     lasting = True
 
-    def found(self, uri: str, partitioned: bool) -> list[str]:
+    def found(self, entry: Entry) -> list[str]:
         """Return the files of a table, listed once: an engine would do it for every mention of the table."""
-        files = sorted(_below(os.path.normpath(uri), COLUMNS if partitioned else ()))
+        files = sorted(_below(os.path.normpath(entry.uri), entry.keys))
         if not _PATTERN.search("\n".join(files)):
             return files
         # A root may hold any character: those of patterns stand for themselves.
         return [_PATTERN.sub(r"[\g<0>]", path) for path in files]
 
-    def stamp(self, uri: str) -> str:
+    def stamp(self, entry: Entry) -> str:
         """Return what a small table of one file is known by; '' for any other."""
-        files = self.found(uri, False)
+        files = self.found(entry)
         try:
             status = os.stat(files[0]) if len(files) == 1 else None
         except OSError:  # a pattern, or gone
@@ -267,24 +272,18 @@ class ParquetFiles:
             return ""
         return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
 
-    def scan(
-        self,
-        session: "duckdb.DuckDBPyConnection | None",
-        uri: str,
-        partitioned: bool,
-        types: Mapping[str, str],
-    ) -> str | None:
+    def scan(self, session: "Session | None", entry: Entry) -> str | None:
         """Return a scan that opens only the files a filter on partition keys leaves; None without any file.
 
         The columns are told, not read from the files: with years of days that is most of the time, and a
         file that is older than a column has NULL. The keys come from the file's name, as text.
         """
-        uri = os.path.normpath(uri)  # as the engine tells the names of files
-        if next(_below(uri, COLUMNS if partitioned else ()), None) is None:
+        uri = os.path.normpath(entry.uri)  # as the engine tells the names of files
+        if next(_below(uri, entry.keys), None) is None:
             return None
-        schema = f"schema=getvariable('{_columns_of(uri)}')"
-        read = f"read_parquet(getvariable('{_files_of(uri)}'), {schema}"
-        if not partitioned:
+        schema = f"schema=getvariable('{entry.columns_variable}')"
+        read = f"read_parquet(getvariable('{entry.files_variable}'), {schema}"
+        if not entry.partitioned:
             return f"{read})"
         first = len(uri) + len("/year=") + 1
         spans = ((first, 4), (first + len("2026/month="), 2), (first + len("2026/month=01/day="), 2))
@@ -337,7 +336,7 @@ def _names_in(folder: str) -> Sequence[str]:
 _SETTINGS = ("SET TimeZone='UTC'", "SET disabled_optimizers='join_order,build_side_probe_side'")
 
 
-def opened() -> "duckdb.DuckDBPyConnection":
+def opened() -> "Session":
     """Return a new session in memory, in which all times are UTC."""
     import duckdb
 
@@ -347,23 +346,9 @@ def opened() -> "duckdb.DuckDBPyConnection":
     return session
 
 
-def _execute(session: "duckdb.DuckDBPyConnection", statements: Iterable[str]) -> None:
+def _execute(session: "Session", statements: Iterable[str]) -> None:
     for statement in statements:
         session.execute(statement)
-
-
-def _files_of(uri: str) -> str:
-    """Return the variable of a session that holds the files of a table."""
-    return f"files_{_mark(uri)}"
-
-
-def _columns_of(uri: str) -> str:
-    """Return the variable of a session that holds the columns of a table, as ``read_parquet`` takes them."""
-    return f"columns_{_mark(uri)}"
-
-
-def _mark(uri: str) -> str:
-    return hashlib.sha256(os.path.normpath(uri).encode()).hexdigest()[:16]
 
 
 class Lasting:
@@ -372,15 +357,15 @@ class Lasting:
     def __init__(
         self, files: Mapping[str, Sequence[str]], columns: Sequence[tuple[str, str]], created: Sequence[str]
     ) -> None:
-        self._setup = [*_SETTINGS, *(f"SET VARIABLE {name} = {text}" for name, text in columns)]
+        self._setup = [*_SETTINGS, *(f"SET VARIABLE {quoted(name)} = {text}" for name, text in columns)]
         self._session = opened()
         _execute(self._session, self._setup)
         _tell(self._session, files)
         _execute(self._session, created)
-        self._idle: list[tuple[duckdb.DuckDBPyConnection, dict[str, Sequence[str]]]] = []
+        self._idle: list[tuple[Session, dict[str, Sequence[str]]]] = []
 
     @contextmanager
-    def session(self, files: Mapping[str, Sequence[str]]) -> "Iterator[duckdb.DuckDBPyConnection]":
+    def session(self, files: Mapping[str, Sequence[str]]) -> "Iterator[Session]":
         """Yield a connection of its own for who asks, with the files there are now."""
         try:
             session, known = self._idle.pop()  # two threads never get the same
@@ -396,9 +381,9 @@ class Lasting:
         self._idle.append((session, dict(files)))
 
 
-def _tell(session: "duckdb.DuckDBPyConnection", files: Mapping[str, Sequence[str]]) -> None:
+def _tell(session: "Session", files: Mapping[str, Sequence[str]]) -> None:
     for name, paths in files.items():
-        session.execute(f"SET VARIABLE {name} = $1", [list(paths)])
+        session.execute(f"SET VARIABLE {quoted(name)} = $1", [list(paths)])
 
 
 @lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, cast
 
-from openaq_assets.errors import AssetsError, PlatformError
+from openaq_assets.errors import AssetsError
 from openaq_assets.graph.columns import Column
 from openaq_assets.graph.environment import Environment
 from openaq_assets.graph.extensions import OperationHandler, imported
@@ -50,8 +50,9 @@ class Rows:
     rows: tuple[tuple[Any, ...], ...]
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        """One mapping per row."""
-        return [dict(zip([str(one.name) for one in self.columns], row)) for row in self.rows]
+        """Return one mapping per row."""
+        names = [str(column.name) for column in self.columns]
+        return [dict(zip(names, row)) for row in self.rows]
 
 
 class ObjectStore(Protocol):
@@ -189,21 +190,18 @@ def finished_ticket(facts: Mapping[str, Facts]) -> Ticket:
 
 
 def failed_ticket(error: Exception, link: str = "", text: str = "") -> Ticket:
-    """Return a failed ticket: a user's or the world's mistake by its words, a bug by its type."""
+    """Return a failed ticket; ``text`` is the error in other words than its own."""
     _log.debug("an operation failed", exc_info=error)
-    text = text or " ".join(str(error).split())
-    if not (text and isinstance(error, AssetsError | OSError | ValueError)):
-        text = f"{type(error).__name__}: {text}".removesuffix(": ")
     retryable = getattr(error, "retryable", isinstance(error, OSError))
-    return ticket("failed", message=text, retryable=retryable, link=link)
+    return ticket("failed", message=text or error_line(error), retryable=retryable, link=link)
 
 
-def carry_out(platform: str, methods: Mapping[type, Callable[[Any], Ticket]], operation: Operation) -> Ticket:
-    """Return what the method for an operation's type returns; raise PlatformError if there is none."""
-    method = methods.get(type(operation))
-    if method is None:
-        raise PlatformError(f"{cannot_make(platform, type(operation).__name__)} {NO_HANDLER}")
-    return method(operation)
+def error_line(error: Exception, *known: type[Exception]) -> str:
+    """Return an error as one line: a user's or the world's mistake by its words, a bug by its type."""
+    text = " ".join(str(error).split())
+    if text and isinstance(error, (AssetsError, OSError, ValueError, *known)):
+        return text
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def cannot_make(platform: str, operation: str) -> str:

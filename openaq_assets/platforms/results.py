@@ -4,23 +4,46 @@ import csv
 import datetime as dt
 import hashlib
 import io
+from collections.abc import Sequence
 from typing import Any
 
-from openaq_assets.graph.operations import Query
+from openaq_assets.errors import PlatformError
+from openaq_assets.graph.contracts import compare, pairs
+from openaq_assets.graph.operations import CreateView, Query
 from openaq_assets.graph.records import Facts
-from openaq_assets.platforms import Rows, Ticket, ticket
+from openaq_assets.platforms import ObjectStore, Rows, Ticket, ticket
 
 KEPT_FAILURES = 100
 
 
-def checked(operation: Query, rows: Rows) -> Ticket:
-    """The verdict of a check that expects no rows: each row it gave is a failure."""
-    shown = (_shown(row, rows) for row in rows.rows[:KEPT_FAILURES])
-    return verdict(operation, tuple(f"{operation.name}: {one}" for one in shown))
+def answered(operation: Query, rows: Rows, objects: ObjectStore) -> Ticket:
+    """Return what becomes of rows: failures of a check that expects none, a CSV, or their number."""
+    if operation.expect == "no rows":
+        return _verdict(operation, [_shown(row, rows) for row in rows.rows[:KEPT_FAILURES]])
+    if operation.into:
+        body = csv_of(rows)
+        objects.put(f"{operation.into.uri}/{operation.into.asset}.csv", body)
+        return ticket("succeeded", {"": Facts(len(rows.rows), len(body), 1, version_of(body))})
+    return ticket("succeeded", {"": Facts(len(rows.rows))})
 
 
-def verdict(operation: Query, failures: tuple[str, ...]) -> Ticket:
+def contract_checked(operation: Query, columns: Sequence[tuple[str, str]]) -> Ticket:
+    """Return the verdict of a check that compares names and types of columns with those promised."""
+    return _verdict(operation, [str(each) for each in compare(pairs(operation.columns), columns)])
+
+
+def require_contract(operation: CreateView, columns: Sequence[tuple[str, str]]) -> None:
+    """Raise PlatformError if the view's SQL answers with other columns than it promises."""
+    if differences := compare(pairs(operation.columns), columns):
+        raise PlatformError(
+            f"{operation.into.table}: the SQL does not keep its contract: "
+            f"{' '.join(map(str, differences))} Change the columns in YAML, or cast in the SQL."
+        )
+
+
+def _verdict(operation: Query, reasons: Sequence[str]) -> Ticket:
     """Failures make an error fail and a warning succeed."""
+    failures = tuple(f"{operation.name}: {reason}" for reason in reasons)
     facts = {"": Facts(len(failures), failures=failures)}
     if failures and operation.severity == "error":
         more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
@@ -33,12 +56,12 @@ def _shown(row: tuple[Any, ...], rows: Rows) -> str:
 
 
 def version_of(body: bytes) -> str:
-    """What a body is called where only its digest matters."""
+    """Return what a body is called where only its digest matters."""
     return hashlib.sha256(body).hexdigest()[:12]
 
 
 def csv_of(rows: Rows) -> bytes:
-    """RFC 4180 in UTF-8; cells a spreadsheet would run as a formula are made text."""
+    """Return RFC 4180 in UTF-8; cells a spreadsheet would run as a formula are made text."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow([str(column.name) for column in rows.columns])
@@ -49,6 +72,6 @@ def csv_of(rows: Rows) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.isoformat()
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return "'" + value
     return value

@@ -1,8 +1,8 @@
 """A query in Athena SQL as DuckDB must be asked it, so that both give the same rows and types.
 
-``sql_rules`` refuses what cannot be carried over; what is left is carried over here. The comments
-say what Athena does; ``docs/sql.md`` lists the differences, and ``tests/portable_cases.py`` has a case of
-each that is also asked of a real Trino.
+``lint`` refuses what cannot be carried over; what is left is carried over here. The comments say what
+Athena does; ``docs/sql.md`` lists the differences, and ``tests/support/portable_cases.py`` has a case of each
+that is also asked of a real Trino.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -21,7 +21,7 @@ _DIGITS = "0123456789"
 def to_duckdb(
     sql: str, names: Mapping[str, str], tables: Tables, now: str | None = None, dated: Collection[str] = ()
 ) -> str:
-    """The query for DuckDB, tables named in full; all clocks show ``now`` (an expression) if it is given.
+    """Return the query for DuckDB, tables named in full; all clocks show the expression ``now``, if given.
 
     Tables that are ``dated`` have a column ``_day`` beside their keys, and are asked for that.
     """
@@ -29,8 +29,9 @@ def to_duckdb(
     if isinstance(tree, SqlProblem):
         raise ValueError(f"line {tree.line}, column {tree.column}: {tree.message} {tree.hint}")
     _by_day(tree, dated)
-    placed = with_full_names(carried_over(tree, now), names)
-    return placed.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
+    return with_full_names(_carried_over(tree, now), names).sql(
+        dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE
+    )
 
 
 def _by_day(tree: exp.Query, dated: Collection[str]) -> None:
@@ -48,17 +49,16 @@ def _by_day(tree: exp.Query, dated: Collection[str]) -> None:
 
 
 def _source(node: exp.Expr, alias: str) -> str:
-    """The table that a SELECT knows by this name; '' if it is none of its own."""
+    """Return the table that a SELECT knows by this name; '' if it is none of its own."""
     select = node.find_ancestor(exp.Select)
     for table in select.find_all(exp.Table) if select else ():
-        own = table.find_ancestor(exp.Select) is select and not is_cte(table)
-        if own and table.alias_or_name == alias:
+        if table.alias_or_name == alias and table.find_ancestor(exp.Select) is select and not is_cte(table):
             return table.name
     return ""
 
 
-def carried_over(tree: exp.Query, now: str | None = None) -> exp.Expr:
-    """A typed query with every construct replaced that DuckDB reads in another way."""
+def _carried_over(tree: exp.Query, now: str | None) -> exp.Expr:
+    """Return a typed query with every construct replaced that DuckDB reads in another way."""
     root: exp.Expr = exp.Subquery(this=tree)  # so that the query itself can be replaced, too
     for node in reversed(list(tree.walk(bfs=False))):  # parts before what they are parts of
         if now is not None and isinstance(node, _CLOCKS):
@@ -69,8 +69,8 @@ def carried_over(tree: exp.Query, now: str | None = None) -> exp.Expr:
         if instead is not None:
             instead.type = node.type
             node.replace(instead)
-    found: exp.Expr = root.this
-    return found.pop()
+    carried: exp.Expr = root.this.pop()
+    return carried
 
 
 _CLOCKS = (exp.CurrentTimestamp, exp.CurrentDate, exp.Localtimestamp)
@@ -88,7 +88,10 @@ def _cast(node: exp.Expr, kind: str) -> exp.Cast:
 
 
 def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
-    return exp.Anonymous(this=name, expressions=[one.copy() for one in arguments])
+    return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
+
+
+_text = exp.Literal.string
 
 
 # --- numbers --------------------------------------------------------------------------------------
@@ -97,26 +100,22 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 def _division(node: exp.Div) -> exp.Expr | None:
     """Whole numbers give a whole number, cut towards zero."""
     if is_a(node.left, WHOLE) and is_a(node.right, WHOLE):
-        return wrapped(exp.IntDiv(this=node.left.copy(), expression=node.right.copy()))
+        return exp.paren(exp.IntDiv(this=node.left.copy(), expression=node.right.copy()), copy=False)
     return None
 
 
 def _whole(node: exp.Expr) -> exp.Expr | None:
     """Sums and counts of whole numbers are bigint, not wider."""
     if is_a(node, WHOLE):
-        _around(node, "BIGINT")
+        top = _top(node)
+        cast = _cast(top, "BIGINT")
+        cast.type = node.type
+        top.replace(cast)
     return None
 
 
-def _around(node: exp.Expr, kind: str) -> None:
-    """Cast an aggregate, outside of its FILTER and OVER."""
-    top = _top(node)
-    cast = _cast(top, kind)
-    cast.type = node.type
-    top.replace(cast)
-
-
 def _top(node: exp.Expr) -> exp.Expr:
+    """Return an aggregate with its FILTER and OVER."""
     while isinstance(node.parent, exp.Filter | exp.Window) and node.parent.this is node:
         node = node.parent
     return node
@@ -137,11 +136,10 @@ def _extreme(node: exp.Expr) -> exp.Expr | None:
     if not is_a(node.this, FLOAT):
         return None
     top = _top(node)
-    clean = top.copy()
-    inner = clean
+    clean = inner = top.copy()
     while not isinstance(inner, type(node)):
         inner = inner.this
-    inner.set("this", not_nan(node.this))
+    inner.set("this", _not_nan(node.this))
     both = exp.Coalesce(this=clean, expressions=[top.copy()])
     both.type = node.type
     top.replace(both)
@@ -150,7 +148,7 @@ def _extreme(node: exp.Expr) -> exp.Expr | None:
 
 def _at_extreme(node: exp.Expr) -> exp.Expr:
     """The value beside the extreme may be NULL."""
-    key = not_nan(node.expression) if is_a(node.expression, FLOAT) else node.expression
+    key = _not_nan(node.expression) if is_a(node.expression, FLOAT) else node.expression
     name = "arg_max_null" if isinstance(node, exp.ArgMax) else "arg_min_null"
     return _call(name, node.this, key)
 
@@ -160,7 +158,7 @@ def _at_extreme(node: exp.Expr) -> exp.Expr:
 
 def _date_diff(node: exp.DateDiff) -> exp.Expr:
     """Whole units that have passed, not boundaries between them."""
-    unit = exp.Literal.string(node.text("unit").lower() or "day")
+    unit = _text(node.text("unit").lower() or "day")
     return _call("date_sub", unit, node.expression, node.this)
 
 
@@ -179,30 +177,27 @@ def _zone(node: exp.AtTimeZone) -> exp.Expr:
 
 
 def _clock(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
-    instant = time.copy() if is_a(time, INSTANT) else _call("timezone", exp.Literal.string("UTC"), time)
+    instant = time.copy() if is_a(time, INSTANT) else _call("timezone", _text("UTC"), time)
     return _call("timezone", zone, instant)
 
 
 def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
-    name, found = node.name.lower(), node.expressions
+    name, arguments, above = node.name.lower(), node.expressions, node.parent
     if name in ("nan", "infinity"):
-        return _cast(exp.Literal.string(name), "DOUBLE")
+        return _cast(_text(name), "DOUBLE")
     if name in ("is_finite", "is_infinite"):
-        return _call("isfinite" if name == "is_finite" else "isinf", *found)
+        return _call("isfinite" if name == "is_finite" else "isinf", *arguments)
     if name == "at_timezone":
-        return _clock(found[0], found[1])
+        return _clock(*arguments)
     if name == "with_timezone":
-        inside = isinstance(node.parent, exp.AtTimeZone) or _is_call(node.parent, "at_timezone")
-        return _call("timezone", found[1], found[0]) if inside else found[0].copy()
+        called = isinstance(above, exp.Anonymous) and above.name.lower() == "at_timezone"
+        inside = called or isinstance(above, exp.AtTimeZone)
+        return _call("timezone", *reversed(arguments)) if inside else arguments[0].copy()
     if name == "to_iso8601":
-        if is_a(found[0], DATE):
-            return _cast(found[0], "VARCHAR")
-        return _call("strftime", found[0], exp.Literal.string("%Y-%m-%dT%H:%M:%S.%g"))
+        if is_a(arguments[0], DATE):
+            return _cast(arguments[0], "VARCHAR")
+        return _call("strftime", arguments[0], _text("%Y-%m-%dT%H:%M:%S.%g"))
     return None
-
-
-def _is_call(node: exp.Expr | None, name: str) -> bool:
-    return isinstance(node, exp.Anonymous) and node.name.lower() == name
 
 
 # --- text -----------------------------------------------------------------------------------------
@@ -229,10 +224,10 @@ def _converted(node: exp.Cast) -> exp.Expr | None:
 
 
 def _of_shape(text: exp.Expr, shapes: tuple[str, ...], kind: str) -> exp.Expr:
-    """The text, or one that no cast can read and that says why."""
-    bare = _call("translate", text, exp.Literal.string(_DIGITS), exp.Literal.string(""))
-    known = exp.In(this=bare, expressions=[exp.Literal.string(one) for one in shapes])
-    wrong = exp.DPipe(this=exp.Literal.string(f"no {kind.lower()}: "), expression=text.copy())
+    """Return the text, or one that no cast can read and that says why."""
+    bare = _call("translate", text, _text(_DIGITS), _text(""))
+    known = exp.In(this=bare, expressions=[_text(shape) for shape in shapes])
+    wrong = exp.DPipe(this=_text(f"no {kind.lower()}: "), expression=text.copy())
     return exp.Case(ifs=[exp.If(this=known, true=text.copy())], default=wrong)
 
 
@@ -252,62 +247,53 @@ def _series(node: exp.GenerateSeries) -> exp.Expr | None:
 # --- NaN, which Trino orders as nothing and DuckDB as the greatest number ---------------------------
 
 
-def wrapped(node: exp.Expr) -> exp.Expr:
-    return exp.Paren(this=node)
-
-
-def not_nan(node: exp.Expr) -> exp.Expr:
+def _not_nan(node: exp.Expr) -> exp.Expr:
     nan = exp.IsNan(this=node.copy())
     return exp.Case(ifs=[exp.If(this=exp.Not(this=nan), true=node.copy())])
 
 
-def above(node: exp.Binary) -> exp.Expr | None:
+def _above(node: exp.Binary) -> exp.Expr | None:
     return _unless_nan(node, node.left, node.right)
 
 
-def below(node: exp.Binary) -> exp.Expr | None:
+def _below(node: exp.Binary) -> exp.Expr | None:
     return _unless_nan(node, node.right, node.left)
 
 
 def _unless_nan(node: exp.Binary, greater: exp.Expr, other: exp.Expr) -> exp.Expr | None:
     """DuckDB takes NaN as the greatest number: false, if it is on the greater side."""
-    if not _may_be_nan(greater):
-        return None
-    return wrapped(exp.And(this=node.copy(), expression=exp.Not(this=_nan_against(greater, other))))
+    return _and_not(node, _nan_against(greater, other)) if _may_be_nan(greater) else None
 
 
-def equal(node: exp.EQ) -> exp.Expr | None:
+def _and_not(node: exp.Expr, nan: exp.Expr) -> exp.Expr:
+    return exp.paren(exp.And(this=node.copy(), expression=exp.Not(this=nan)), copy=False)
+
+
+def _equal(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
     if not (_may_be_nan(node.left) and _may_be_nan(node.right)):
         return None  # with a literal they agree
-    against = _nan_against(node.left, node.right)
-    return wrapped(exp.And(this=node.copy(), expression=exp.Not(this=against)))
+    nan = _nan_against(node.left, node.right)
+    if isinstance(node, exp.EQ):
+        return _and_not(node, nan)
+    return exp.paren(exp.Or(this=node.copy(), expression=nan), copy=False)
 
 
-def unequal(node: exp.NEQ) -> exp.Expr | None:
-    if not (_may_be_nan(node.left) and _may_be_nan(node.right)):
-        return None
-    return wrapped(exp.Or(this=node.copy(), expression=_nan_against(node.left, node.right)))
-
-
-def between(node: exp.Between) -> exp.Expr | None:
+def _between(node: exp.Between) -> exp.Expr | None:
     low, high = node.args["low"], node.args["high"]
-    if not any(map(_may_be_nan, (node.this, low, high))):
-        return None
     if not (_may_be_nan(low) or _may_be_nan(high)):
         return None  # NaN is above every literal
     least = exp.GTE(this=node.this.copy(), expression=low.copy())
     most = exp.LTE(this=node.this.copy(), expression=high.copy())
-    both = exp.And(this=above(least) or least, expression=below(most) or most)
-    return wrapped(both)
+    return exp.paren(exp.And(this=_above(least) or least, expression=_below(most) or most), copy=False)
 
 
 def _nan_against(nan: exp.Expr, other: exp.Expr) -> exp.Expr:
     """One side is NaN and the other is there: where that is NULL, the comparison stays NULL."""
-    found: exp.Expr = exp.IsNan(this=nan.copy())
+    against: exp.Expr = exp.IsNan(this=nan.copy())
     if not isinstance(other, exp.Literal):
         there = exp.Not(this=exp.Is(this=other.copy(), expression=exp.Null()))
-        found = exp.And(this=found, expression=there)
-    return wrapped(found)
+        against = exp.And(this=against, expression=there)
+    return exp.paren(against, copy=False)
 
 
 def _may_be_nan(node: exp.Expr) -> bool:
@@ -315,32 +301,11 @@ def _may_be_nan(node: exp.Expr) -> bool:
 
 
 _RULES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr | None]] = {
-    exp.Div: _division,
-    exp.Sum: _whole,
-    exp.CountIf: _whole,
-    exp.Sign: _sign,
-    exp.ArraySize: _size,
-    exp.Max: _extreme,
-    exp.Min: _extreme,
-    exp.ArgMax: _at_extreme,
-    exp.ArgMin: _at_extreme,
-    exp.GT: above,
-    exp.GTE: above,
-    exp.LT: below,
-    exp.LTE: below,
-    exp.EQ: equal,
-    exp.NEQ: unequal,
-    exp.Between: between,
-    exp.DateDiff: _date_diff,
-    exp.DateAdd: _date_of_date,
-    exp.TimestampTrunc: _date_of_date,
-    exp.DateTrunc: _date_of_date,
-    exp.Add: _sum_of_times,
-    exp.Sub: _sum_of_times,
-    exp.AtTimeZone: _zone,
-    exp.Anonymous: _anonymous,
-    exp.Cast: _converted,
-    exp.TryCast: _converted,
-    exp.SplitPart: _part,
-    exp.GenerateSeries: _series,
-}
+    exp.Div: _division, exp.Sum: _whole, exp.CountIf: _whole, exp.Sign: _sign, exp.ArraySize: _size,
+    exp.Max: _extreme, exp.Min: _extreme, exp.ArgMax: _at_extreme, exp.ArgMin: _at_extreme,
+    exp.GT: _above, exp.GTE: _above, exp.LT: _below, exp.LTE: _below, exp.EQ: _equal, exp.NEQ: _equal,
+    exp.Between: _between, exp.DateDiff: _date_diff, exp.DateAdd: _date_of_date,
+    exp.TimestampTrunc: _date_of_date, exp.DateTrunc: _date_of_date, exp.Add: _sum_of_times,
+    exp.Sub: _sum_of_times, exp.AtTimeZone: _zone, exp.Anonymous: _anonymous, exp.Cast: _converted,
+    exp.TryCast: _converted, exp.SplitPart: _part, exp.GenerateSeries: _series,
+}  # fmt: skip

@@ -171,7 +171,7 @@ def parse(raw: Path, into: Path) -> None:
     import msgspec
 
     from benchmarks.raw_pages import operation
-    from openaq_assets.platforms.transform.fields import tree_of, type_of
+    from openaq_assets.platforms.transform.fast_decoder import tree_of, type_of
 
     recipe = operation(raw, into).recipe
     rows = list[type_of(tree_of(recipe))]  # type: ignore[misc]

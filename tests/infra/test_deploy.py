@@ -51,7 +51,7 @@ def test_everything_the_instance_needs_is_there(account: AwsAccount, command: Co
     found = set(keys(account))
     below = "code/project/"
     for name in ("conf/openaq.yaml", "Dockerfile", "docker-compose.yml", "infra/ec2/openaq-up", "VERSION",
-                 "openaq_assets/cli.py", "dags/openaq.py", "views/view_latest_aqi.sql", "requirements.txt"):  # fmt: skip
+                 "openaq_assets/cli/main.py", "dags/openaq.py", "views/view_latest_aqi.sql", "requirements.txt"):  # fmt: skip
         assert below + name in found
     assert {"dev/raw/", "dev/processed/", "prod/raw/", "prod/processed/", "athena-results/"} <= found
     assert not [key for key in found if "__pycache__" in key or key.endswith("openaq.env") or key.startswith("code/project/tests/")]

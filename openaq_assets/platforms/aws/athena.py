@@ -1,25 +1,42 @@
-"""Questions to Athena: started, asked how they stand, and answered in the values the local platform gives."""
+"""Views and queries in Athena: started, asked how they stand, and answered as the local platform answers.
+
+Each is a statement or two, whose ticket says how far it is.
+"""
 
 import datetime as dt
 import decimal
+import json
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.graph.columns import Column, ColumnType, Name
-from openaq_assets.graph.operations import Ref
-from openaq_assets.platforms import Rows
+from openaq_assets.graph.contracts import pairs
+from openaq_assets.graph.operations import CreateView, Query, Ref, from_json, to_json
+from openaq_assets.graph.records import Facts
+from openaq_assets.platforms import ObjectStore, Rows, Ticket, ticket
 from openaq_assets.platforms.aws.clients import AwsHooks
-from openaq_assets.platforms.aws.errors import DEPLOY, asking
-from openaq_assets.sql import parse as athena
+from openaq_assets.platforms.aws.errors import DEPLOY, ask, asking
+from openaq_assets.platforms.aws.glue_catalog import GlueTables
+from openaq_assets.platforms.results import KEPT_FAILURES, answered, contract_checked, require_contract
+from openaq_assets.sql.parse import in_full
 
 PAGE = 1000  # the most that one request for rows gives
-FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0
-_OVER = ("SUCCEEDED", "FAILED", "CANCELLED")
+MOST_STALE = 20  # views that are made again for one question
+log = logging.getLogger(__name__)
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds to wait between looks: short at first, as most queries take a second."""
+    pause = 0.2
+    while True:
+        yield pause
+        pause = min(pause * 1.5, 2.0)
 
 
 class StaleView(PlatformError):
@@ -45,56 +62,57 @@ class Athena:
     results: str
 
     def start(self, sql: str) -> str:
-        """Start a statement; its id. botocore's request token makes a repeated request the same one."""
-        with asking("start an Athena query"):
-            found: str = self.hooks.athena.run_query(
-                sql,
-                query_context={"Database": self.database, "Catalog": "AwsDataCatalog"},
-                result_configuration={"OutputLocation": self.results},
-                workgroup=self.hooks.settings.workgroup,
-            )
-        return found
+        """Start a statement; return its id. botocore's token makes a repeated request the same one."""
+        query: str = ask(
+            "start an Athena query",
+            self.hooks.athena.run_query,
+            query=sql,
+            query_context={"Database": self.database, "Catalog": "AwsDataCatalog"},
+            result_configuration={"OutputLocation": self.results},
+            workgroup=self.hooks.settings.workgroup,
+        )
+        return query
 
     def is_over(self, query: str) -> bool:
-        """Whether it has ended well; raises PlatformError (StaleView) if it ended otherwise."""
-        with asking("ask Athena how a query stands"):
-            found = self.hooks.athena.get_query_info(query)["QueryExecution"]["Status"]
-        if found["State"] in ("FAILED", "CANCELLED"):
-            raise failure(found)
-        return found["State"] in _OVER
+        """Return whether it has ended well; raise PlatformError (StaleView) if it ended otherwise."""
+        info = ask(
+            "ask Athena how a query stands", self.hooks.athena.get_query_info, query_execution_id=query
+        )
+        status = info["QueryExecution"]["Status"]
+        if status["State"] in ("FAILED", "CANCELLED"):
+            raise failure(status)
+        return bool(status["State"] == "SUCCEEDED")
 
     def wait(self, query: str) -> None:
         """Wait until it has ended well; whoever is interrupted stops it."""
-        pause = FIRST_WAIT
+        waits = pauses()
         try:
             while not self.is_over(query):
-                time.sleep(pause)
-                pause = min(pause * 1.5, LONGEST_WAIT)
+                time.sleep(next(waits))
         except (KeyboardInterrupt, SystemExit):
             self.stop(query)
             raise
 
     def stop(self, query: str) -> None:
         """Stop it if it runs."""
-        with asking("stop an Athena query"):
-            self.hooks.athena.stop_query(query)
+        ask("stop an Athena query", self.hooks.athena.stop_query, query_execution_id=query)
 
     def rows(self, query: str, most: int | None = None) -> Rows:
-        """The rows of a query that has ended well, page after page."""
+        """Return the rows of a query that has ended well, page after page."""
         columns: tuple[Column, ...] = ()
-        read: list[Callable[[str], Any]] = []
-        found: list[tuple[Any, ...]] = []
+        readers: list[Callable[[str], Any]] = []
+        rows: list[tuple[Any, ...]] = []
         for page in self._pages(query, most):
             if not columns:
-                kinds = [_kind(one) for one in page["ResultSetMetadata"]["ColumnInfo"]]
-                names = [one["Name"] for one in page["ResultSetMetadata"]["ColumnInfo"]]
-                columns = tuple(Column(Name(n), cast(ColumnType, k)) for n, k in zip(names, kinds))
-                read = [_reader(kind) for kind in kinds]
+                infos = page["ResultSetMetadata"]["ColumnInfo"]
+                kinds = [_kind(info) for info in infos]
+                columns = tuple(Column(Name(i["Name"]), cast(ColumnType, k)) for i, k in zip(infos, kinds))
+                readers = [_reader(kind) for kind in kinds]
                 page["Rows"] = page["Rows"][1:]  # the header
-            found += [_values(row["Data"], read) for row in page["Rows"]]
-            if most is not None and len(found) >= most:
+            rows += [_values(row["Data"], readers) for row in page["Rows"]]
+            if most is not None and len(rows) >= most:
                 break
-        return Rows(columns, tuple(found[:most]))
+        return Rows(columns, tuple(rows[:most]))
 
     def _pages(self, query: str, most: int | None) -> Iterator[dict[str, Any]]:
         size = PAGE if most is None else min(PAGE, most + 1)
@@ -103,26 +121,25 @@ class Athena:
             yield from (page["ResultSet"] for page in pages)
 
     def link(self, query: str) -> str:
-        """Where a person sees it."""
-        path = f"/athena/home?region={{0}}#/query-editor/history/{query}"
-        return self.hooks.console(path)
+        """Return where a person sees it."""
+        return self.hooks.console(f"/athena/home?region={{0}}#/query-editor/history/{query}")
 
 
 # --- what is asked ---------------------------------------------------------------------------------
 
 
 def question(sql: str, inputs: Sequence[Ref]) -> str:
-    """The very SQL, with every table named in full."""
-    return athena.in_full(sql, {ref.asset: ref.table for ref in inputs})
+    """Return the very SQL, with every table named in full."""
+    return in_full(sql, {ref.asset: ref.table for ref in inputs})
 
 
 def description(text: str) -> str:
-    """A question that is answered with the columns of another, and no rows."""
+    """Return a question that is answered with the columns of another, and no rows."""
     return f"SELECT * FROM (\n{text}\n) AS described LIMIT 0"
 
 
 def view_statement(table: str, text: str) -> str:
-    """The statement that makes a view."""
+    """Return the statement that makes a view."""
     name = ".".join(f'"{part}"' for part in table.split("."))
     return f"CREATE OR REPLACE VIEW {name} AS\n{text}"
 
@@ -130,12 +147,8 @@ def view_statement(table: str, text: str) -> str:
 # --- what is answered ------------------------------------------------------------------------------
 
 
-def _stamp(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text)
-
-
 def _zoned(text: str) -> Any:
-    """A moment; Athena writes the zone after it: ``2026-01-10 00:00:00.000 UTC``."""
+    """Return a moment; Athena writes the zone after it: ``2026-01-10 00:00:00.000 UTC``."""
     moment, _, zone = text.rpartition(" ")
     with suppress(ValueError):
         return dt.datetime.fromisoformat(moment + zone.replace("UTC", "+00:00"))
@@ -145,12 +158,12 @@ def _zoned(text: str) -> Any:
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "tinyint": int, "smallint": int, "integer": int, "bigint": int, "float": float, "real": float,
     "double": float, "boolean": lambda text: text == "true", "date": dt.date.fromisoformat,
-    "timestamp": _stamp, "timestamp with time zone": _zoned,
+    "timestamp": dt.datetime.fromisoformat, "timestamp with time zone": _zoned,
 }  # fmt: skip
 
 
 def _kind(column: Mapping[str, Any]) -> str:
-    """The Trino type of a column of the answer."""
+    """Return the Trino type of a column of the answer."""
     kind = str(column["Type"]).lower()
     return f"decimal({column['Precision']},{column['Scale']})" if kind == "decimal" else kind
 
@@ -159,15 +172,15 @@ def _reader(kind: str) -> Callable[[str], Any]:
     return decimal.Decimal if kind.startswith("decimal") else _READERS.get(kind, str)
 
 
-def _values(cells: Sequence[Mapping[str, str]], read: Sequence[Callable[[str], Any]]) -> tuple[Any, ...]:
-    """A row; a cell without a value is NULL, one with an empty value is empty text."""
+def _values(cells: Sequence[Mapping[str, str]], readers: Sequence[Callable[[str], Any]]) -> tuple[Any, ...]:
+    """Return a row; a cell without a value is NULL, one with an empty value is empty text."""
     return tuple(
-        _one(cell["VarCharValue"], reader) if "VarCharValue" in cell else None
-        for cell, reader in zip(cells, read)
+        _read(cell["VarCharValue"], reader) if "VarCharValue" in cell else None
+        for cell, reader in zip(cells, readers)
     )
 
 
-def _one(text: str, reader: Callable[[str], Any]) -> Any:
+def _read(text: str, reader: Callable[[str], Any]) -> Any:
     with suppress(ValueError, decimal.InvalidOperation):
         return reader(text)
     return text  # a year that Python has no date for
@@ -182,12 +195,12 @@ _SYSTEM = 1  # of AWS, not of the question
 
 
 def failure(status: Mapping[str, Any]) -> PlatformError:
-    """Why a query ended otherwise than well, with the remedy."""
+    """Return why a query ended otherwise than well, with the remedy."""
     text = " ".join(str(status.get("StateChangeReason", "no reason given")).split())
-    if found := _STALE.search(text):
-        return StaleView(f"{found[1]}.{found[2]}")
-    if found := _MISSING.search(text):
-        name = f"{found[1]}.{found[2]}"
+    if match := _STALE.search(text):
+        return StaleView(f"{match[1]}.{match[2]}")
+    if match := _MISSING.search(text):
+        name = f"{match[1]}.{match[2]}"
         return PlatformError(f"there is no table or view '{name}'. Run the assets that make it.")
     if "INVALID_VIEW" in text:
         return PlatformError(f"Athena: {text} Run the views it reads again with --force.")
@@ -201,3 +214,104 @@ def failure(status: Mapping[str, Any]) -> PlatformError:
     error = status.get("AthenaError", {})
     retryable = bool(error.get("Retryable")) or error.get("ErrorCategory") == _SYSTEM
     return PlatformError(f"Athena: {text}", retryable=retryable)
+
+
+# --- the steps of an operation ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What goes on in the account for an operation: the id of its ticket, as JSON."""
+
+    by: str  # glue, crawler, athena
+    operation: str = ""
+    run: str = ""
+    facts: str = ""
+    ours: bool = False
+    makes: bool = False  # the view itself, after its columns were found to be right
+    healed: int = 0
+
+    def to_json(self) -> str:
+        """Return the id of a ticket."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What Athena is asked for an operation, and what becomes of its answers."""
+
+    athena: Athena
+    tables: GlueTables
+    objects: ObjectStore
+
+    def create_view(self, operation: CreateView) -> Ticket:
+        """Ask for its columns first: a view that breaks its contract never comes to be."""
+        if not operation.replace and self.tables.get(operation.into.table):
+            message = f"{operation.into.table} is there already"
+            return ticket("succeeded", {"": Facts()}, message=message)
+        return self.query(operation)
+
+    def query(self, operation: CreateView | Query) -> Ticket:
+        """Start the question, or that for the columns of a view."""
+        return self._started(Work("athena", to_json(operation)))
+
+    def _started(self, work: Work) -> Ticket:
+        """Start the statement of this step."""
+        operation = from_json(work.operation)
+        assert isinstance(operation, CreateView | Query)
+        text = question(operation.sql, operation.inputs)
+        if work.makes:
+            text = view_statement(operation.into.table, text)  # type: ignore[union-attr]
+        elif isinstance(operation, CreateView) or operation.expect == "contract":
+            text = description(text)
+        run = self.athena.start(text)
+        return Ticket(replace(work, run=run).to_json(), "running", link=self.athena.link(run))
+
+    def poll(self, work: Work, now: Ticket) -> Ticket:
+        """Return how far it is: as it was, in its next step, or over."""
+        operation = from_json(work.operation)
+        try:
+            if not self.athena.is_over(work.run):
+                return now
+        except StaleView as stale:
+            self._make_again(stale, work.healed)
+            return self._started(replace(work, healed=work.healed + 1))
+        if isinstance(operation, Query):
+            return replace(self._answered(operation, work.run), link=now.link)
+        assert isinstance(operation, CreateView)
+        if work.makes:
+            require_contract(operation, self.tables.remember(operation))
+            return ticket("succeeded", {"": Facts(objects=1)}, link=now.link)
+        require_contract(operation, pairs(self.athena.rows(work.run, 0).columns))
+        return self._started(replace(work, makes=True))
+
+    def _answered(self, operation: Query, run: str) -> Ticket:
+        if operation.expect == "contract":
+            return contract_checked(operation, pairs(self.athena.rows(run, 0).columns))
+        most = KEPT_FAILURES if operation.expect == "no rows" else None
+        return answered(operation, self.athena.rows(run, most), self.objects)
+
+    def read(self, query: Query) -> Rows:
+        """Return the rows of a bound query; raise PlatformError with the engine's own words."""
+        return self._at_once(question(query.sql, query.inputs), healed=0)
+
+    def _at_once(self, text: str, healed: int) -> Rows:
+        run = self.athena.start(text)
+        try:
+            self.athena.wait(run)
+        except StaleView as stale:
+            self._make_again(stale, healed)
+            return self._at_once(text, healed + 1)
+        return self.athena.rows(run)
+
+    def _make_again(self, stale: StaleView, healed: int) -> None:
+        """Make a view from what it was made from, if that still keeps its contract."""
+        name = stale.name
+        operation = self.tables.view(Ref(name.rpartition(".")[2], "view", table=name))
+        if operation is None or healed >= MOST_STALE:
+            raise stale
+        log.warning("The view %s is stale: a table it reads has changed. It is made again.", name)
+        text = question(operation.sql, operation.inputs)
+        require_contract(operation, pairs(self._at_once(description(text), healed + 1).columns))
+        self.athena.wait(self.athena.start(view_statement(name, text)))
+        self.tables.remember(operation)

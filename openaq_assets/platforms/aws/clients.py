@@ -19,7 +19,6 @@ from openaq_assets.platforms.aws.errors import asking
 from openaq_assets.platforms.aws.settings import Aws
 
 TRIES = 6
-_CONSOLE = "https://{0}.console.aws.amazon.com"
 
 
 @dataclass
@@ -43,20 +42,6 @@ class AwsHooks:
             return self._made(AthenaHook, log_query=False)
 
     @cached_property
-    def jobs(self) -> Any:
-        with outside_airflow():
-            from airflow.providers.amazon.aws.hooks.glue import GlueJobHook
-
-            return self._made(GlueJobHook, self._glue, job_name=self.settings.job)
-
-    @cached_property
-    def crawlers(self) -> Any:
-        with outside_airflow():
-            from airflow.providers.amazon.aws.hooks.glue_crawler import GlueCrawlerHook
-
-            return self._made(GlueCrawlerHook, self._glue)
-
-    @cached_property
     def catalog(self) -> Any:
         with outside_airflow():
             from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
@@ -64,14 +49,12 @@ class AwsHooks:
             return self._made(GlueCatalogHook)
 
     @property
-    def _glue(self) -> Any:
+    def glue(self) -> Any:
+        """The client of Glue, for the catalog, the job and the crawler."""
         return self.catalog.conn
 
-    def _made(self, kind: Any, client: Any = None, **more: Any) -> Any:
+    def _made(self, kind: Any, **more: Any) -> Any:
         hook = kind(aws_conn_id=self.connection, region_name=self.settings.region or None, **more)
-        if client:
-            hook.conn = client
-            return hook
         with asking("connect to AWS"):
             # What a connection says of botocore wins; AWS_MAX_ATTEMPTS is botocore's own variable.
             tries = int(os.environ.get("AWS_MAX_ATTEMPTS") or TRIES)
@@ -87,8 +70,8 @@ class AwsHooks:
         return name if name and (inside or f"AIRFLOW_CONN_{name.upper()}" in os.environ) else None
 
     def console(self, path: str) -> str:
-        """A page of the AWS console; ``{0}`` in the path is the region."""
-        return (_CONSOLE + path).format(self.s3.conn_region_name)
+        """Return a page of the AWS console; ``{0}`` in the path is the region."""
+        return f"https://{{0}}.console.aws.amazon.com{path}".format(self.s3.conn_region_name)
 
 
 @cache

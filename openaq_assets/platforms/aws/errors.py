@@ -1,9 +1,10 @@
 """What AWS refuses, as one line: what could not be done, why, the remedy, and whether again may help."""
 
 import http
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -11,8 +12,6 @@ from botocore.exceptions import (
     ConnectionError,
     HTTPClientError,
     IncompleteReadError,
-    NoCredentialsError,
-    NoRegionError,
 )
 
 from openaq_assets.errors import PlatformError
@@ -20,60 +19,61 @@ from openaq_assets.errors import PlatformError
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why AWS refuses: what to say, what to do about it, and whether trying again may help."""
+    """Why AWS refuses: what to say, what to do about it, and whether trying again may help.
 
-    codes: frozenset[str]
-    says: str
+    ``codes`` are those of answers, or the names of errors of botocore.
+    """
+
+    codes: str
+    message: str
     remedy: str
     retryable: bool = False
 
 
-def _codes(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 DEPLOY = "Run 'openaq-assets deploy', or correct the name in conf/environments.yaml."
 THROTTLED = Reason(
-    _codes(
-        "Throttling ThrottlingException ThrottledException TooManyRequestsException SlowDown"
-        " RequestLimitExceeded RequestThrottled BandwidthLimitExceeded EC2ThrottledException"
-        " ProvisionedThroughputExceededException ConcurrentRunsExceededException"
-    ),
+    "Throttling ThrottlingException ThrottledException TooManyRequestsException SlowDown"
+    " RequestLimitExceeded RequestThrottled BandwidthLimitExceeded EC2ThrottledException"
+    " ProvisionedThroughputExceededException ConcurrentRunsExceededException",
     "AWS is throttling this account",
     "It is tried again; if it stays, run fewer jobs at once.",
     retryable=True,
 )
 BROKEN = Reason(
-    _codes(
-        "InternalError InternalFailure InternalServerError InternalServerException OperationAborted"
-        " InternalServiceException ServiceUnavailable OperationTimeoutException RequestTimeout"
-    ),
+    "InternalError InternalFailure InternalServerError InternalServerException OperationAborted"
+    " InternalServiceException ServiceUnavailable OperationTimeoutException RequestTimeout",
     "AWS failed",
     "It is tried again; if it stays, see health.aws.amazon.com.",
     retryable=True,
 )
 EXPIRED = Reason(
-    _codes("ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired"),
+    "ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired",
     "the credentials have expired",
     "Sign in again ('aws sso login'), or use an instance role, which renews itself.",
 )
 UNKNOWN = Reason(
-    _codes(
-        "InvalidAccessKeyId InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch"
-        " AuthFailure InvalidSignatureException MissingAuthenticationToken"
-    ),
+    "InvalidAccessKeyId InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch"
+    " AuthFailure InvalidSignatureException MissingAuthenticationToken",
     "the credentials are not valid",
     "Correct the Airflow connection or the AWS profile, or use an instance role.",
 )
 DENIED = Reason(
-    _codes("AccessDenied AccessDeniedException AllAccessDisabled UnauthorizedAccess"),
+    "AccessDenied AccessDeniedException AllAccessDisabled UnauthorizedAccess",
     "access is denied",
     "Give the role that right; 'openaq-assets doctor' says which are missing.",
 )
 MISSING = Reason(
-    _codes("NoSuchBucket EntityNotFoundException ResourceNotFoundException"), "it does not exist", DEPLOY
-)  # fmt: skip
-_ALL = (THROTTLED, BROKEN, EXPIRED, UNKNOWN, DENIED, MISSING)
+    "NoSuchBucket EntityNotFoundException ResourceNotFoundException", "it does not exist", DEPLOY
+)
+NO_CREDENTIALS = Reason(
+    "NoCredentialsError", "there are no AWS credentials", "Run 'aws configure', or use an instance role."
+)
+NO_REGION = Reason("NoRegionError", "no region is set", "Set OPENAQ_REGION or AWS_DEFAULT_REGION.")
+_REASONS = {
+    code: reason
+    for reason in (THROTTLED, BROKEN, EXPIRED, UNKNOWN, DENIED, MISSING, NO_CREDENTIALS, NO_REGION)
+    for code in reason.codes.split()
+}
 
 
 class Unanswered(PlatformError):
@@ -85,61 +85,53 @@ class Unanswered(PlatformError):
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
-    """Errors of AWS inside as PlatformError: ``cannot <what>: why. What to do.``"""
+    """Raise errors of AWS inside as PlatformError: ``cannot <what>: why. What to do.``"""
     try:
         yield
     except (ClientError, BotoCoreError, HTTPClientError) as error:
-        raise told(what, error) from error
+        raise _translated(what, error) from error
 
 
-def told(what: str, error: Exception) -> PlatformError:
-    """An error of AWS as ours."""
-    reason, said = _reason(error), _said(error)
+def ask(what: str, call: Callable[..., Any], *absent: str, **arguments: Any) -> Any:
+    """Return AWS's answer, None if it refuses with a code of ``absent``; raise PlatformError."""
+    with asking(what):
+        try:
+            return call(**arguments)
+        except ClientError as error:
+            if code_of(error) in absent:
+                return None
+            raise
+
+
+def _translated(what: str, error: Exception) -> PlatformError:
+    """Return an error of AWS as ours."""
+    reason, details = _reason(error), _details(error)
     if reason is None:
-        text = f"cannot {what}: {said}"
-        return Unanswered(text) if _is_of_the_way(error) else PlatformError(text)
-    detail = f" ({said})" if reason is DENIED and said else ""
-    text = f"cannot {what}: {reason.says}{detail}. {reason.remedy}"
+        text = f"cannot {what}: {details}"
+        lost = isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError)  # on the way
+        return Unanswered(text) if lost else PlatformError(text)
+    detail = f" ({details})" if reason is DENIED and details else ""
+    text = f"cannot {what}: {reason.message}{detail}. {reason.remedy}"
     return Unanswered(text) if reason.retryable else PlatformError(text)
 
 
 def code_of(error: BaseException) -> str:
-    """The code of an error that AWS answered with; '' if it is another."""
+    """Return the code of an error that AWS answered with; '' if it is another."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def _reason(error: Exception) -> Reason | None:
-    if isinstance(error, NoCredentialsError):
-        return Reason(
-            frozenset(), "there are no AWS credentials", "Run 'aws configure', or use an instance role."
-        )
-    if isinstance(error, NoRegionError):
-        return Reason(frozenset(), "no region is set", "Set OPENAQ_REGION or AWS_DEFAULT_REGION.")
-    code = code_of(error)
-    if found := next((one for one in _ALL if code in one.codes), None):
-        return found
-    return _of_status(error) if isinstance(error, ClientError) else None
-
-
-def _of_status(error: ClientError) -> Reason | None:
-    """HEAD and some gateways answer with a status and no code."""
+    reason = _REASONS.get(code_of(error) or type(error).__name__)
+    if reason or not isinstance(error, ClientError):
+        return reason
+    # HEAD and some gateways answer with a status and no code.
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status == http.HTTPStatus.FORBIDDEN:
-        return DENIED
-    if status == http.HTTPStatus.TOO_MANY_REQUESTS:
-        return THROTTLED
-    return BROKEN if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else None
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        return BROKEN
+    return {http.HTTPStatus.FORBIDDEN: DENIED, http.HTTPStatus.TOO_MANY_REQUESTS: THROTTLED}.get(status)
 
 
-def _is_of_the_way(error: Exception) -> bool:
-    """Whether the request or its answer was lost on the way."""
-    return isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError)
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        text = str(error.response.get("Error", {}).get("Message", "")) or code_of(error)
-    else:
-        text = str(error)
-    line = " ".join(text.split())
+def _details(error: Exception) -> str:
+    message = error.response.get("Error", {}).get("Message", "") if isinstance(error, ClientError) else error
+    line = " ".join(str(message).split()) or code_of(error)
     return line if len(line) <= 300 else f"{line[:297]}..."

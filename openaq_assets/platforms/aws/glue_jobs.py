@@ -7,128 +7,117 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from openaq_assets.errors import PlatformError
 from openaq_assets.graph.operations import Transform, digest, to_json
 from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import ObjectStore
 from openaq_assets.platforms.aws.clients import AwsHooks
-from openaq_assets.platforms.aws.errors import asking, code_of
+from openaq_assets.platforms.aws.errors import ask
 
 # What an argument of a job may hold is not documented: what is longer goes as an object.
 ARGUMENT_CHARACTERS = 6000
 _RECENT = 50  # the runs looked at for one that does the same
-_GOING = ("STARTING", "RUNNING", "WAITING", "STOPPING")
 _BEING_DONE = ("STARTING", "RUNNING", "WAITING")
 # What the script raises when the data are not as promised: the same again tomorrow.
 _OF_DATA = re.compile(r"\b(RowsDoNotFit|NewFields): ")
 
 
 @dataclass(frozen=True, slots=True)
-class JobRun:
-    """A run of the job, and where it puts its facts."""
-
-    id: str
-    facts: str
-
-
-@dataclass(frozen=True, slots=True)
 class GlueJob:
-    """The Glue job ``openaq_raw_to_dev``. What it needs besides the operation lies below ``aside``."""
+    """The Glue job ``openaq_raw_to_dev``. What it needs besides the operation lies below ``folder``."""
 
     hooks: AwsHooks
     objects: ObjectStore
-    aside: str
+    folder: str
 
     @property
     def name(self) -> str:
         return self.hooks.settings.job
 
-    def start(self, operation: Transform) -> JobRun:
-        """Start a run, or find one that is doing just this: its worker may have been killed."""
-        asked = self._asked(to_json(operation))
-        if found := self._going(asked):
-            return found
-        facts = f"{self.aside}/facts/{uuid.uuid4().hex}.json"
-        arguments = {**asked, "--facts-uri": facts, "--TempDir": f"{self.aside}/staging"}
-        with asking(f"start the Glue job {self.name}"):
-            answer = self.hooks.jobs.conn.start_job_run(
-                JobName=self.name, Arguments=arguments, JobRunQueuingEnabled=True
-            )
-        return JobRun(answer["JobRunId"], facts)
+    def start(self, operation: Transform) -> tuple[str, str]:
+        """Return the id of a run and the URI of its facts.
 
-    def _asked(self, operation: str) -> dict[str, str]:
-        """The operation as an argument, or as the object that holds it."""
+        It is a new one, or one that is doing just this: its worker may have been killed.
+        """
+        wanted = self._operation(to_json(operation))
+        if running := self._running(wanted):
+            return running
+        facts = f"{self.folder}/facts/{uuid.uuid4().hex}.json"
+        arguments = {**wanted, "--facts-uri": facts, "--TempDir": f"{self.folder}/staging"}
+        answer = ask(
+            f"start the Glue job {self.name}", self.hooks.glue.start_job_run,
+            JobName=self.name, Arguments=arguments, JobRunQueuingEnabled=True,
+        )  # fmt: skip
+        return answer["JobRunId"], facts
+
+    def _operation(self, operation: str) -> dict[str, str]:
+        """Return the operation as an argument, or as the object that holds it."""
         if len(operation) <= ARGUMENT_CHARACTERS and operation.isascii():
             return {"--operation": operation}
-        uri = f"{self.aside}/operations/{digest(operation)}.json"
+        uri = f"{self.folder}/operations/{digest(operation)}.json"
         self.objects.put(uri, operation.encode())
         return {"--operation-uri": uri}
 
-    def _going(self, asked: Mapping[str, str]) -> JobRun | None:
-        with asking(f"list the runs of the Glue job {self.name}"):
-            answer = self.hooks.jobs.conn.get_job_runs(JobName=self.name, MaxResults=_RECENT)
+    def _running(self, wanted: Mapping[str, str]) -> tuple[str, str] | None:
+        what = f"list the runs of the Glue job {self.name}"
+        answer = ask(what, self.hooks.glue.get_job_runs, JobName=self.name, MaxResults=_RECENT)
         for run in answer["JobRuns"]:
             given = run.get("Arguments", {})
-            same = all(given.get(name) == value for name, value in asked.items())
+            same = wanted.items() <= given.items()
             if same and run["JobRunState"] in _BEING_DONE and "--facts-uri" in given:
-                return JobRun(run["Id"], given["--facts-uri"])
+                return run["Id"], given["--facts-uri"]
         return None
 
-    def facts(self, run: JobRun) -> Mapping[str, Facts] | None:
-        """What is true of each day now; None while it runs. Raises PlatformError if it ended otherwise."""
-        found = self._run(run)
-        if found["JobRunState"] in _GOING:
+    def facts(self, run: str, uri: str) -> Mapping[str, Facts] | None:
+        """Return what is true of each day now; None while it runs. Raise PlatformError if it failed."""
+        status = self._status(run)
+        if status["JobRunState"] in (*_BEING_DONE, "STOPPING"):
             return None
-        if found["JobRunState"] != "SUCCEEDED":
-            raise self._failure(run, found)
+        if status["JobRunState"] != "SUCCEEDED":
+            raise self._failure(run, status)
         try:
-            told = json.loads(self.objects.get(run.facts))
+            days = json.loads(self.objects.get(uri))
         except (FileNotFoundError, ValueError):
-            text = f"the run {run.id} of the Glue job {self.name} left no facts. Run it again."
+            text = f"{self._run(run)} left no facts. Run it again."
             raise PlatformError(text, retryable=True) from None
-        return {day: Facts.of(one) for day, one in told.items()}
+        return {day: Facts.of(facts) for day, facts in days.items()}
 
-    def _run(self, run: JobRun) -> Mapping[str, Any]:
-        with asking(f"ask how the run {run.id} of the Glue job {self.name} stands"):
-            try:
-                answer = self.hooks.jobs.conn.get_job_run(JobName=self.name, RunId=run.id)
-            except ClientError as error:
-                if code_of(error) != "EntityNotFoundException":
-                    raise
-                text = f"the run {run.id} of the Glue job {self.name} is gone. Run it again."
-                raise PlatformError(text, retryable=True) from None
-        found: Mapping[str, Any] = answer["JobRun"]
-        return found
+    def _run(self, run: str) -> str:
+        return f"the run {run} of the Glue job {self.name}"
 
-    def _failure(self, run: JobRun, found: Mapping[str, Any]) -> PlatformError:
-        state = found["JobRunState"]
-        who = f"the run {run.id} of the Glue job {self.name}"
-        said = " ".join(str(found.get("ErrorMessage", "")).split())[:400]
+    def _status(self, run: str) -> Mapping[str, Any]:
+        what, get = f"ask how {self._run(run)} stands", self.hooks.glue.get_job_run
+        answer = ask(what, get, "EntityNotFoundException", JobName=self.name, RunId=run)
+        if answer is None:
+            raise PlatformError(f"{self._run(run)} is gone. Run it again.", retryable=True)
+        status: Mapping[str, Any] = answer["JobRun"]
+        return status
+
+    def _failure(self, run: str, status: Mapping[str, Any]) -> PlatformError:
+        state, name = status["JobRunState"], self._run(run)
+        message = " ".join(str(status.get("ErrorMessage", "")).split())[:400]
         if state == "TIMEOUT":
-            minutes = f" after {found['Timeout']} minutes" if found.get("Timeout") else ""
+            minutes = f" after {status['Timeout']} minutes" if status.get("Timeout") else ""
             remedy = "Run fewer days at once, or raise the job's time-out."
-            return PlatformError(f"{who} was ended by its time-out{minutes}. {remedy}")
+            return PlatformError(f"{name} was ended by its time-out{minutes}. {remedy}")
         if state == "STOPPED":
-            return PlatformError(f"{who} was stopped. Run it again.")
-        if of_data := _OF_DATA.search(said):
-            return PlatformError(said[of_data.start() :].partition(": ")[2])
+            return PlatformError(f"{name} was stopped. Run it again.")
+        if of_data := _OF_DATA.search(message):
+            return PlatformError(message[of_data.end() :])
         remedy = "It is tried again; its log says more." if state != "FAILED" else "Its log says more."
-        return PlatformError(f"{who} failed: {said or state}. {remedy}", retryable=True)
+        return PlatformError(f"{name} failed: {message or state}. {remedy}", retryable=True)
 
-    def stop(self, run: JobRun) -> None:
-        """Stop it if it runs; raises PlatformError if Glue will not."""
-        with asking(f"stop the run {run.id} of the Glue job {self.name}"):
-            answer = self.hooks.jobs.conn.batch_stop_job_run(JobName=self.name, JobRunIds=[run.id])
-        if answer.get("Errors") and self._run(run)["JobRunState"] in _BEING_DONE:
-            said = answer["Errors"][0].get("ErrorDetail", {}).get("ErrorMessage", "no reason given")
-            raise PlatformError(f"cannot stop the run {run.id} of the Glue job {self.name}: {said}.")
+    def stop(self, run: str) -> None:
+        """Stop it if it runs; raise PlatformError if Glue will not."""
+        call = self.hooks.glue.batch_stop_job_run
+        answer = ask(f"stop {self._run(run)}", call, JobName=self.name, JobRunIds=[run])
+        if answer.get("Errors") and self._status(run)["JobRunState"] in _BEING_DONE:
+            reason = answer["Errors"][0].get("ErrorDetail", {}).get("ErrorMessage", "no reason given")
+            raise PlatformError(f"cannot stop {self._run(run)}: {reason}.")
 
-    def link(self, run: JobRun) -> str:
-        """Where a person sees it."""
-        path = f"/gluestudio/home?region={{0}}#/job/{self.name}/run/{run.id}"
-        return self.hooks.console(path)
+    def link(self, run: str) -> str:
+        """Return where a person sees it."""
+        return self.hooks.console(f"/gluestudio/home?region={{0}}#/job/{self.name}/run/{run}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,35 +132,25 @@ class Crawler:
 
     def start(self) -> bool:
         """Start a crawl; False if one is going already: it may have looked before our files came."""
-        with asking(f"start the crawler {self.name}"):
-            try:
-                self.hooks.crawlers.start_crawler(self.name)
-            except ClientError as error:
-                if code_of(error) == "CrawlerRunningException":
-                    return False
-                raise
-        return True
+        call = self.hooks.glue.start_crawler
+        answer = ask(f"start the crawler {self.name}", call, "CrawlerRunningException", Name=self.name)
+        return answer is not None
 
     def outcome(self) -> str | None:
-        """None while a crawl is going; then why the last one failed, or '' if it did not."""
-        with asking(f"ask how the crawler {self.name} stands"):
-            found = self.hooks.crawlers.get_crawler(self.name)
-        if found["State"] != "READY":
+        """Return None while a crawl is going; then why the last one failed, or '' if it did not."""
+        what = f"ask how the crawler {self.name} stands"
+        status = ask(what, self.hooks.glue.get_crawler, Name=self.name)["Crawler"]
+        if status["State"] != "READY":
             return None
-        last = found.get("LastCrawl", {})
-        said = " ".join(str(last.get("ErrorMessage", "")).split()) or "no reason given"
-        return said if last.get("Status") in ("FAILED", "CANCELLED") else ""
+        last = status.get("LastCrawl", {})
+        message = " ".join(str(last.get("ErrorMessage", "")).split()) or "no reason given"
+        return message if last.get("Status") in ("FAILED", "CANCELLED") else ""
 
     def stop(self) -> None:
         """Stop the crawl that is going."""
-        with asking(f"stop the crawler {self.name}"):
-            try:
-                self.hooks.crawlers.conn.stop_crawler(Name=self.name)
-            except ClientError as error:
-                if code_of(error) not in ("CrawlerNotRunningException", "CrawlerStoppingException"):
-                    raise
+        over = ("CrawlerNotRunningException", "CrawlerStoppingException")
+        ask(f"stop the crawler {self.name}", self.hooks.glue.stop_crawler, *over, Name=self.name)
 
     def link(self) -> str:
-        """Where a person sees it."""
-        path = f"/glue/home?region={{0}}#/v2/data-catalog/crawlers/view/{self.name}"
-        return self.hooks.console(path)
+        """Return where a person sees it."""
+        return self.hooks.console(f"/glue/home?region={{0}}#/v2/data-catalog/crawlers/view/{self.name}")

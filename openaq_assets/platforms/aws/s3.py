@@ -1,6 +1,5 @@
 """Objects in S3: what a folder is to a laptop, a prefix is here."""
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.platforms.aws.clients import AwsHooks, private_folder
-from openaq_assets.platforms.aws.errors import asking, code_of
+from openaq_assets.platforms.aws.errors import ask, asking, code_of
+from openaq_assets.platforms.local.files import locked
 
 METADATA_BYTES = 1900  # S3 takes 2 KB of it
 _TURNS = 5  # another writer of the same key, at the same moment
@@ -44,36 +44,32 @@ class S3Store:
     def put(self, uri: str, body: bytes) -> None:
         """Write, replacing what was there in one step."""
         bucket, key = address(uri)
-        with asking(f"write {uri}"):
-            self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+        ask(f"write {uri}", self._s3.put_object, Bucket=bucket, Key=key, Body=body)
 
     def get(self, uri: str) -> bytes:
-        """The bytes; raises FileNotFoundError."""
+        """Return the bytes; raise FileNotFoundError."""
         bucket, key = address(uri)
-        with asking(f"read {uri}"):
-            try:
-                body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-            except ClientError as error:
-                if code_of(error) == "NoSuchKey":
-                    raise FileNotFoundError(uri) from None
-                raise
+        body: bytes | None = ask(
+            f"read {uri}", lambda: self._s3.get_object(Bucket=bucket, Key=key)["Body"].read(), "NoSuchKey"
+        )
+        if body is None:
+            raise FileNotFoundError(uri)
         return body
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Every object below a prefix, in order of names."""
+        """Yield every object below a prefix, in order of names."""
         bucket, key = address(prefix.rstrip("/"))
         below = f"{key}/" if key else ""
         with asking(f"list {prefix}"):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below):
-                for one in page.get("Contents", ()):
-                    if not one["Key"].endswith(("/", "_$folder$")):  # what stands for a folder
-                        yield f"s3://{bucket}/{one['Key']}"
+                for entry in page.get("Contents", ()):
+                    if not entry["Key"].endswith(("/", "_$folder$")):  # what stands for a folder
+                        yield f"s3://{bucket}/{entry['Key']}"
 
     def delete(self, uri: str) -> None:
         """Remove it; nothing happens if it is not there."""
         bucket, key = address(uri)
-        with asking(f"delete {uri}"):
-            self._s3.delete_object(Bucket=bucket, Key=key)
+        ask(f"delete {uri}", self._s3.delete_object, Bucket=bucket, Key=key)
 
     @contextmanager
     def alone(self, uri: str) -> Iterator[None]:
@@ -85,22 +81,18 @@ class S3Store:
         folder = f"{private_folder()}/locks"
         os.makedirs(folder, exist_ok=True)
         name = hashlib.sha256(uri.encode()).hexdigest()[:24]
-        handle = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locked(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)):
             yield
-        finally:
-            os.close(handle)
 
 
 def address(uri: str) -> tuple[str, str]:
-    """``s3://bucket/key`` as bucket and key."""
+    """Return ``s3://bucket/key`` as bucket and key."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 def _fit(metadata: Mapping[str, str]) -> dict[str, str]:
-    """As much of what is known of an object as its headers hold; a header has one line."""
+    """Return as much of what is known of an object as its headers hold; a header has one line."""
     kept: dict[str, str] = {}
     size = 0
     for name, value in metadata.items():

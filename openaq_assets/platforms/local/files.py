@@ -80,12 +80,19 @@ class FileStore:
         with _told("write", uri):
             Path(uri).mkdir(parents=True, exist_ok=True)
             handle = os.open(f"{uri}/.lock", os.O_WRONLY | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locked(handle):
             _sweep(uri)
             yield
-        finally:
-            os.close(handle)
+
+
+@contextmanager
+def locked(handle: int) -> Iterator[None]:
+    """Hold an open file alone, and close it. The system lets go even if the process is killed."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _link(path: Path, body: bytes) -> bool:

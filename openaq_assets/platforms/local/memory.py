@@ -1,6 +1,5 @@
 """A whole lake in a dictionary: the local platform with no file system, for tests and trials."""
 
-import hashlib
 import io
 import threading
 from collections.abc import Iterator, Mapping
@@ -11,9 +10,9 @@ import duckdb
 import polars as pl
 
 from openaq_assets.graph.environment import Environment
-from openaq_assets.graph.partitions import key_of, segment
+from openaq_assets.graph.partitions import key_of
 from openaq_assets.platforms import Progress, silent
-from openaq_assets.platforms.local.catalog import Catalog
+from openaq_assets.platforms.local.catalog import Catalog, Entry, quoted
 from openaq_assets.platforms.local.platform import LocalPlatform
 
 
@@ -41,16 +40,15 @@ class MemoryStore:
             self.bodies[uri] = body
 
     def get(self, uri: str) -> bytes:
-        """The bytes; raises FileNotFoundError."""
+        """Return the bytes; raise FileNotFoundError."""
         if uri not in self.bodies:
             raise FileNotFoundError(uri)
         return self.bodies[uri]
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Every URI below a folder, in order."""
+        """Return every URI below a folder, in order."""
         with self._lock:
-            found = sorted(uri for uri in self.bodies if uri.startswith(prefix.rstrip("/") + "/"))
-        return iter(found)
+            return iter(sorted(uri for uri in self.bodies if uri.startswith(prefix.rstrip("/") + "/")))
 
     def delete(self, uri: str) -> None:
         """Remove it; nothing happens if it is not there."""
@@ -84,46 +82,44 @@ class ParquetInMemory:
 
     lasting = False
 
-    def found(self, uri: str, partitioned: bool) -> list[str]:
-        """None that an engine could read itself."""
+    def found(self, entry: Entry) -> list[str]:
+        """Return nothing: there is no file that an engine could read itself."""
         return []
 
-    def stamp(self, uri: str) -> str:
-        """Nothing is held: all is in memory already."""
+    def stamp(self, entry: Entry) -> str:
+        """Return nothing to hold rows by: all is in memory already."""
         return ""
 
-    def scan(
-        self, session: duckdb.DuckDBPyConnection | None, uri: str, partitioned: bool, types: Mapping[str, str]
-    ) -> str | None:
-        """A registered table with its partition columns, or None if there is no object."""
-        tables = []
-        for one in self.store.list(uri):
-            if not one.endswith(".parquet"):
-                continue
-            table = pl.read_parquet(io.BytesIO(self.store.get(one)))
-            if partitioned and (day := key_of(one)):
-                keys = dict(part.split("=") for part in segment(day).split("/"))
-                table = table.with_columns(pl.lit(text).alias(name) for name, text in keys.items())
-            tables.append(table)
-        if not tables:
+    def scan(self, session: duckdb.DuckDBPyConnection | None, entry: Entry) -> str | None:
+        """Return a registered table with its partition columns, or None if there is no object."""
+        uris = [uri for uri in self.store.list(entry.uri) if uri.endswith(".parquet")]
+        if not uris:
             return None
-        name = f"scan_{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
+        table = pl.concat((self._read(uri, entry) for uri in uris), how="diagonal_relaxed")
         assert session, "tables in memory are of one session"
-        session.register(name, ArrowStream(pl.concat(tables, how="diagonal_relaxed")))
-        kept = ", ".join(f'CAST("{one}" AS {kind}) AS "{one}"' for one, kind in types.items())
-        empty = ", ".join(f'CAST(NULL AS {kind}) AS "{one}"' for one, kind in types.items())
-        whole = f"SELECT * FROM {name} UNION ALL BY NAME SELECT {empty} WHERE false"
+        session.register(f"scan of {entry.name}", ArrowStream(table))
+        columns = [(quoted(name), kind) for name, kind in entry.types.items()]
+        kept = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns)
+        empty = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns)
+        whole = f'SELECT * FROM "scan of {entry.name}" UNION ALL BY NAME SELECT {empty} WHERE false'
         return f"(SELECT {kept} FROM ({whole}))"
+
+    def _read(self, uri: str, entry: Entry) -> pl.DataFrame:
+        table = pl.read_parquet(io.BytesIO(self.store.get(uri)))
+        if entry.partitioned and (day := key_of(uri)):
+            table = table.with_columns(
+                pl.lit(text).alias(key) for key, text in zip(entry.keys, day.split("-"))
+            )
+        return table
 
 
 STORES: dict[str, MemoryStore] = {}
 
 
 def open_memory(environment: Environment, progress: Progress = silent) -> LocalPlatform:
-    """A platform whose lake is this process's memory, shared by all who name the same root."""
+    """Return a platform whose lake is this process's memory, shared by all who name the same root."""
     store = STORES.setdefault(environment.root, MemoryStore())
-    platform = LocalPlatform(
-        environment, store, Catalog(store, environment.root, ParquetInMemory(store)), progress
-    )
+    catalog = Catalog(store, environment.root, ParquetInMemory(store))
+    platform = LocalPlatform(environment, store, catalog, progress)
     platform.name = "memory"
     return platform

@@ -2,11 +2,10 @@
 
 A day is all that is held at once, so the memory of a year is that of a day. Decoding is Python's and
 keeps to one core, so a second process takes days as well: it shares nothing but the files, and
-whatever it could not do is done here again, where errors are told.
+whatever it could not do is done here again, where errors are told. This module is its program, too.
 """
 
-import hashlib
-import json
+import gc
 import os
 import subprocess
 import sys
@@ -15,33 +14,36 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from typing import TextIO
+
+import msgspec
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.graph.operations import Ref, Transform, to_json
+from openaq_assets.graph.operations import Ref, Transform, from_json, to_json
 from openaq_assets.graph.partitions import around, segment
 from openaq_assets.graph.raw_keys import RawKey, parse_raw_key
 from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import Progress
 from openaq_assets.platforms.local.files import FileStore, LocalStore
+from openaq_assets.platforms.results import version_of
 from openaq_assets.platforms.transform.fast_decoder import RawObject, compiled, table_of
 from openaq_assets.platforms.transform.polars_loading import uncollected
 from openaq_assets.platforms.transform.reference_decoder import (
     Decoded,
     decode,
-    frame,
     parquet,
     quarantine,
+    rows_frame,
     settled,
 )
 from openaq_assets.platforms.transform.schema_drift import record
 
-WORKER = (sys.executable, "-P", "-m", "openaq_assets.platforms.transform.worker")
+WORKER = (sys.executable, "-P", "-m", "openaq_assets.platforms.transform.days")
 WORTH_SECONDS = 3.0  # of work still to do: starting a process takes most of one
 
 
 def transformed(store: LocalStore, operation: Transform, progress: Progress) -> Mapping[str, Facts]:
-    """Every day of the operation rebuilt; raises PlatformError at the first that cannot be."""
+    """Rebuild every day of the operation; raise PlatformError at the first that cannot be."""
     days = operation.into.partitions
     waiting, facts = deque(days), dict[str, Facts]()
     second: threading.Thread | None = None
@@ -67,7 +69,7 @@ def transformed(store: LocalStore, operation: Transform, progress: Progress) -> 
 
 
 def rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
-    """One day made from all its raw objects."""
+    """Make one day from all its raw objects."""
     # Alone, or the files of two runs at once could end older than the newest raw object.
     with store.alone(f"{operation.into.uri}/{segment(day)}"), uncollected():
         return _rebuilt(store, operation, day)
@@ -76,27 +78,25 @@ def rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
 def _rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
     recipe = operation.recipe
     ours = _named(store, operation.source, (day,))
-    near = [one for one in around(day, recipe.spread) if one != day]
-    around_it = _named(store, operation.source, near)
-    others = {name: around_it[name] for name in around_it.keys() - ours.keys()}  # copies are one
+    near = [each for each in around(day, recipe.spread) if each != day]
+    others = _named(store, operation.source, near)
+    others = {name: others[name] for name in others.keys() - ours.keys()}  # copies are one
     if compiled(recipe):
-        table, decoded = table_of(recipe, day, _bodies(store, ours))
-        _set_aside(store, operation, day, decoded)
-        table = settled(recipe, table)
+        rows, decoded = table_of(recipe, day, _bodies(store, ours))
     else:
         decoded = decode(recipe, day, _pairs(store, ours), _pairs(store, others))
-        _set_aside(store, operation, day, decoded)
-        table = frame(recipe, decoded)
+        rows = rows_frame(recipe, decoded.rows)
+    _quarantine(store, operation, day, decoded)
+    table = settled(recipe, rows)
     notices = record(store, operation, day, decoded.new)
     body = parquet(table)
     store.put(f"{operation.into.uri}/{segment(day)}/part-0.parquet", body)
-    version = hashlib.sha256(body).hexdigest()[:12]
     count = len(ours) + len(others)
-    return Facts(table.height, len(body), count, version, len(decoded.bad), notices=notices)
+    return Facts(table.height, len(body), count, version_of(body), len(decoded.bad), notices=notices)
 
 
 def _named(store: LocalStore, source: Ref, days: Iterable[str]) -> dict[str, tuple[RawKey, str]]:
-    """The keys and URIs of an asset's raw objects of some days, by name."""
+    """Return the keys and URIs of an asset's raw objects of some days, by name."""
     return {
         uri.rsplit("/", 1)[1]: (key, uri)
         for day in days
@@ -106,7 +106,7 @@ def _named(store: LocalStore, source: Ref, days: Iterable[str]) -> dict[str, tup
 
 
 def _bodies(store: LocalStore, named: Mapping[str, tuple[RawKey, str]]) -> Iterator[RawObject]:
-    """The objects, oldest retrieval first, each read when it is its turn."""
+    """Yield the objects, oldest retrieval first, each read when it is its turn."""
     order = sorted(named, key=lambda name: (named[name][0].retrieved, name))
     return ((named[name][0], name, store.get(named[name][1])) for name in order)
 
@@ -115,18 +115,18 @@ def _pairs(store: LocalStore, named: Mapping[str, tuple[RawKey, str]]) -> Iterat
     return ((name, store.get(uri)) for name, (_, uri) in named.items())
 
 
-def _set_aside(store: LocalStore, operation: Transform, day: str, decoded: Decoded) -> None:
-    """What does not fit, kept beside the table; raises PlatformError if the recipe allows none."""
-    aside = f"{operation.quarantine.uri}/{segment(day)}/part-0.jsonl"
+def _quarantine(store: LocalStore, operation: Transform, day: str, decoded: Decoded) -> None:
+    """Keep what does not fit beside the table; raise PlatformError if the recipe allows none."""
+    uri = f"{operation.quarantine.uri}/{segment(day)}/part-0.jsonl"
     if not decoded.bad:
-        store.delete(aside)
+        store.delete(uri)
         return
-    store.put(aside, quarantine(decoded))
+    store.put(uri, quarantine(decoded))
     if operation.recipe.on_bad_row == "fail":
         first = decoded.bad[0]
         raise PlatformError(
             f"{operation.into.asset} {day}: {len(decoded.bad)} rows do not fit, the first in "
-            f"{first['object']}: {first['reason']}. See {aside}."
+            f"{first['object']}: {first['reason']}. See {uri}."
         )
 
 
@@ -154,7 +154,7 @@ def _second_process(operation: Transform, waiting: "deque[str]", facts: dict[str
         _answer(process, to_json(operation))
         while True:
             day = waiting.popleft()
-            facts[day] = facts_from(_answer(process, day))
+            facts[day] = msgspec.json.decode(_answer(process, day), type=Facts)
 
 
 def _answer(process: "subprocess.Popen[str]", line: str) -> str:
@@ -164,14 +164,25 @@ def _answer(process: "subprocess.Popen[str]", line: str) -> str:
     return process.stdout.readline()
 
 
-def facts_to(facts: Facts) -> str:
-    """Facts as one line."""
-    return json.dumps(asdict(facts))
+def serve(lines: TextIO, answers: TextIO) -> None:
+    """Be the second process: an operation on the first line of input, then a day per line.
+
+    Each is answered by a line: the facts of the day, or ``null`` if it could not be done. When the input
+    ends, so does this, even if the other process was killed.
+    """
+    operation = from_json(lines.readline())
+    assert isinstance(operation, Transform)
+    print("ready", file=answers, flush=True)
+    for line in lines:
+        try:
+            answer = msgspec.json.encode(rebuilt(FileStore(), operation, line.strip())).decode()
+        except Exception:  # told where the day is done again
+            answer = "null"
+        print(answer, file=answers, flush=True)
 
 
-def facts_from(line: str) -> Facts:
-    """The facts of a line; raises ValueError if it says none."""
-    found = json.loads(line)
-    if not isinstance(found, dict):
-        raise ValueError("no facts")
-    return Facts.of(found)
+if __name__ == "__main__":
+    gc.freeze()  # what is loaded stays, and need not be searched for garbage at the end
+    for stream in (sys.stdin, sys.stdout):
+        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    serve(sys.stdin, sys.stdout)

@@ -1,25 +1,27 @@
 """The recipe, fast: only the fields that columns name are decoded, straight into their types.
 
-``recipe_polars`` says what a raw object means; this reads the many objects that are as declared,
+``reference_decoder`` says what a raw object means; this reads the many objects that are as declared,
 at a quarter of the cost, and hands every other one over. So it must never accept what the reference reads
 differently: its decoder is strict about each type, and the two things it is lax about are looked for.
 """
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, repeat
-from typing import Any
+from operator import attrgetter, itemgetter
+from typing import Annotated, Any
 
 import msgspec
 import polars as pl
 
+from openaq_assets.graph.columns import ColumnType
 from openaq_assets.graph.operations import Recipe, RecipeColumn
 from openaq_assets.graph.partitions import window
 from openaq_assets.graph.raw_keys import RawKey
-from openaq_assets.platforms.transform.fields import Unfit, at_once, paths_of, tree_of, type_of, walk
 from openaq_assets.platforms.transform.reference_decoder import (
     POLARS,
     Decoded,
@@ -30,7 +32,7 @@ from openaq_assets.platforms.transform.reference_decoder import (
     typed,
 )
 from openaq_assets.platforms.transform.rows import opened
-from openaq_assets.platforms.transform.schema_drift import MOST_NEW, known_to, note
+from openaq_assets.platforms.transform.schema_drift import MOST_NEW, Tree, below_list, known_to, note
 
 BATCH_BYTES = 2**20  # what a cache holds with all that is made of it
 MOST_REMEMBERED = 100_000
@@ -63,7 +65,7 @@ class Remembered(dict[Any, Any]):
 
 @lru_cache(16)
 def compiled(recipe: Recipe) -> "TypedRecipe | None":
-    """The recipe for decoding, or None where only the reference can carry it out."""
+    """Return the recipe for decoding, or None where only the reference can carry it out."""
     # With a spread most rows of an object are of other days, and CSV has no types of its own.
     if recipe.format != "json" or recipe.spread:
         return None
@@ -82,55 +84,56 @@ class TypedRecipe:
         known, around = (None, None) if recipe.on_new_field == "ignore" else known_to(recipe)
         page = type_of({recipe.rows: list[type_of(tree, known)]}, around)  # type: ignore[misc]
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(page)
-        self.walk, self.at_once, self.paths = tuple(walk(tree)), at_once(tree), paths_of(tree)
+        leaves = list(leaves_of(tree))
+        self.walk, self.at_once, self.paths = tuple(walk(tree)), at_once(leaves), [path for path, _ in leaves]
         if not self.paths:
             raise Unfit("nothing but names")
-        self.readers = {one.name: Remembered(_reader(one)) for one in recipe.columns}
-        self.named = [one for one in recipe.columns if one.key]
+        self.readers = {column.name: Remembered(_reader(column)) for column in recipe.columns}
+        self.named = [column for column in recipe.columns if column.key]
 
     def read(self, key: RawKey, name: str, body: bytes) -> "Read":
-        """What an object, which is text, holds; raises ValueError for what is not surely as declared."""
+        """Return what an object, which is text, holds; raise ValueError unless it is surely as declared."""
         if _DIGITS in body[::_STRIDE].translate(_AS_ZERO) and _LONG_NUMBER.search(body):
             raise Unfit("a number that the reference may refuse")
         rows: Sequence[Any] | None = self.decoder.decode(body).f0
         if rows is None:
             raise Unfit("no rows")
-        named = {one.name: self.readers[one.name][key_text(one, key, name)] for one in self.named}
+        named = {column.name: self.readers[column.name][key_text(column, key, name)] for column in self.named}
         return Read(name, body, named, self._values(rows))
 
     def _values(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """By row, the values at the paths. One object at a time is what a cache holds."""
+        """Return, by row, the values at the paths. One object at a time is what a cache holds."""
         if self.at_once:
             try:
                 return list(map(self.at_once, rows))
             except AttributeError:  # nothing to go down from
                 pass
-        found: dict[str, Sequence[Any]] = {"": rows}
+        values: dict[str, Sequence[Any]] = {"": rows}
         for step in self.walk:
-            found[step.path] = step.down(found[step.above])
-        return list(zip(*[found[path] for path in self.paths]))
+            values[step.path] = step.down(values[step.above])
+        return list(zip(*[values[path] for path in self.paths]))
 
     def frame(self, day: str, objects: "Sequence[Read]") -> pl.DataFrame:
-        """The rows of objects, in order; raises ValueError if any of them does not fit."""
-        found = dict(zip(self.paths, zip(*chain.from_iterable(one.rows for one in objects))))
-        counts = [len(one.rows) for one in objects]
+        """Return the rows of objects, in order; raise ValueError if any of them does not fit."""
+        by_path = dict(zip(self.paths, zip(*chain.from_iterable(each.rows for each in objects))))
+        counts = [len(each.rows) for each in objects]
         columns = []
         for column in self.recipe.columns:
             if column.key:
-                once = (one.named[column.name] for one in objects)
+                once = (each.named[column.name] for each in objects)
                 values: Iterable[Any] = chain.from_iterable(map(repeat, once, counts))
             else:
-                values = self._column(column, [found.get(path, ()) for path in column.paths])
+                values = self._column(column, [by_path.get(path, ()) for path in column.paths])
             columns.append(_series(column, list(values)))
         table = pl.DataFrame(columns)
         _check(self.recipe, day, table)
         return table
 
-    def _column(self, column: RecipeColumn, found: list[Sequence[Any]]) -> Iterable[Any]:
+    def _column(self, column: RecipeColumn, choices: list[Sequence[Any]]) -> Iterable[Any]:
         """Where the first path has nothing, the next one counts."""
-        values, *others = found
+        values, *others = choices
         for other in others:
-            values = [two if one is None else one for one, two in zip(values, other)]
+            values = [next_value if value is None else value for value, next_value in zip(values, other)]
         return map(self.readers[column.name].__getitem__, values) if column.type in _TIMES else values
 
 
@@ -153,21 +156,21 @@ def _series(column: RecipeColumn, values: list[Any]) -> pl.Series:
 
 
 def table_of(recipe: Recipe, day: str, objects: Iterable[RawObject]) -> tuple[pl.DataFrame, Decoded]:
-    """The rows of a day's objects, which come oldest retrieval first, and what did not fit."""
+    """Return the rows of a day's objects, which come oldest retrieval first, and what did not fit."""
     reading = _Day(recipe, day)
     tables = [rows_frame(recipe, [])]
     for batch in _batches(objects):
         tables += reading.frames(batch)
-    return pl.concat(tables), reading.aside
+    return pl.concat(tables), reading.quarantined
 
 
 def _batches(objects: Iterable[RawObject]) -> Iterator[list[RawObject]]:
-    """As many at a time as should be decoded together."""
+    """Yield as many at a time as should be decoded together."""
     batch: list[RawObject] = []
     size = 0
-    for one in objects:
-        batch.append(one)
-        size += len(one[2])
+    for each in objects:
+        batch.append(each)
+        size += len(each[2])
         if size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -175,7 +178,7 @@ def _batches(objects: Iterable[RawObject]) -> Iterator[list[RawObject]]:
 
 
 def _are_text(bodies: list[bytes]) -> bool:
-    """Whether all of it is UTF-8; told at a tenth of the cost of decoding each."""
+    """Return whether all of it is UTF-8; told at a tenth of the cost of decoding each."""
     try:
         pl.Series(bodies, dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.PolarsError:
@@ -189,10 +192,10 @@ class _Day:
     def __init__(self, recipe: Recipe, day: str) -> None:
         self.recipe, self.day = recipe, day
         self.declared = self.fast = compiled(recipe)
-        self.aside = Decoded()
+        self.quarantined = Decoded()
 
     def frames(self, batch: list[RawObject]) -> Iterator[pl.DataFrame]:
-        """A batch as tables in its order: the runs of objects that fit, and the others."""
+        """Yield a batch as tables in its order: the runs of objects that fit, and the others."""
         run: list[Read] = []
         are_text = _are_text([body for _, _, body in batch])
         for key, name, body in batch:
@@ -207,7 +210,7 @@ class _Day:
         yield from self._settled(run)
 
     def _read(self, key: RawKey, name: str, body: bytes) -> Read:
-        """An object, fast; raises ValueError or RecursionError where only the reference can."""
+        """Read an object, fast; raise ValueError or RecursionError where only the reference can."""
         if self.fast is None:
             raise Unfit("only the reference can")
         try:
@@ -220,7 +223,7 @@ class _Day:
 
     def _learn(self, key: RawKey, name: str, body: bytes) -> None:
         """Note what is new, and know it from now on: the next objects have it too, and are as fast."""
-        new = self.aside.new
+        new = self.quarantined.new
         note(new, self.recipe, (name, key.retrieved.isoformat()), *opened(self.recipe, body))
         full = len(new) >= MOST_NEW
         known = replace(self.recipe, known=(*self.recipe.known, *new))
@@ -229,7 +232,7 @@ class _Day:
             raise Unfit("only the reference can")
 
     def _settled(self, run: list[Read]) -> Iterator[pl.DataFrame]:
-        """A run as one table; if something in it does not fit, the halves of it, down to the object."""
+        """Yield a run as one table; if something in it does not fit, the halves of it, down to the object."""
         if not run or self.declared is None:
             return
         try:
@@ -244,19 +247,19 @@ class _Day:
 
     def _by_reference(self, name: str, body: bytes) -> pl.DataFrame:
         decoded = decode(self.recipe, self.day, [(name, body)])
-        self.aside.bad += decoded.bad
+        self.quarantined.bad += decoded.bad
         for path, field in decoded.new.items():
-            if len(self.aside.new) < MOST_NEW:
-                self.aside.new.setdefault(path, field)
+            if len(self.quarantined.new) < MOST_NEW:
+                self.quarantined.new.setdefault(path, field)
         return rows_frame(self.recipe, decoded.rows)
 
 
 def _check(recipe: Recipe, day: str, table: pl.DataFrame) -> None:
-    """Every row is of the day; raises Unfit."""
+    """Raise Unfit unless every row is of the day."""
     name = recipe.partition_by or recipe.partition_by_end
     if not name or not table.height:
         return
-    start, end = (one.replace(tzinfo=None) for one in window(day))
+    start, end = (moment.replace(tzinfo=None) for moment in window(day))
     inside = dt.timedelta(seconds=0 if recipe.partition_by else 1)
     stamps = table[name]
     first, last = stamps.min(), stamps.max()
@@ -266,7 +269,7 @@ def _check(recipe: Recipe, day: str, table: pl.DataFrame) -> None:
 
 
 def _reader(column: RecipeColumn) -> Callable[[Any], Any]:
-    """The reference's own reader, its times as microseconds."""
+    """Return the reference's own reader, its times as microseconds."""
 
     def read(text: Any) -> Any:
         value = key_value(column, text) if column.key else typed(column, text)
@@ -275,3 +278,148 @@ def _reader(column: RecipeColumn) -> Callable[[Any], Any]:
         return (value - _EPOCH) // dt.timedelta(microseconds=1)
 
     return read
+
+
+# --- the fields that columns name: types to decode into, and the walk to their values ----------------
+
+_LEAVES: Mapping[ColumnType, Any] = {
+    "varchar": str,
+    "timestamp": str,
+    "date": str,
+    "double": float,
+    "boolean": bool,
+    "bigint": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
+    "integer": Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)],
+}
+
+
+class Unfit(ValueError):
+    """Something the reference must read."""
+
+
+def tree_of(recipe: Recipe) -> dict[str, Any]:
+    """Return the steps of all paths as nested dictionaries with the leaves' types."""
+    tree: dict[str, Any] = {}
+    for column in recipe.columns:
+        for path in column.paths:
+            *above, last = path.split(".")
+            node = tree
+            for step in above:
+                node = node.setdefault(step, {})
+                if not isinstance(node, dict):
+                    raise Unfit(f"{path}: both a value and what holds one")
+            leaf = _LEAVES[column.type]
+            if node.setdefault(last, leaf) is not leaf:
+                raise Unfit(f"{path}: two types")
+    return tree
+
+
+def type_of(node: Any, known: Tree | None = None) -> Any:
+    """Return the type of a node: a leaf's own, a list where steps are positions, else a struct.
+
+    It refuses fields that are not ``known``; None is everything. What is known and not read is only skipped.
+    """
+    if not isinstance(node, dict):
+        return node
+    if known and known.get("*", known) is None:
+        known = None
+    if any(step.isdecimal() for step in node):
+        kind, *others = node.values()
+        if not all(step.isdecimal() for step in node) or any(other is not kind for other in others):
+            raise Unfit("positions of different types")
+        return list[type_of(kind, _elements(known)) | None]  # type: ignore[misc]
+    kinds = {step: type_of(child, known.get(step) if known else known) | None for step, child in node.items()}
+    for step, below in (known or {}).items():
+        kinds.setdefault(step, _skipped(below))
+    if any(step == "*" or step.isdecimal() for step in kinds):
+        raise Unfit("both positions and fields, or any field")
+    return msgspec.defstruct(
+        "Node",
+        [(f"f{n}", kind, None) for n, kind in enumerate(kinds.values())],
+        rename={f"f{n}": step for n, step in enumerate(kinds)},
+        forbid_unknown_fields=known is not None,
+        gc=False,
+    )
+
+
+def _elements(known: Tree | None) -> Tree | None:
+    """Return what is known of every element of a list."""
+    if known is None:
+        return None
+    below = below_list(known)
+    if len(below) < len(known):
+        raise Unfit("both positions and fields")
+    return _merged(below)
+
+
+def _merged(trees: Sequence[Tree | None]) -> Tree | None:
+    """Return what any of them knows."""
+    merged: Tree = {}
+    for tree in trees:
+        if tree is None:
+            return None
+        for step, below in tree.items():
+            merged[step] = _merged([merged[step], below]) if step in merged else below
+    return merged
+
+
+def _skipped(known: Tree | None) -> Any:
+    """Return the type of what no column reads: as it stands where all is known, else what is known of it."""
+    if known is None or known.get("*", known) is None:
+        return msgspec.Raw
+    if any(step == "*" or step.isdecimal() for step in known):
+        below = _skipped(_elements(known))
+        return list[below] | None  # type: ignore[valid-type]
+    return type_of({}, known) | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step from a value already found (at path '': the row) to a field or a position in it."""
+
+    path: str
+    above: str
+    get: Callable[[Any], Any]
+    least: int = 0
+
+    def down(self, above: Sequence[Any]) -> list[Any]:
+        """Return the values below; None where there is nothing to go down from."""
+        try:
+            return list(map(self.get, above))
+        except (AttributeError, TypeError, IndexError):
+            get, least = self.get, self.least
+            return [None if v is None or (least and len(v) < least) else get(v) for v in above]
+
+
+def walk(tree: dict[str, Any]) -> Iterator[Step]:
+    """Yield the steps to everything in the tree, each after the one above it."""
+    waiting = deque([("", tree)])
+    while waiting:
+        above, node = waiting.popleft()
+        for n, (name, below) in enumerate(node.items()):
+            path = f"{above}.{name}" if above else name
+            if name.isdecimal():
+                yield Step(path, above, itemgetter(int(name)), int(name) + 1)
+            else:
+                yield Step(path, above, attrgetter(f"f{n}"))
+            if isinstance(below, dict):
+                waiting.append((path, below))
+
+
+def at_once(leaves: Sequence[tuple[str, str]]) -> Callable[[Any], tuple[Any, ...]] | None:
+    """Return a call that gets all leaves from a row that has every part: in half the time of the walk.
+
+    None for trees with positions, of which there may be too few.
+    """
+    if len(leaves) < 2 or any(step.isdecimal() for path, _ in leaves for step in path.split(".")):
+        return None
+    return attrgetter(*(field for _, field in leaves))
+
+
+def leaves_of(tree: dict[str, Any], path: str = "", field: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each path to a leaf with the same path by the names that fields have in structs."""
+    for n, (name, below) in enumerate(tree.items()):
+        if isinstance(below, dict):
+            yield from leaves_of(below, f"{path}{name}.", f"{field}f{n}.")
+        else:
+            yield path + name, f"{field}f{n}"

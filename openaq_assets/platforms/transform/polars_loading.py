@@ -12,14 +12,13 @@ THREADS = "POLARS_MAX_THREADS"
 @contextmanager
 def uncollected() -> Iterator[None]:
     """No searches for garbage meanwhile: decoding makes many objects, and none that hold each other."""
-    if not gc.isenabled():
-        yield
-        return
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if enabled:
+            gc.enable()
 
 
 @contextmanager
@@ -34,15 +33,14 @@ def loading_polars() -> Iterator[None]:
         yield
         return
     chosen = os.environ.get(THREADS)
-    gc.disable()
-    try:
+    with uncollected():
         os.environ.setdefault(THREADS, "1")
-        import polars
+        try:
+            import polars
 
-        polars.thread_pool_size()  # as many from now on
+            polars.thread_pool_size()  # as many from now on
+        finally:
+            if chosen is None:
+                del os.environ[THREADS]
         yield
         gc.freeze()
-    finally:
-        gc.enable()
-        if chosen is None:
-            os.environ.pop(THREADS, None)

@@ -1,5 +1,6 @@
 """The endpoint, and lakes in it."""
 
 from support.aws_lakes import endpoint, lake, lake_of, listening
+from support.glue_days import script
 
-__all__ = ["endpoint", "lake", "lake_of", "listening"]
+__all__ = ["endpoint", "lake", "lake_of", "listening", "script"]

@@ -40,7 +40,6 @@ def test_the_default_chain(endpoint: Endpoint) -> None:
     assert AwsHooks(Aws(connection="")).connection is None
     hooks = AwsHooks(Aws(region="ap-southeast-1"))
     assert hooks.s3.conn_region_name == "ap-southeast-1"
-    assert hooks.jobs.conn is hooks.catalog.conn is hooks.crawlers.conn  # one client of a service is enough
 
 
 def test_inside_a_task(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,8 +53,9 @@ def test_airflow_is_a_quiet_guest(endpoint: Endpoint, tmp_path: Path) -> None:
     """Importing the hooks changes neither logging nor variables, and prints and makes nothing at home."""
     code = (
         "import logging, os; logging.basicConfig(level='WARNING'); before = dict(os.environ)\n"
-        "from openaq_assets.platforms.aws.clients import AwsHooks; from openaq_assets.graph.environment import Aws\n"
-        "hooks = AwsHooks(Aws()); hooks.s3; hooks.athena; hooks.jobs; hooks.crawlers\n"
+        "from openaq_assets.platforms.aws.clients import AwsHooks\n"
+        "from openaq_assets.platforms.aws.settings import Aws\n"
+        "hooks = AwsHooks(Aws()); hooks.s3; hooks.athena; hooks.catalog\n"
         "assert dict(os.environ) == before and len(logging.getLogger().handlers) == 1\n"
         "assert logging.getLogger().level == logging.WARNING"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from openaq_assets.errors import PlatformError, SelectionError
 from openaq_assets.graph.environment import Environment
-from openaq_assets.platforms.aws.errors import asking
+from openaq_assets.platforms.aws.errors import ask, asking
 from openaq_assets.platforms.aws.settings import Aws, aws_of
 from openaq_assets.project.project import Project
 
@@ -22,16 +22,16 @@ class Account:
     """An account, and the names that a project uses in it."""
 
     project: Project
-    place: Environment
+    environment: Environment
     clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def settings(self) -> Aws:
-        return aws_of(self.place.profile)
+        return aws_of(self.environment.profile)
 
     @property
     def bucket(self) -> str:
-        return self.place.root.removeprefix("s3://").partition("/")[0]
+        return self.environment.root.removeprefix("s3://").partition("/")[0]
 
     @cached_property
     def _session(self) -> Any:
@@ -42,34 +42,37 @@ class Account:
     @cached_property
     def region(self) -> str:
         """The region; raises PlatformError if nothing names one."""
-        found = self.settings.region or self._session.region_name
-        if not found:
+        region = self.settings.region or self._session.region_name
+        if not region:
             raise PlatformError("no region is set. Set OPENAQ_REGION or AWS_DEFAULT_REGION.")
-        return str(found)
+        return str(region)
 
     def client(self, service: str) -> Any:
-        """The client of a service, made once."""
+        """Return the client of a service, made once."""
         if service not in self.clients:
             with asking(f"reach {service}"):
                 self.clients[service] = self._session.client(service, region_name=self.region)
         return self.clients[service]
 
+    def ask(self, what: str, service: str, call: str, /, *absent: str, **arguments: Any) -> Any:
+        """Return a service's answer, None if it refuses with a code of ``absent``; raise PlatformError."""
+        return ask(what, getattr(self.client(service), call), *absent, **arguments)
+
     @cached_property
     def identity(self) -> tuple[str, str]:
         """The account's number and who we are in it; raises PlatformError without valid credentials."""
-        with asking("ask who we are"):
-            found = self.client("sts").get_caller_identity()
-        return found["Account"], found["Arn"]
+        identity = self.ask("ask who we are", "sts", "get_caller_identity")
+        return identity["Account"], identity["Arn"]
 
     @property
     def databases(self) -> tuple[str, ...]:
-        return tuple(sorted({str(one.database) for one in self.place.siblings.values()}))
+        return tuple(sorted({str(sibling.database) for sibling in self.environment.siblings.values()}))
 
 
 def open_account(project: Project, profile: str | None) -> Account:
-    """The account of a profile (``aws`` if none is named); raises SelectionError if it is not on AWS."""
+    """Return the account of a profile (by default ``aws``); raise SelectionError if it is not on AWS."""
     chosen = profile or PROFILE
-    place = project.environment("dev", chosen)
-    if place.profile.platform != "aws" or not place.root.startswith("s3://"):
+    environment = project.environment("dev", chosen)
+    if environment.profile.platform != "aws" or not environment.root.startswith("s3://"):
         raise SelectionError(f"profile '{chosen}' is not on AWS. Use --profile {PROFILE}.")
-    return Account(project, place)
+    return Account(project, environment)

@@ -8,13 +8,20 @@ from functools import partial
 from pathlib import Path
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.platforms.aws.deploy.account import KEY_PARAMETER, STACK_TEMPLATE, Account
-from openaq_assets.platforms.aws.deploy.bundle import PROJECT, bundle
-from openaq_assets.platforms.aws.errors import asking, code_of
+from openaq_assets.platforms.aws.deploy.account import CODE, KEY_PARAMETER, SCRIPT, STACK_TEMPLATE, Account
+from openaq_assets.platforms.aws.errors import ask, asking
 
 # A folder in the console; a bucket has none until something lies below it.
 FOLDERS = ("athena-results/", "dev/processed/", "dev/raw/", "prod/processed/", "prod/raw/")
 LIMIT = 1_073_741_824  # bytes; that of the template for the work group 'openaq'
+PROJECT = f"{CODE}/project/"
+SCRIPT_KEY = f"{CODE}/{SCRIPT.rpartition('/')[2]}"  # where the Glue job looks for its script
+_FOLDERS = ("conf", "views", "dags", "plugins", "glue_jobs", "openaq_assets", "infra")
+_FILES = (
+    "Dockerfile", ".dockerignore", "docker-compose.yml", "requirements.txt", "setup.cfg",
+    "pyproject.toml", "README.md",
+)  # fmt: skip
+_NOT = {"__pycache__", ".DS_Store"}
 
 
 @dataclass(frozen=True)
@@ -34,51 +41,42 @@ class Change:
 
 
 def find_changes(account: Account, root: Path, environ: Mapping[str, str]) -> list[Change]:
-    """What differs between this project and the account, in the order to be done."""
+    """Return what differs between this project and the account, in the order to be done."""
     _require_bucket(account)
-    found = [*_folders(account), *_databases(account), *_primary(account)]
-    found += _key(account, environ.get("OPENAQ_API_KEY", ""))
-    return [*found, *_uploads(account, bundle(root))]
+    key = _key(account, environ.get("OPENAQ_API_KEY", ""))
+    settings = [*_folders(account), *_databases(account), *_primary(account), *key]
+    return [*settings, *_uploads(account, bundle(root))]
 
 
 def lines(changes: Sequence[Change], most: int) -> Iterator[str]:
-    """What to show: every change, or for more than so many files how many there are in each folder."""
-    files = [one for one in changes if one.folder]
-    yield from (str(one) for one in changes if not one.folder or len(files) <= most)
+    """Yield what to show: every change, or for more than so many files how many there are in each folder."""
+    files = [change for change in changes if change.folder]
+    yield from (str(change) for change in changes if not change.folder or len(files) <= most)
     if len(files) > most:
-        counted = Counter((one.sign, one.folder) for one in files)
+        counted = Counter((change.sign, change.folder) for change in files)
         yield from (f"{sign} {folder}: {times} files" for (sign, folder), times in counted.items())
 
 
 def _require_bucket(account: Account) -> None:
-    from botocore.exceptions import ClientError
-
-    with asking(f"look into the bucket {account.bucket}"):
-        try:
-            account.client("s3").head_bucket(Bucket=account.bucket)
-        except ClientError as error:
-            if code_of(error) not in ("404", "NoSuchBucket"):
-                raise
-            remedy = f"Create the stack of {STACK_TEMPLATE} first: docs/aws.md, step 1."
-            text = f"there is no bucket '{account.bucket}'. {remedy}"
-            raise PlatformError(text) from None
+    what, absent = f"look into the bucket {account.bucket}", ("404", "NoSuchBucket")
+    if account.ask(what, "s3", "head_bucket", *absent, Bucket=account.bucket) is None:
+        remedy = f"Create the stack of {STACK_TEMPLATE} first: docs/aws.md, step 1."
+        raise PlatformError(f"there is no bucket '{account.bucket}'. {remedy}")
 
 
 def _folders(account: Account) -> Iterator[Change]:
-    s3 = account.client("s3")
+    bucket, put = account.bucket, account.client("s3").put_object
     for name in FOLDERS:
-        with asking(f"list {name}"):
-            answer = s3.list_objects_v2(Bucket=account.bucket, Prefix=name, MaxKeys=1)
+        answer = account.ask(f"list {name}", "s3", "list_objects_v2", Bucket=bucket, Prefix=name, MaxKeys=1)
         if not answer["KeyCount"]:
-            yield Change("+", f"folder {name}", partial(s3.put_object, Bucket=account.bucket, Key=name))
+            yield Change("+", f"folder {name}", partial(put, Bucket=bucket, Key=name))
 
 
 def _databases(account: Account) -> Iterator[Change]:
     """The databases of conf/environments.yaml; the template has the two it comes with."""
     glue = account.client("glue")
-    with asking("list the databases"):
-        pages = glue.get_paginator("get_databases").paginate()
-        there = {one["Name"] for page in pages for one in page["DatabaseList"]}
+    pages = glue.get_paginator("get_databases").paginate()
+    there = ask("list the databases", lambda: set(pages.search("DatabaseList[].Name")))
     for name in account.databases:
         if name not in there:
             yield Change("+", f"database {name}", partial(glue.create_database, DatabaseInput={"Name": name}))
@@ -89,71 +87,86 @@ def _uploads(account: Account, wanted: Mapping[str, bytes]) -> Iterator[Change]:
     there = _etags(account)
     for key, body in wanted.items():
         # Objects encrypted by S3 itself and put in one piece have their MD5 as ETag.
-        same = there.get(key) == hashlib.md5(body, usedforsecurity=False).hexdigest()
-        if not same:
+        if there.get(key) != hashlib.md5(body, usedforsecurity=False).hexdigest():
             what = f"{key} ({len(body):,} bytes)"
             put = partial(s3.put_object, Bucket=bucket, Key=key, Body=body)
             yield Change("~" if key in there else "+", what, put, _folder(key))
     for key in sorted(there):
         if key.startswith(PROJECT) and key not in wanted:
-            remove = partial(s3.delete_object, Bucket=bucket, Key=key)
-            yield Change("-", key, remove, _folder(key))
+            yield Change("-", key, partial(s3.delete_object, Bucket=bucket, Key=key), _folder(key))
 
 
 def _folder(key: str) -> str:
-    """Where a file lies, as deep as a person cares: ``code/project/conf/``."""
+    """Return where a file lies, as deep as a person cares: ``code/project/conf/``."""
     return "/".join(key.split("/")[:3][: max(1, key.count("/"))]) + "/"
 
 
 def _etags(account: Account) -> dict[str, str]:
     with asking("list the code that was uploaded"):
         pages = account.client("s3").get_paginator("list_objects_v2")
-        found = pages.paginate(Bucket=account.bucket, Prefix=PROJECT.partition("/")[0] + "/")
-        return {one["Key"]: one["ETag"].strip('"') for page in found for one in page.get("Contents", ())}
+        pages = pages.paginate(Bucket=account.bucket, Prefix=f"{CODE}/")
+        return {each["Key"]: each["ETag"].strip('"') for page in pages for each in page.get("Contents", ())}
 
 
 def _primary(account: Account) -> Iterator[Change]:
     """A limit for the work group OWOX uses. CloudFormation cannot change it: it comes with the account."""
-    athena = account.client("athena")
-    with asking("read the work group primary"):
-        found = athena.get_work_group(WorkGroup="primary")["WorkGroup"].get("Configuration", {})
-    limit, enforced = (
-        found.get("BytesScannedCutoffPerQuery"),
-        found.get("EnforceWorkGroupConfiguration", False),
-    )
-    if limit and not enforced:
+    answer = account.ask("read the work group primary", "athena", "get_work_group", WorkGroup="primary")
+    settings = answer["WorkGroup"].get("Configuration", {})
+    limit = settings.get("BytesScannedCutoffPerQuery")
+    if limit and not settings.get("EnforceWorkGroupConfiguration"):
         return
     # A limit that is there is somebody's choice; enforcing would send OWOX's results elsewhere.
     updates = {"EnforceWorkGroupConfiguration": False, "BytesScannedCutoffPerQuery": limit or LIMIT}
     yield Change(
         "~",
         f"work group primary: a query may scan {limit or LIMIT:,} bytes, results go where a client says",
-        partial(athena.update_work_group, WorkGroup="primary", ConfigurationUpdates=updates),
+        partial(
+            account.client("athena").update_work_group, WorkGroup="primary", ConfigurationUpdates=updates
+        ),
     )
 
 
 def _key(account: Account, key: str) -> Iterator[Change]:
     """The key of the OpenAQ API, if this shell has one and the account has none or another."""
-    from botocore.exceptions import ClientError
-
-    ssm = account.client("ssm")
     if not key:
         return
-    with asking(f"read the parameter {KEY_PARAMETER}"):
-        try:
-            found = ssm.get_parameter(Name=KEY_PARAMETER, WithDecryption=True)["Parameter"]["Value"]
-        except ClientError as error:
-            if code_of(error) != "ParameterNotFound":
-                raise
-            found = ""
-    if found != key:
-        put = partial(ssm.put_parameter, Name=KEY_PARAMETER, Value=key, Type="SecureString", Overwrite=True)
-        yield Change(
-            "~" if found else "+", f"parameter {KEY_PARAMETER} (from OPENAQ_API_KEY, encrypted)", put
-        )
+    what = f"read the parameter {KEY_PARAMETER}"
+    answer = account.ask(
+        what, "ssm", "get_parameter", "ParameterNotFound", Name=KEY_PARAMETER, WithDecryption=True
+    )
+    if answer and answer["Parameter"]["Value"] == key:
+        return
+    put = account.client("ssm").put_parameter
+    yield Change(
+        "~" if answer else "+",
+        f"parameter {KEY_PARAMETER} (from OPENAQ_API_KEY, encrypted)",
+        partial(put, Name=KEY_PARAMETER, Value=key, Type="SecureString", Overwrite=True),
+    )
 
 
 def carry_out(change: Change) -> None:
-    """Do it; raises PlatformError with AWS's reason."""
-    with asking(f"change {change.what}"):
-        change.do()
+    """Do it; raise PlatformError with AWS's reason."""
+    ask(f"change {change.what}", change.do)
+
+
+# --- what is uploaded: the files of the instance's image, and the script of the Glue job ---------------
+
+
+def bundle(root: Path) -> Mapping[str, bytes]:
+    """Return every object to be uploaded, by key; ``VERSION`` is a digest of all the others."""
+    objects = {f"{PROJECT}{name}": (root / name).read_bytes() for name in _names(root)}
+    version = hashlib.sha256()
+    for key, body in objects.items():
+        version.update(f"{key}\0{len(body)}\0".encode() + body)
+    objects[f"{PROJECT}VERSION"] = version.hexdigest().encode()
+    if (root / SCRIPT).is_file():
+        objects[SCRIPT_KEY] = (root / SCRIPT).read_bytes()
+    return objects
+
+
+def _names(root: Path) -> Iterator[str]:
+    yield from (name for name in sorted(_FILES) if (root / name).is_file())
+    for folder in sorted(_FOLDERS):
+        for path in sorted((root / folder).rglob("*")):
+            if path.is_file() and not _NOT & set(path.parts) and path.suffix != ".pyc":
+                yield path.relative_to(root).as_posix()

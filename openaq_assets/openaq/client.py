@@ -89,7 +89,7 @@ class Client:
                 "Accept-Encoding": "identity",  # the raw layer keeps bytes as received
             },
             timeout=httpx.Timeout(10.0, read=read_timeout, pool=None),
-            limits=httpx.Limits(max_connections=max(1, api.concurrency), keepalive_expiry=90.0),
+            limits=httpx.Limits(max_connections=api.concurrency, keepalive_expiry=90.0),
             follow_redirects=False,  # the key would go along
             trust_env=url.host not in ("127.0.0.1", "localhost", "::1"),  # no proxy to ourselves
         )

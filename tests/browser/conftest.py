@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openaq_assets.openaq.dashboard.model import Overview
 from openaq_assets.openaq.dashboard.page import render
+from openaq_assets.openaq.dashboard.payload import Overview
 
 if TYPE_CHECKING:
     from support.chromium import Tab

@@ -14,7 +14,7 @@ import pytest
 from support import page_sample as sample
 from support.page_reading import EVIL, HANOI, choose, count_visible, drawn, marks, rows, settle, switch, text
 
-from openaq_assets.openaq.dashboard.model import Serving
+from openaq_assets.openaq.dashboard.payload import Serving
 
 if TYPE_CHECKING:
     from support.chromium import Tab

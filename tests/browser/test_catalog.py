@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openaq_assets.cli.docs_page import render_catalog
+from openaq_assets.cli.docs import render_catalog
 
 if TYPE_CHECKING:
     from support.chromium import Tab

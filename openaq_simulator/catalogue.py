@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .errors import not_found
-from .locations import dated, filtered, maker, visible
-from .pages import Page, sliced
+from .inventory import dated, filtered, maker, visible
 from .parameters import Criteria
-from .render import text_of, utc_text
+from .render import Page, sliced, text_of, utc_text
 from .stations import POLLUTANTS, Pollutant
 from .values import unix
-from .view import View
-from .world import Json
+from .world import Json, View
 
 _LICENSES = (
     (30, "CC BY-SA 4.0 DEED", (True, True, True, True, True),

@@ -11,12 +11,10 @@ from zoneinfo import ZoneInfo
 
 from .errors import Broken, timed_out
 from .faults import corrected
-from .pages import Page, total_of
 from .parameters import Criteria
-from .render import coverage_text, hour_text, period_text, raw_text
+from .render import Page, coverage_text, hour_text, period_text, raw_text, total_of
 from .rows import DAY, HOUR, Period, Row, as_row, factors_of, hours_of, periods_of
-from .view import View, raw_rows, sensor_of
-from .world import Sensor
+from .world import Sensor, View, raw_rows, sensor_of
 
 #: Later than any row.
 FOREVER = 1 << 40

@@ -49,7 +49,7 @@ def show_file(tab: Tab) -> Iterator[Callable[..., Tab]]:
         return tab
 
     yield show
-    tab.run("new TableCheck(requestAnimationFrame)")
+    tab.run("new Promise(requestAnimationFrame)")
     allowed = (*opened, "data:", "blob:null/")
     assert [url for url in tab.requests if not url.startswith(allowed)] == []
     assert tab.complaints == []

@@ -63,7 +63,7 @@ def catalog(tab: Tab, tmp_path: Path) -> Iterator[Show]:
         return tab
 
     yield opened
-    tab.run("new TableCheck(requestAnimationFrame)")
+    tab.run("new Promise(requestAnimationFrame)")
     assert [url for url in tab.requests if not url.startswith(file.as_uri())] == []
     assert tab.complaints == []
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from .parameters import Criteria
-from .rows import HOUR, Period, Row, Summary, significant
+from .rows import Period, Row, Summary, significant
 from .stations import Pollutant
 from .world import Json, Sensor, parameter_json
 
@@ -106,14 +106,6 @@ def period_text(period: Period, sensor: Sensor, label: str, interval: str, cover
         f"{_span(period.start, period.end, sensor.timezone)}}},"
         f'"coordinates":null,"summary":{_summary(period.summary)},"coverage":{coverage}}}'
     )
-
-
-def hour_text(period: Period, sensor: Sensor) -> str:
-    """Give an hourly mean as JSON text."""
-    coverage = coverage_text(
-        period.observed, sensor.step, HOUR, period.first - HOUR, period.last, sensor.timezone
-    )
-    return period_text(period, sensor, "1hour", "01:00:00", coverage)
 
 
 class Page(NamedTuple):

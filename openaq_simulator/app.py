@@ -1,21 +1,108 @@
-"""The API as a FastAPI application: its routes, and how refusals are worded."""
+"""The API as a FastAPI application: its routes, from an admitted request to its answer, and its refusals."""
 
-from collections.abc import Awaitable, Callable
+import gzip
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from .answers import JSON, answer, json_response
-from .errors import Intercepted
-from .gates import Admission, admit
+from .errors import Intercepted, timed_out
+from .faults import ROW_FAULTS, Fault
+from .gates import Admission, admit, target_of
 from .parameters import Criteria, criteria_reader, request_model
 from .render import text_of
 from .routes import ROUTES, Answer
+from .simulator import Simulator
+from .world import View
 
 Endpoint = Callable[..., Awaitable[Response]]
 Admitted = Annotated[Admission, Depends(admit)]
+JSON = {"content-type": "application/json"}
+_VIEW_FAULTS = ROW_FAULTS | {"corrected_hour", "renamed", "vanished"}
+
+
+@lru_cache(maxsize=64)
+def _packed(body: bytes) -> bytes:
+    return gzip.compress(body, 1, mtime=0)
+
+
+def json_response(request: Request, status: int, body: str, headers: Mapping[str, str] = JSON) -> Response:
+    """Give an answer of the API's program: headers of caches follow those given."""
+    content, headers = body.encode(), dict(headers)
+    if status < 500 and request.method in ("GET", "HEAD"):
+        headers["cache-control"] = "public, max-age=900"
+    headers["vary"] = "Accept-Encoding"
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["content-encoding"] = "gzip"
+        content = _packed(content)
+    return Response(content, status, headers)
+
+
+def answer(request: Request, admission: Admission, make: Answer, criteria: Criteria) -> Response:
+    """Answer a request whose parameters are right."""
+    struck = admission.struck
+    if "timeout_408" in struck and _times_out(struck["timeout_408"], criteria):
+        raise timed_out()
+    if "db_error" in struck:
+        raise HTTPException(500, "some database error text")
+    body = _remembered(request, struck, make, criteria)
+    if "pretty" in struck:
+        body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    request.state.endings = struck
+    return json_response(request, 200, body, JSON | dict(admission.rate_headers))
+
+
+def _times_out(fault: Fault, criteria: Criteria) -> bool:
+    """Tell whether the query is too deep, or its window too long, for the database."""
+    if fault.window_days is None:
+        return criteria.offset >= (4000 if fault.after_offset is None else fault.after_offset)
+    start, end = criteria.values.get("datetime_from"), criteria.values.get("datetime_to")
+    long = start is None or end is None or (end - start).days >= fault.window_days
+    return long or (fault.after_offset is not None and criteria.offset >= fault.after_offset)
+
+
+def _remembered(request: Request, struck: Mapping[str, Fault], make: Answer, criteria: Criteria) -> str:
+    """Give the body, up to the simulator's staleness old."""
+    simulator: Simulator = request.state.simulator
+    now: float = request.state.now.timestamp()
+    fault = struck.get("stale900")
+    staleness = fault.seconds or 0.0 if fault else simulator.cache_staleness.total_seconds()
+    written, body = simulator.cache.get(target_of(request), (now, ""))
+    if not body or now - written >= staleness:
+        body = _document(request, struck, make, criteria)
+        if staleness:
+            simulator.cache[target_of(request)] = now, body
+    return body
+
+
+def _document(request: Request, struck: Mapping[str, Fault], make: Answer, criteria: Criteria) -> str:
+    """Wrap the rows of a page in the API's meta."""
+    shown = criteria
+    if "duplicate_page" in struck:
+        shown = replace(criteria, values={**criteria.values, "page": 1})
+    page = make(_view(request), shown)
+    total = f">{criteria.limit}" if "found_string" in struck else page.total
+    meta = {
+        "name": "openaq-api", "website": "/", "page": criteria.page, "limit": criteria.limit,
+        "found": total,
+    }  # fmt: skip
+    return f'{{"meta":{text_of(meta)},"results":[{",".join(page.results)}]}}'
+
+
+def _view(request: Request) -> View:
+    """Give the world at this moment under the faults that change what it shows."""
+    simulator: Simulator = request.state.simulator
+    faults = tuple(
+        replace(fault, path=None) for fault in list(simulator.faults)
+        if fault.name in _VIEW_FAULTS and (fault.path is None or fault.path in request.scope["path"])
+    )  # fmt: skip
+    now = int(request.state.now.timestamp() // 1)
+    return View(simulator.world, now, faults, simulator.null_raw_breaks)
 
 
 async def _refuse(request: Request, error: HTTPException) -> Response:

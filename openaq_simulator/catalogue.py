@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .errors import not_found
-from .locations import dated, filtered, maker, visible
-from .pages import Page, sliced
+from .inventory import dated, filtered, maker, visible
 from .parameters import Criteria
-from .render import text_of, utc_text
-from .stations import POLLUTANTS, Pollutant
+from .render import Page, sliced, text_of, utc_text
+from .stations import POLLUTANTS
 from .values import unix
-from .view import View
-from .world import Json
+from .world import Json, View
 
 _LICENSES = (
     (30, "CC BY-SA 4.0 DEED", (True, True, True, True, True),
@@ -41,18 +39,15 @@ def _parameters(here: Iterable[Json]) -> dict[int, Json]:
     return {entry["parameter"]["id"]: entry["parameter"] for entry in entries}
 
 
-def _is_kind(known: Pollutant | None, kind: str | None) -> bool:
-    """Tell whether a parameter is of the kind sent: of the weather, or a pollutant."""
-    return kind is None or bool(known and known.meteorological) == (kind == "meteorological")
-
-
 def parameters(view: View, values: Mapping[str, Any]) -> list[Json]:
     """Give the parameters measured at the chosen locations."""
-    measured, kind = _parameters(filtered(view, values)), values.get("parameter_type")
-    return [
-        shown | {"description": known and known.description}
-        for key, shown in measured.items() if _is_kind(known := POLLUTANTS.get(key), kind)
-    ]  # fmt: skip
+    kind = values.get("parameter_type")
+    shown = []
+    for key, entry in _parameters(filtered(view, values)).items():
+        known = POLLUTANTS.get(key)
+        if kind is None or bool(known and known.meteorological) == (kind == "meteorological"):
+            shown.append(entry | {"description": known and known.description})
+    return shown
 
 
 def _span(view: View, here: Iterable[Json]) -> Json:

@@ -1,17 +1,150 @@
-"""Answers about single locations: locations, their sensors, newest values and flags."""
+"""Answers about single locations: locations, their sensors, newest values and flags.
 
-from collections.abc import Iterable
-from functools import partial
+Which of them a request sees, their first and newest rows, and the filters.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any
 
 from .errors import not_found
-from .locations import LOOK_BACK, dated, filtered, latest_row, life_of, sensors_at, visible
-from .pages import Page, sliced, total_of
 from .parameters import Criteria
-from .render import clock_text, moment_json, text_of
-from .rows import HOUR, summarise
-from .series import seconds
-from .view import View, raw_rows, sensor_of
-from .world import Json, Sensor, sensor_json
+from .render import Page, clock_text, moment_json, sliced, text_of, total_of
+from .rows import DAY, HOUR, Row, summarise
+from .series import FOREVER, seconds
+from .world import Json, Sensor, View, raw_rows, sensor_json, sensor_of
+
+#: How far back the latest value is looked for, and flags and sensor summaries are computed.
+LOOK_BACK = 30 * DAY
+EARTH = 6_371_008.8
+GOVERNMENT: Json = {"id": 4, "name": "Unknown Governmental Organization"}
+
+
+def latest_row(view: View, sensor: Sensor) -> Row | None:
+    """Give the newest row of a sensor that has a value, None if it has none."""
+    now = view.now // sensor.step * sensor.step
+    return _latest(replace(view.of(sensor), now=now), sensor)
+
+
+@lru_cache(maxsize=8192)
+def _latest(view: View, sensor: Sensor) -> Row | None:
+    end = view.now if sensor.last is None else min(view.now, sensor.last)
+    if sensor.id in view.world.rows:
+        end = max((row.end for row in view.world.rows[sensor.id] if row.end <= end), default=0)
+    for start in range(end, end - LOOK_BACK, -2 * DAY):
+        rows = [r for r in raw_rows(view, sensor, start - 2 * DAY, start) if r.value is not None]
+        if rows:
+            return rows[-1]
+    return None
+
+
+@lru_cache(maxsize=8192)
+def first_row(view: View, sensor: Sensor) -> Row | None:
+    """Give the oldest row of a sensor, None before it."""
+    return next(raw_rows(view, sensor, 0, FOREVER), None)
+
+
+def life_of(view: View, sensor: Sensor) -> tuple[int, int] | None:
+    """Give the ends of a sensor's first and newest rows."""
+    newest = latest_row(view, sensor)
+    given = view.world.rows.get(sensor.id)
+    began = given[0].end if given else sensor.first or 0
+    oldest = first_row(replace(view, now=min(view.now, began + 7 * DAY)), sensor)
+    oldest = oldest or newest
+    return (oldest.end, newest.end) if newest and oldest else None
+
+
+def sensors_at(view: View, location: Mapping[str, Any]) -> list[Sensor]:
+    """Give the sensors of a location in its own order."""
+    known = (view.world.sensors.get(entry["id"]) for entry in location["sensors"])
+    return [sensor for sensor in known if sensor]
+
+
+def dated(view: View, location: Json) -> Json:
+    """Give a location with its first and last datetime at the view's moment."""
+    if view.world.as_recorded:
+        return location
+    lives = [life for s in sensors_at(view, location) if (life := life_of(view, s))]
+    if not lives:
+        return location
+    zone = location["timezone"]
+    first, last = min(life[0] for life in lives), max(life[1] for life in lives)
+    return location | {
+        "datetimeFirst": moment_json(first, zone), "datetimeLast": moment_json(last, zone),
+    }  # fmt: skip
+
+
+def visible(view: View) -> list[Json]:
+    """Give the locations that have not vanished, under their present names."""
+    shown = []
+    for location in view.world.locations:
+        for fault in view.faults:
+            if fault.sensor is None and fault.strikes("", None, location["id"]):
+                if fault.name == "vanished":
+                    break
+                if fault.name == "renamed":
+                    location = location | {"name": fault.to or f"{location['name']} (đổi tên)"}
+        else:
+            shown.append(location)
+    return shown
+
+
+def _distance(location: Mapping[str, Any], latitude: float, longitude: float) -> float:
+    """Give metres on a sphere between a location and a point."""
+    here = location["coordinates"]
+    south, north = math.radians(latitude), math.radians(here["latitude"])
+    turn = math.radians(here["longitude"] - longitude)
+    chord = math.sin((north - south) / 2) ** 2
+    chord += math.cos(south) * math.cos(north) * math.sin(turn / 2) ** 2
+    return 2 * EARTH * math.asin(min(1.0, math.sqrt(chord)))
+
+
+def maker(location: Mapping[str, Any], instrument: Mapping[str, Any]) -> Json:
+    """Give an instrument's manufacturer: the recorded one for id 2, else the owner."""
+    return GOVERNMENT if instrument["id"] == 2 else dict(location["owner"])
+
+
+def _ids(location: Mapping[str, Any]) -> dict[str, set[int]]:
+    """Give the ids a location can be filtered by."""
+    instruments = location["instruments"]
+    return {
+        "parameters_id": {entry["parameter"]["id"] for entry in location["sensors"]},
+        "providers_id": {location["provider"]["id"]},
+        "owner_contacts_id": {location["owner"]["id"]},
+        "countries_id": {location["country"]["id"]},
+        "instruments_id": {entry["id"] for entry in instruments},
+        "manufacturers_id": {maker(location, entry)["id"] for entry in instruments},
+        "licenses_id": {entry["id"] for entry in location["licenses"] or ()},
+    }
+
+
+def _chosen(location: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Tell whether a location passes every filter but the radius."""
+    ids = _ids(location)
+    if any(name in values and not ids[name] & set(values[name]) for name in ids):
+        return False
+    if "iso" in values and location["country"]["code"] != values["iso"]:
+        return False
+    for name, key in (("monitor", "isMonitor"), ("mobile", "isMobile")):
+        if name in values and location[key] is not values[name]:
+            return False
+    if "bbox" not in values:
+        return True
+    west, south, east, north = values["bbox"]
+    here = location["coordinates"]
+    return bool(west <= here["longitude"] <= east and south <= here["latitude"] <= north)
+
+
+def filtered(view: View, values: Mapping[str, Any]) -> list[Json]:
+    """Give the locations that pass the filters, with distances if a point was given."""
+    chosen = [location for location in visible(view) if _chosen(location, values)]
+    if "coordinates" not in values:
+        return chosen
+    point, radius = values["coordinates"], values["radius"]
+    near = [location | {"distance": _distance(location, *point)} for location in chosen]
+    return [location for location in near if location["distance"] <= radius]
 
 
 def locations(view: View, criteria: Criteria) -> Page:

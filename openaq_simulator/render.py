@@ -1,12 +1,15 @@
-"""Rows as the API's JSON text: built from strings, because they are most of the work."""
+"""Rows as the API's JSON text, built from strings because they are most of the work, and pages of them."""
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from .rows import HOUR, Period, Row, Summary, significant
+from .parameters import Criteria
+from .rows import Period, Row, Summary, significant
 from .stations import Pollutant
 from .world import Json, Sensor, parameter_json
 
@@ -105,9 +108,22 @@ def period_text(period: Period, sensor: Sensor, label: str, interval: str, cover
     )
 
 
-def hour_text(period: Period, sensor: Sensor) -> str:
-    """Give an hourly mean as JSON text."""
-    coverage = coverage_text(
-        period.observed, sensor.step, HOUR, period.first - HOUR, period.last, sensor.timezone
-    )
-    return period_text(period, sensor, "1hour", "01:00:00", coverage)
+class Page(NamedTuple):
+    """The rows of a page as JSON texts, and what `meta.found` says."""
+
+    results: Sequence[str]
+    total: int | str
+
+
+def total_of(count: int, limit: int) -> int | str:
+    """Give `meta.found` for a page of `count` rows where the API does not count them all."""
+    return f">{limit}" if count == limit else count
+
+
+def sliced(
+    items: Sequence[Json], criteria: Criteria, counted: bool, shape: Callable[[Json], Json] = Json
+) -> Page:
+    """Give a page of objects, each as `shape` makes it; `counted` pages tell the true total."""
+    shown = items[criteria.offset : criteria.offset + criteria.limit]
+    total = len(items) if counted and shown else total_of(len(shown), criteria.limit)
+    return Page([text_of(shape(item)) for item in shown], total)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from . import catalogue, inventory
-from .pages import Page
 from .parameters import Criteria
+from .render import Page
 from .series import page_of
-from .view import View
+from .world import View
 
 Answer = Callable[[View, Criteria], Page]
 

@@ -11,12 +11,10 @@ from zoneinfo import ZoneInfo
 
 from .errors import Broken, timed_out
 from .faults import corrected
-from .pages import Page, total_of
 from .parameters import Criteria
-from .render import coverage_text, hour_text, period_text, raw_text
+from .render import Page, coverage_text, period_text, raw_text, total_of
 from .rows import DAY, HOUR, Period, Row, as_row, factors_of, hours_of, periods_of
-from .view import View, raw_rows, sensor_of
-from .world import Sensor
+from .world import Sensor, View, raw_rows, sensor_of
 
 #: Later than any row.
 FOREVER = 1 << 40
@@ -49,6 +47,7 @@ class Shape(NamedTuple):
 SHAPES = {
     "measurements/hourly": Shape("1 hour", "01:00:00", "hour"),
     "measurements/daily": Shape("1 day", "24:00:00", "day"),
+    "hours": Shape("1hour", "01:00:00", "hour"),
     "hours/daily": Shape("1 day", "24:00:00", "day"),
     "hours/monthly": Shape("1 month", "1month", "month"),
     "hours/yearly": Shape("1 year", "1year", "year"),
@@ -60,7 +59,7 @@ SHAPES = {
 #: Recurring factors: strftime format and the interval's name.
 FACTORS = {"hourofday": ("%H", "hour"), "dayofweek": ("%u", "day"), "monthofyear": ("%m", "month")}
 #: Endpoints whose `found` is the true total.
-COUNTED = frozenset(SHAPES) - {"days", "years"}
+COUNTED = frozenset(SHAPES) - {"hours", "days", "years"}
 
 
 def page_of(name: str, view: View, criteria: Criteria) -> Page:
@@ -149,8 +148,7 @@ def _calendar(rows: Iterable[Row], sensor: Sensor, calendar: str) -> Iterator[Pe
 def daily(view: View, sensor: Sensor, after: int, until: int) -> Iterator[Period]:
     """Give the complete local days inside the window."""
     until = min(until, _bounds(sensor.timezone, "day", view.now // 900)[0])
-    hours = (as_row(period) for period in hourly(view, sensor, after, until))
-    return _calendar(hours, sensor, "day")
+    return _calendar(map(as_row, hourly(view, sensor, after, until)), sensor, "day")
 
 
 def _periods(query: Query) -> Iterator[Period]:
@@ -159,23 +157,19 @@ def _periods(query: Query) -> Iterator[Period]:
     calendar = SHAPES[name].calendar
     if name.startswith("measurements/"):
         return _calendar(raw_rows(view, sensor, after, until), sensor, calendar)
-    if name == "days":
-        return daily(view, sensor, after, until)
-    if name.startswith("days/"):
-        days = (as_row(period) for period in daily(view, sensor, after, until))
-        return _calendar(days, sensor, calendar)
-    hours = (as_row(period) for period in hourly(view, sensor, after, until))
-    return _calendar(hours, sensor, calendar)
+    if name in ("hours", "days"):
+        return (hourly if name == "hours" else daily)(view, sensor, after, until)
+    source = daily if name.startswith("days/") else hourly
+    return _calendar(map(as_row, source(view, sensor, after, until)), sensor, calendar)
 
 
 def _text(period: Period, sensor: Sensor, name: str) -> str:
     shape = SHAPES[name]
-    step = sensor.step if name.startswith("measurements") else HOUR
-    first, last = period.first, period.last
+    step = sensor.step if name == "hours" or name.startswith("measurements") else HOUR
+    before = HOUR if name == "hours" else step if name.startswith("measurements") else 0
     if name.startswith("days/"):
-        step, first = DAY, period.first - DAY
-    elif name.startswith("measurements"):
-        first -= step
+        step = before = DAY
+    first, last = period.first - before, period.last
     duration = period.end - period.start
     coverage = coverage_text(period.observed, step, duration, first, last, sensor.timezone)
     return period_text(period, sensor, shape.label, shape.interval, coverage)
@@ -204,9 +198,6 @@ def _texts(query: Query) -> Iterator[str]:
             if row.value is None and view.null_raw_breaks:
                 raise Broken
             yield raw_text(row, sensor)
-    elif name == "hours":
-        for period in hourly(view, sensor, after, until):
-            yield hour_text(period, sensor)
     else:
         for period in _periods(query):
             yield _text(period, sensor, name)
@@ -228,7 +219,7 @@ def _trend(query: Query) -> Page:
     form, interval = FACTORS[factor]
     step = HOUR if family == "hours" else DAY
     source = hourly if family == "hours" else daily
-    rows = (as_row(period) for period in source(view, sensor, after, until))
+    rows = map(as_row, source(view, sensor, after, until))
     zone = ZoneInfo(sensor.timezone)
 
     def label(moment: int) -> str:

@@ -2,17 +2,15 @@
 
 import html
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import BaseHook, Context
 
 from openaq_assets.graph.alerts import Alert, Notify
 from openaq_assets.graph.environment import Profile
 from openaq_assets.markers import hookimpl
+from openaq_assets.project.project import Project, load
 from openaq_assets.runs.alerts import alert_of, deliver, post, tell, wanted
-
-if TYPE_CHECKING:
-    from openaq_assets.project.project import Project
 
 NAME = __name__
 SMTP_CONNECTION = "smtp_default"
@@ -32,7 +30,7 @@ class AirflowChannels:
                 deliver("webhook", lambda channel=channel: post(address(channel), alert))
 
 
-def with_airflow(project: "Project") -> "Project":
+def with_airflow(project: Project) -> Project:
     """The project, its alerts also going to Airflow's channels."""
     manager = project.plugins.manager
     if not manager.has_plugin(NAME):
@@ -64,16 +62,14 @@ def address(channel: Notify) -> str:
 
 def tell_failure(context: Context) -> None:
     """Airflow's callback for a task that failed for good."""
-    from openaq_assets.project.project import load
-
     task: Any = context["task"]
     try:
         project = with_airflow(load(task.project_root, strict=False))
         profile = project.environment(task.environment).profile
-        said = " ".join(str(context.get("exception") or "it failed").split())
+        reason = " ".join(str(context.get("exception") or "it failed").split())
         link = str(getattr(context["ti"], "log_url", "") or "")
         title = f"{task.task_id} failed"
-        alert = alert_of(project, task.environment, "run", "failed", title, [said], [task.task_id], link)
+        alert = alert_of(project, task.environment, "run", "failed", title, [reason], [task.task_id], link)
         tell(project, profile, alert)
     except Exception as error:  # a message must not hide why the task failed
         log.warning("the failure could not be told: %s", type(error).__name__)

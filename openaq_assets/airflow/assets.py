@@ -1,33 +1,105 @@
-"""Assets of the graph as Airflow's own: one name and URI each, the same in every deployment."""
+"""Assets of the graph as Airflow's own, and materializations as their events.
+
+An asset has one name and URI, the same in every deployment; an event is of one partition, with its own
+record as ``extra``.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from airflow.sdk import Asset
+from airflow.sdk.definitions.asset import AssetUniqueKey
+from airflow.sdk.execution_time.context import OutletEventAccessor, OutletEventAccessors
 
+from openaq_assets.graph.partitions import summary
+from openaq_assets.graph.records import Facts, Materialization
 from openaq_assets.project.project import Project
-
-# Other schemes are normalised by provider packages; ``x-`` URIs are kept as written.
-_SCHEME = "x-openaq"
 
 
 def home_of(project: Project, environment: str, key: str) -> str:
-    """The environment an asset lives in: data lie where the environment reads its tables from."""
-    place = project.places.environments.get(environment)
+    """Return the environment an asset lives in: data lie where the environment reads its tables from."""
+    settings = project.places.environments.get(environment)
     of_tables = not project.graph[key].per_environment
-    return place.tables_from if place and place.tables_from and of_tables else environment
-
-
-def asset_uri(project: str, environment: str, key: str) -> str:
-    """``x-openaq://openaq/dev/measurements``: says nothing of disks or buckets: it never moves."""
-    return f"{_SCHEME}://{project}/{environment}/{key}"
+    return settings.tables_from if settings and settings.tables_from and of_tables else environment
 
 
 def airflow_asset(project: Project, environment: str, key: str) -> Asset:
-    """The Airflow asset of a key as an environment sees it; named ``dev.measurements``."""
+    """Return the Airflow asset of a key as an environment sees it; named ``dev.measurements``."""
     asset, home = project.graph[key], home_of(project, environment, key)
     owner = {"owner": asset.common.owner} if asset.common.owner else {}
     return Asset(
         name=f"{home}.{key}",
-        uri=asset_uri(project.name, home, key),
+        # Says nothing of disks or buckets: it never moves. Schemes other than ``x-`` are normalised by
+        # provider packages.
+        uri=f"x-openaq://{project.name}/{home}/{key}",
         group=asset.group,
         # What changes often stays out: it would change every DAG that reads the asset.
         extra={"kind": asset.kind.name, **owner},
     )
+
+
+class _OneEvent(AssetUniqueKey):
+    """The key of an asset, equal to nothing else.
+
+    Airflow keeps one ``extra`` per asset key and task; records of several days need one each. A key
+    of its own per event gives that. It leans on ``OutletEventAccessors._dict``: guarded by a test.
+    """
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def event_extra(record: Materialization) -> dict[str, Any]:
+    """Return the ledger's record as the ``extra`` of an event: flat, JSON, rows and bytes on top."""
+    body = asdict(record)
+    facts = body.pop("facts")
+    facts.pop("version")
+    return dict(json.loads(json.dumps({**facts, **body})))
+
+
+def summary_extra(records: Sequence[Materialization], version: str) -> dict[str, Any]:
+    """Return all partitions of one materialization together."""
+    facts = sum((record.facts for record in records), Facts())
+    last = records[-1]
+    return {
+        "rows": facts.rows,
+        "bytes": facts.bytes,
+        "objects": facts.objects,
+        "quarantined": facts.quarantined,
+        "failures": list(facts.failures),
+        "partitions": summary(record.partition for record in records),
+        "seconds": round(sum(record.seconds for record in records), 3),
+        "version": version,
+        "fingerprint": last.fingerprint,
+        "asset": last.asset,
+        "run": last.run,
+    }
+
+
+def emit(
+    events: OutletEventAccessors,
+    asset: Asset,
+    records: Sequence[Materialization],
+    *,
+    version: str,
+    run_key: str | None,
+) -> None:
+    """Put the events of one materialization where Airflow collects them when the task succeeds.
+
+    Consumers of the plain asset are never told of events with a partition key: a run without a key
+    adds a summary without one for them.
+    """
+    for record in records:
+        keys = {record.partition} if record.partition else set()
+        _add(events, asset, event_extra(record), keys)
+    if run_key is None and all(record.partition for record in records):
+        _add(events, asset, summary_extra(records, version), set())
+
+
+def _add(events: OutletEventAccessors, asset: Asset, extra: dict[str, Any], keys: set[str]) -> None:
+    key = _OneEvent(name=asset.name, uri=asset.uri)
+    events._dict[key] = OutletEventAccessor(key=key, extra=extra, partition_keys=keys)

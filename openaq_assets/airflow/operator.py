@@ -1,31 +1,34 @@
 """The one operator: makes an asset of any kind on any platform, and tells Airflow of it."""
 
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
-
-from airflow.sdk import BaseOperatorLink
-
-if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator
-    from airflow.sdk.types import TaskInstanceKey
-
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections import UserDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from openaq_assets.airflow.alerts import with_airflow
+from openaq_assets.airflow.assets import emit
 from openaq_assets.errors import AssetsError, PlatformError, SelectionError
+from openaq_assets.graph.assets import AssetGraph
+from openaq_assets.graph.jobs import Job
+from openaq_assets.graph.partitions import parse_day
+from openaq_assets.platforms import Ticket
+from openaq_assets.project.project import load
+from openaq_assets.runs.alerts import tell_of_run
+from openaq_assets.runs.context import Result, Run, open_run
+from openaq_assets.runs.cost import limit_of, refuse_beyond
+from openaq_assets.runs.plan import Request, grouped, make_request
+from openaq_assets.runs.run import materialize
 
 if TYPE_CHECKING:
-    from openaq_assets.graph.assets import AssetGraph
-    from openaq_assets.graph.jobs import Job
-    from openaq_assets.runs.context import Result, Run
-    from openaq_assets.runs.plan import Request
+    from airflow.sdk.types import TaskInstanceKey
 
 PROGRESS_SECONDS = 5.0
 _TICKETS = "tickets"
@@ -39,55 +42,54 @@ class Store(Protocol):
     def delete(self, key: str) -> None: ...
 
 
-class StoredTickets(MutableMapping[str, str]):
+class StoredTickets(UserDict[str, str]):
     """The tickets of running operations: a retry finds those of the worker that was killed."""
 
-    def __init__(self, store: Store, told: Callable[[str], None] = lambda ticket: None) -> None:
-        self._store, self._told = store, told
-        self._tickets: dict[str, str] = dict(store.get(_TICKETS, default=None) or {})
+    def __init__(self, store: Store, on_start: Callable[[str], None] = lambda ticket: None) -> None:
+        super().__init__()
+        self._store, self._on_start = store, on_start
+        self.data = dict(store.get(_TICKETS, default=None) or {})
 
-    def _keep(self) -> None:
-        if self._tickets:
-            self._store.set(_TICKETS, dict(self._tickets))
+    def __setitem__(self, name: str, ticket: str) -> None:
+        if self.get(name) != ticket:  # every write is a request to the API server
+            self.data[name] = ticket
+            self._store.set(_TICKETS, self.data)
+            self._on_start(ticket)
+
+    def __delitem__(self, name: str) -> None:
+        del self.data[name]
+        if self.data:
+            self._store.set(_TICKETS, self.data)
         else:
             self._store.delete(_TICKETS)
 
-    def __getitem__(self, name: str) -> str:
-        return self._tickets[name]
 
-    def __setitem__(self, name: str, ticket: str) -> None:
-        if self._tickets.get(name) != ticket:  # every write is a request to the API server
-            self._tickets[name] = ticket
-            self._keep()
-            self._told(ticket)
-
-    def __delitem__(self, name: str) -> None:
-        del self._tickets[name]
-        self._keep()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tickets)
-
-    def __len__(self) -> int:
-        return len(self._tickets)
+@contextmanager
+def airflow_failures() -> Iterator[None]:
+    """Raise the errors of this package as Airflow's: those worth a retry, and those that fail for good."""
+    try:
+        yield
+    except PlatformError as error:
+        failure = AirflowException if error.retryable else AirflowFailException
+        raise failure(str(error)) from error
+    except AssetsError as error:  # the same again tomorrow: retrying is no use
+        raise AirflowFailException(str(error)) from error
 
 
 def request_of(
-    graph: "AssetGraph",
-    job: "Job",
+    graph: AssetGraph,
+    job: Job,
     params: Mapping[str, Any],
     *,
     key: str | None = None,
     run_type: str = "manual",
     today: dt.date | None = None,
-) -> "Request":
+) -> Request:
     """What a DAG run asks for: the dates of its form, the day of its key, or the last days.
 
     A scheduled run works on the job's last days up to its key, for rows that arrived late; a
     backfill or a run by hand on exactly the key's. Raises SelectionError for what makes no sense.
     """
-    from openaq_assets.runs.plan import make_request
-
     first, last = _day(params.get("from"), "from"), _day(params.get("to"), "to")
     if key and (first or last):
         raise SelectionError("a run has a partition key or dates from/to, not both. Clear one.")
@@ -108,8 +110,6 @@ def request_of(
 
 
 def _day(text: str | None, what: str) -> dt.date | None:
-    from openaq_assets.graph.partitions import parse_day
-
     try:
         return parse_day(text) if text else None
     except ValueError as error:
@@ -121,14 +121,14 @@ class MaterializationLink(BaseOperatorLink):
 
     name = "Materialization record"
 
-    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:
         """The page of the records of this run; Airflow asks for it when the task has ended."""
         from airflow.sdk.configuration import conf
 
         asset, env = operator.asset_key, operator.environment  # type: ignore[attr-defined]
         base = conf.get("api", "base_url", fallback="").rstrip("/")
-        asked = urlencode({"env": env, "run": ti_key.run_id})
-        return f"{base}/openaq/records/{asset}?{asked}"
+        query = urlencode({"env": env, "run": ti_key.run_id})
+        return f"{base}/openaq/records/{asset}?{query}"
 
 
 class AwsConsoleLink(BaseOperatorLink):
@@ -136,7 +136,7 @@ class AwsConsoleLink(BaseOperatorLink):
 
     name = "AWS console"
 
-    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:
         """The page of the console; '' (and no button) where nothing was started."""
         run = getattr(operator, "_run", None)
         return run.link if run else ""
@@ -168,39 +168,29 @@ class MaterializeOperator(BaseOperator):
         self.job = job
         self.environment = environment
         self.project_root = project_root
-        self._run: "Run | None" = None
+        self._run: Run | None = None
 
     def execute(self, context: Context) -> None:
         """Make what is missing or stale; raises AirflowSkipException if nothing is."""
         params = context["params"]
         if params.get("only") and self.asset_key not in params["only"]:
             raise AirflowSkipException("not among the assets of 'only'")
-        try:
+        with airflow_failures():
             self._run = self._open(context)
             result = self._materialize(self._run)
-        except PlatformError as error:
-            failure = AirflowException if error.retryable else AirflowFailException
-            raise failure(str(error)) from error
-        except AssetsError as error:  # the same again tomorrow: retrying is no use
-            raise AirflowFailException(str(error)) from error
         self._tell(context, self._run, result)
 
     def on_kill(self) -> None:
         """Stop what runs elsewhere when a person stops the task."""
-        from openaq_assets.platforms import Ticket
-
-        for text in list(self._run.tickets.values()) if self._run else ():
-            assert self._run
+        if not (run := self._run):
+            return
+        for text in list(run.tickets.values()):
             try:
-                self._run.platform.cancel(Ticket(json.loads(text)["id"], "running"))
+                run.platform.cancel(Ticket(json.loads(text)["id"], "running"))
             except PlatformError as error:  # the others are to be stopped all the same
                 self.log.error("%s", error)
 
-    def _open(self, context: Context) -> "Run":
-        from openaq_assets.airflow.alerts import with_airflow
-        from openaq_assets.project.project import load
-        from openaq_assets.runs.context import open_run
-
+    def _open(self, context: Context) -> Run:
         project = with_airflow(load(self.project_root, strict=False))
         dag_run = context["dag_run"]
         started = dag_run.start_date or dt.datetime.now(dt.UTC)
@@ -217,21 +207,14 @@ class MaterializeOperator(BaseOperator):
         run.tickets = StoredTickets(context["task_state_store"], partial(_show, context))
         return run
 
-    def _materialize(self, run: "Run") -> "Result":
-        from openaq_assets.runs.cost import limit_of, refuse_beyond
-        from openaq_assets.runs.plan import grouped
-        from openaq_assets.runs.run import materialize
-
+    def _materialize(self, run: Run) -> Result:
         # All that is left of the run: its first task sees the whole of it, and stops it before it costs.
         refuse_beyond(run, run.project.keys(self.job), limit_of(run.project, self.job, None))
         for line in grouped(run.plan_state.steps(self.asset_key)):
             self.log.info("%s", line)
         return materialize(run, self.asset_key)
 
-    def _tell(self, context: Context, run: "Run", result: "Result") -> None:
-        from openaq_assets.airflow.events import emit
-        from openaq_assets.runs.alerts import tell_of_run
-
+    def _tell(self, context: Context, run: Run, result: Result) -> None:
         if result.state == "failed":
             failure = AirflowException if result.retryable else AirflowFailException
             raise failure(f"{self.asset_key}: {result.message}")

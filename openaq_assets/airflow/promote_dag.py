@@ -4,10 +4,13 @@ from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Context, Param
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from openaq_assets.errors import AssetsError, PlatformError
-from openaq_assets.project.project import Project
+from openaq_assets.airflow.alerts import with_airflow
+from openaq_assets.airflow.operator import airflow_failures
+from openaq_assets.project.project import Project, load
+from openaq_assets.promotion.promote import promote, rollback
+from openaq_assets.runs.context import open_run
+from openaq_assets.runs.plan import make_request
 
 PROMOTE = "openaq_promote"
 _TEXT = """\
@@ -20,9 +23,9 @@ replaced, validated, and put back if that fails. A breaking change passes only f
 
 def environments_of(project: Project) -> tuple[str, str] | None:
     """The environment whose views are promoted and the one that serves them, if there are such."""
-    for name, one in sorted(project.places.environments.items()):
-        if one.tables_from:
-            return one.tables_from, name
+    for name, settings in sorted(project.places.environments.items()):
+        if settings.tables_from:
+            return settings.tables_from, name
     return None
 
 
@@ -78,21 +81,10 @@ class PromoteOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do what the form says; the answer is what changed."""
-        try:
+        with airflow_failures():
             return self._do(context)
-        except PlatformError as error:
-            failure = AirflowException if error.retryable else AirflowFailException
-            raise failure(str(error)) from error
-        except AssetsError as error:
-            raise AirflowFailException(str(error)) from error
 
     def _do(self, context: Context) -> dict[str, Any]:
-        from openaq_assets.airflow.alerts import with_airflow
-        from openaq_assets.project.project import load
-        from openaq_assets.promotion.promote import promote, rollback
-        from openaq_assets.runs.context import open_run
-        from openaq_assets.runs.plan import make_request
-
         project = with_airflow(load(self.project_root))  # a view left out must not look deleted
         run = open_run(project, make_request(project.graph), self.source)
         params, dag_run = context["params"], context["dag_run"]

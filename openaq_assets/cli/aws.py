@@ -10,7 +10,7 @@ from openaq_assets.cli.output import table
 from openaq_assets.graph.selection import select
 from openaq_assets.platforms.aws.prices import host_month, shown
 from openaq_assets.runs.context import open_run
-from openaq_assets.runs.cost import Priced, estimate
+from openaq_assets.runs.cost import estimate
 from openaq_assets.runs.plan import make_request
 
 _SHOWN = 30
@@ -69,10 +69,10 @@ def doctor(only_missing: bool) -> None:
 
     account = open_account(load_project(), profile_name() or os.environ.get("OPENAQ_PROFILE"))
     lacking = 0
-    for one in findings(account):
-        lacking += one.level == "missing"
-        if one.level == "missing" or not only_missing:
-            click.echo(str(one))
+    for finding in findings(account):
+        lacking += finding.level == "missing"
+        if finding.level == "missing" or not only_missing:
+            click.echo(str(finding))
     if lacking:
         click.echo(f"{lacking} missing.")
         sys.exit(1)
@@ -103,21 +103,21 @@ def cost(selection: tuple[str, ...], job: str, backfill: int, instance: str, env
     project = load_project()
     keys = select(project.graph, " ".join(selection) or project.job(job).select)
     run = open_run(project, make_request(project.graph), env, profile_name())
-    found = estimate(run, keys, project.job(job).days, backfill)
+    price = estimate(run, keys, project.job(job).days, backfill)
     headers = ("asset", "a day", "a month", f"{backfill} days of history")
-    rows = [_row(*each) for each in zip(found.day, found.month, found.history)]
-    totals = [sum(one.dollars for one in column) for column in (found.day, found.month, found.history)]
-    host = host_month(found.rates, instance) if instance != "none" else 0.0
+    rows = [
+        (
+            f"{day.asset} ~" if day.assumed else day.asset,
+            *(shown(part.dollars) for part in (day, month, history)),
+        )
+        for day, month, history in zip(price.day, price.month, price.history)
+    ]
+    totals = [sum(entry.dollars for entry in column) for column in (price.day, price.month, price.history)]
+    host = host_month(price.rates, instance) if instance != "none" else 0.0
     rows.append(("all of it", *map(shown, totals)))
     rows.append((f"instance {instance}", shown(host / 30), shown(host), ""))
     rows.append(("with the instance", shown(totals[0] + host / 30), shown(totals[1] + host), ""))
     click.echo(table(headers, rows))
-    click.echo(f"List prices of {found.rates.as_of} in {found.rates.region}; no free tier, no credits.")
+    click.echo(f"List prices of {price.rates.as_of} in {price.rates.region}; no free tier, no credits.")
     if run.platform.name != "aws":
         click.echo("Run on this machine it costs nothing: these are the prices of the profile aws.")
-
-
-def _row(day: Priced, month: Priced, history: Priced) -> tuple[str, ...]:
-
-    name = f"{day.asset} ~" if day.assumed else day.asset
-    return name, shown(day.dollars), shown(month.dollars), shown(history.dollars)

@@ -1,16 +1,15 @@
 """Commands that only look: check, list, show, graph, plugins, schema, status, records, docs."""
 
-import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
-from openaq_assets.cli.docs_data import catalog, newest_records
-from openaq_assets.cli.docs_page import render_catalog
+from openaq_assets.cli.docs import catalog, newest_records, render_catalog
 from openaq_assets.cli.json_schema import schemas
 from openaq_assets.cli.options import env_option, handle_errors, load_project, profile_name
 from openaq_assets.cli.output import check_lines, details, listing, mermaid, table
@@ -22,7 +21,6 @@ from openaq_assets.graph.selection import select
 from openaq_assets.platforms import ObjectStore
 from openaq_assets.platforms.aws.prices import shown as shown_dollars
 from openaq_assets.platforms.transform.schema_drift import NewField, is_known, recorded
-from openaq_assets.project.project import Project
 from openaq_assets.runs.context import open_platform, unsupported
 from openaq_assets.runs.ledger import Ledger, state_of
 from openaq_assets.runs.view_tests import mistakes
@@ -58,12 +56,7 @@ def list_(selection: tuple[str, ...]) -> None:
     project = load_project(strict=False)
     keys = select(project.graph, " ".join(selection)) if selection else tuple(project.graph.assets)
     listing(project, keys, everything=not selection)
-    _end_with_problems(project)
-
-
-def _end_with_problems(project: "Project") -> None:
-    """What is good was shown; what is not is still an error."""
-    if project.problems:
+    if project.problems:  # what is good was shown; what is not is still an error
         raise ConfigError(project.problems)
 
 
@@ -102,8 +95,8 @@ def plugins() -> None:
     \b
     Example: openaq-assets plugins
     """
-    for one in load_project(strict=False).plugins.provided:
-        click.echo(f"{one.what:9} {one.name:16} {one.plugin}")
+    for part in load_project(strict=False).plugins.provided:
+        click.echo(f"{part.what:9} {part.name:16} {part.plugin}")
 
 
 @click.command()
@@ -128,22 +121,7 @@ _SHOWN_REASONS = 5
 _SHOWN_SAMPLE = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """An asset as the ledger knows it; ``quarantined`` counts rows and objects set aside, ``checks``
-    says what failed when it was last made."""
-
-    asset: str
-    kind: str
-    state: str
-    partitions: str
-    last: dt.datetime | None
-    quarantined: int
-    checks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SetAside:
+class Quarantined(NamedTuple):
     """Something that did not fit: where it is and why."""
 
     asset: str
@@ -153,49 +131,19 @@ class SetAside:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Standings:
-    """How every asset stands, everything that is set aside, and by asset the fields not yet known."""
-
-    assets: list[Standing]
-    aside: list[SetAside]
-    new: list[tuple[str, NewField]]
-
-
-def standings(project: Project, env: str = "dev", profile: str | None = None) -> Standings:
-    """How everything stands in an environment."""
-    place, platform = open_platform(project, env, profile)
-    ledger = Ledger(platform.objects, place)
-    found, aside, new = [], [], []
-    for asset in project.graph:
-        entries = ledger.entries(asset.key)
-        state = state_of(entries.values())
-        good = summary(partition for partition, one in entries.items() if one.state != "failed")
-        last = max((one.at for one in entries.values()), default=None)
-        mine = []
-        quarantine = place.uri("quarantine", asset.key)
-        for uri in platform.objects.list(quarantine):
-            if day := key_of(uri):
-                mine += list(_lines(asset.key, day, platform.objects.get(uri)))
-        new += [(asset.key, one) for one in _new_fields(project.graph, asset, platform.objects, quarantine)]
-        lines = tuple(one for one in check_lines(ledger, asset.key) if not one.endswith(" passed"))
-        found.append(Standing(asset.key, asset.kind.name, state, good, last, len(mine), lines))
-        aside += mine
-    return Standings(found, aside, new)
+def _quarantined(store: ObjectStore, folder: str, asset: str) -> Iterator[Quarantined]:
+    for uri in store.list(folder):
+        if day := key_of(uri):
+            for line in map(json.loads, store.get(uri).splitlines()):
+                yield Quarantined(asset, day, line["object"], line.get("position"), line["reason"])
 
 
 def _new_fields(graph: AssetGraph, asset: Asset, store: ObjectStore, quarantine: str) -> list[NewField]:
-    """What was recorded of an asset and its recipe does not know by now."""
+    """Return what was recorded of an asset and its recipe does not know by now."""
     operations = graph.answers[asset.key].operations
-    recipes = [one.recipe for one in operations if isinstance(one, Transform)]
-    found = recorded(store, quarantine) if recipes else []
-    return [one for one in found if not any(is_known(recipe, one.path) for recipe in recipes)]
-
-
-def _lines(asset: str, day: str, body: bytes) -> Iterator[SetAside]:
-    for line in body.splitlines():
-        one = json.loads(line)
-        yield SetAside(asset, day, one["object"], one.get("position"), one["reason"])
+    recipes = [operation.recipe for operation in operations if isinstance(operation, Transform)]
+    fields = recorded(store, quarantine) if recipes else []
+    return [field for field in fields if not any(is_known(recipe, field.path) for recipe in recipes)]
 
 
 @click.command()
@@ -212,34 +160,45 @@ def status(quarantine: bool, env: str) -> None:
     Examples: openaq-assets status
               openaq-assets status --quarantine
     """
-    found = standings(load_project(strict=False), env, profile_name())
+    project = load_project(strict=False)
+    home, platform = open_platform(project, env, profile_name())
+    store, ledger = platform.objects, Ledger(platform.objects, home)
+    folders = {asset.key: home.uri("quarantine", asset.key) for asset in project.graph}
+    entries = [entry for key, folder in folders.items() for entry in _quarantined(store, folder, key)]
     if quarantine:
-        rows = [(one.asset, one.day, one.object, one.position, one.reason) for one in found.aside]
-        click.echo(table(("asset", "day", "object", "position", "reason"), rows))
+        click.echo(table(Quarantined._fields, entries))
         return
+    new = [
+        (asset.key, field)
+        for asset in project.graph
+        for field in _new_fields(project.graph, asset, store, folders[asset.key])
+    ]
+    counts = Counter(entry.asset for entry in entries)
     headers = ("asset", "kind", "state", "partitions", "last (UTC)", "set aside")
-    click.echo(table(headers, [_row(one) for one in found.assets]))
-    _say_checks(found.assets)
-    _say_reasons(found.aside)
-    _say_new(found.new)
+    click.echo(table(headers, [_row(ledger, asset, counts[asset.key]) for asset in project.graph]))
+    _say_checks(ledger, project.graph)
+    _say_reasons(entries)
+    _say_new(new)
 
 
-def _row(one: Standing) -> tuple[object, ...]:
-    last = f"{one.last:%Y-%m-%d %H:%M:%S}" if one.last else ""
-    return one.asset, one.kind, one.state, one.partitions, last, one.quarantined or None
+def _row(ledger: Ledger, asset: Asset, quarantined: int) -> tuple[object, ...]:
+    entries = ledger.entries(asset.key)
+    good = summary(partition for partition, entry in entries.items() if entry.state != "failed")
+    last = max((f"{entry.at:%Y-%m-%d %H:%M:%S}" for entry in entries.values()), default="")
+    return asset.key, asset.kind.name, state_of(entries.values()), good, last, quarantined or None
 
 
-def _say_checks(assets: list[Standing]) -> None:
-    lines = [f"  {one.asset}: {line}" for one in assets for line in one.checks]
-    if lines:
-        click.echo("\n".join(("\nChecks that did not pass when an asset was last made:", *lines)))
+def _say_checks(ledger: Ledger, graph: AssetGraph) -> None:
+    lines = [f"  {asset.key}: {line}" for asset in graph for line in check_lines(ledger, asset.key)]
+    if failed := [line for line in lines if not line.endswith(" passed")]:
+        click.echo("\n".join(("\nChecks that did not pass when an asset was last made:", *failed)))
 
 
-def _say_reasons(aside: list[SetAside]) -> None:
-    if not aside:
+def _say_reasons(entries: Sequence[Quarantined]) -> None:
+    if not entries:
         return
     click.echo("\nSet aside, most frequent first (all of it: openaq-assets status --quarantine):")
-    counted = Counter((one.asset, one.reason) for one in aside)
+    counted = Counter((entry.asset, entry.reason) for entry in entries)
     for (asset, reason), times in counted.most_common(_SHOWN_REASONS):
         click.echo(f"  {times} x {asset}: {reason}")
 
@@ -249,12 +208,14 @@ def _say_new(new: list[tuple[str, NewField]]) -> None:
         return
     click.echo("\nNew fields (read them with a column, or add them to the asset's 'known'):")
     headers = ("asset", "field", "first seen (UTC)", "sample", "object")
-    rows = [(key, one.path, _seen(one), _cut(one.sample), one.object) for key, one in new]
+    rows = [
+        (key, field.path, _time(field.first_seen), _cut(field.sample), field.object) for key, field in new
+    ]
     click.echo(table(headers, rows))
 
 
-def _seen(field: NewField) -> str:
-    return field.first_seen[:19].replace("T", " ")
+def _time(stamp: str) -> str:
+    return stamp[:19].replace("T", " ")
 
 
 def _cut(sample: str) -> str:
@@ -277,16 +238,16 @@ def records(asset: str, run: str, newest: int, form: str, env: str) -> None:
     """
     project = load_project(strict=False)
     project.graph[asset]  # raises for a name that is none
-    found = newest_records(project, asset, env, profile_name(), newest)
-    shown = [one for one in found if run in ("", one.run)]
+    records = newest_records(project, asset, env, profile_name(), newest)
+    shown = [record for record in records if run in ("", record.run)]
     if form == "json":
-        click.echo(json.dumps([asdict(one) for one in shown], ensure_ascii=False, indent=1))
+        click.echo(json.dumps([asdict(record) for record in shown], ensure_ascii=False, indent=1))
         return
     headers = ("at (UTC)", "partition", "state", "rows", "bytes", "seconds", "dollars", "why")
     rows = [
-        (one.at[:19].replace("T", " "), one.partition or "all", one.state, one.facts.rows,
-         one.facts.bytes, one.seconds, shown_dollars(one.dollars), one.message or one.reason)
-        for one in shown
+        (_time(record.at), record.partition or "all", record.state, record.facts.rows, record.facts.bytes,
+         record.seconds, shown_dollars(record.dollars), record.message or record.reason)
+        for record in shown
     ]  # fmt: skip
     click.echo(table(headers, rows))
 

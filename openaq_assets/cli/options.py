@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 
 import click
 
-from openaq_assets.cli.progress import Bars, bars
+from openaq_assets.cli.progress import Bars
 from openaq_assets.errors import AssetsError, ConfigError, PlatformError, PromotionError, TooExpensive
 from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.partitions import parse_day
@@ -28,7 +28,7 @@ class Day(click.ParamType[dt.date]):
     name = "day"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
-        """The day, or a usage error."""
+        """Return the day, or fail with a usage error."""
         try:
             return parse_day(str(value))
         except ValueError:
@@ -63,7 +63,7 @@ def handle_errors(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def print_problems(problems: Sequence[object]) -> None:
-    """The first problems, and how many more there are."""
+    """Print the first problems, and how many more there are."""
     for problem in problems[:SHOWN_PROBLEMS]:
         click.echo(str(problem), err=True)
     if len(problems) > SHOWN_PROBLEMS:
@@ -116,14 +116,14 @@ def selecting(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def load_project(*, strict: bool = True) -> Project:
-    """The project of ``--project``, else the one around the current folder."""
+    """Return the project of ``--project``, else the one around the current folder."""
     return load(click.get_current_context().obj["project"], strict=strict)
 
 
 def profile_name() -> str | None:
-    """What ``--profile`` says."""
-    found: str | None = click.get_current_context().obj["profile"]
-    return found
+    """Return what ``--profile`` says."""
+    profile: str | None = click.get_current_context().obj["profile"]
+    return profile
 
 
 def prepare(options: dict[str, Any]) -> tuple[Run, tuple[str, ...], Bars]:
@@ -141,5 +141,5 @@ def prepare(options: dict[str, Any]) -> tuple[Run, tuple[str, ...], Bars]:
         force=options["force"],
     )
     environment = options["env"] or (job.environment if job else "dev")
-    progress = bars()
+    progress = Bars()
     return open_run(project, request, environment, profile_name(), progress), keys, progress

@@ -1,12 +1,17 @@
 """All text that people read: listings, details, Mermaid, results and rows of queries."""
 
 import csv
+import io
 import json
+import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from openaq_assets.graph.assets import Asset, AssetGraph, operations_of
 from openaq_assets.graph.operations import to_json
@@ -16,55 +21,49 @@ from openaq_assets.platforms import Rows
 from openaq_assets.project.project import Project
 from openaq_assets.runs.checks import check_operations
 from openaq_assets.runs.context import Result, open_platform
-
-if TYPE_CHECKING:
-    from openaq_assets.runs.ledger import Ledger
+from openaq_assets.runs.ledger import Ledger
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Rows under headers, aligned; numbers to the right, NULL as nothing."""
-    cells = [[_shown(value) for value in row] for row in rows]
-    widths = [
-        max(len(header), *(len(row[index]) for row in cells)) if cells else len(header)
-        for index, header in enumerate(headers)
-    ]
-    right = [
-        bool(rows) and all(isinstance(row[n], int | float | None) for row in rows)
-        for n in range(len(headers))
-    ]
-    lines = [list(headers), *cells]
-    return "\n".join(
-        "  ".join(
-            text.rjust(width) if align and number else text.ljust(width)
-            for number, (text, width, align) in enumerate(zip(line, widths, right), 1)
-        ).rstrip()
-        for line in lines
-    )
+    """Return rows under headers, aligned, however wide; numbers to the right, NULL as nothing."""
+    grid, cells = Table.grid(padding=(0, 2, 0, 0)), []
+    for header, *values in zip(headers, *rows):
+        is_number = bool(values) and all(isinstance(value, int | float | None) for value in values)
+        grid.add_column(justify="right" if is_number else "left", no_wrap=True)
+        cells.append(Text("\n".join((header, *map(_shown, values)))))
+    grid.add_row(*cells)  # one cell per column, of many lines: for rich a fifth of the work
+    console = Console(file=io.StringIO(), width=sys.maxsize, color_system=None)
+    with console.capture() as text:
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in text.get().removesuffix("\n").split("\n"))
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return ""
     if isinstance(value, float):
         return f"{value:.6g}"
-    return str(value).replace("\n", " ")
+    return "" if value is None else " ".join(re.split(r"[\n\t]", str(value)))
 
 
 def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
     """Print assets, and with ``everything`` also locations and jobs."""
     graph = project.graph
     rows = [
-        (one.key, one.kind.name, one.partitions or "", ", ".join(graph.upstream[one.key]), _first(one))
-        for one in map(graph.__getitem__, keys)
+        (
+            key,
+            graph[key].kind.name,
+            graph[key].partitions or "",
+            ", ".join(graph.upstream[key]),
+            _first(graph[key]),
+        )
+        for key in keys
     ]
     click.echo(table(("asset", "kind", "partitions", "reads", "description"), rows))
     if not everything:
         return
     for file in project.plugins.conf_files.values():
-        selectors = graph.selectors.get(file.section, {})
         entries = [
             (name, selector, getattr(graph.conf[file.path][name], "description", ""))
-            for name, selector in selectors.items()
+            for name, selector in graph.selectors.get(file.section, {}).items()
         ]
         if entries:
             headers = (file.section.removesuffix("s"), "asked as", "description")
@@ -80,8 +79,6 @@ def _first(asset: Asset) -> str:
 
 def details(project: Project, key: str, env: str, profile: str | None, operations: bool) -> None:
     """Print everything known of one asset."""
-    from openaq_assets.runs.ledger import Ledger
-
     graph = project.graph
     asset = graph[key]
     if operations:
@@ -90,7 +87,7 @@ def details(project: Project, key: str, env: str, profile: str | None, operation
         for operation in (*operations_of(graph, asset, (), scope), *checks):
             click.echo(to_json(operation))
         return
-    place, platform = open_platform(project, env, profile)
+    home, platform = open_platform(project, env, profile)
     facts = [
         ("asset", key), ("kind", asset.kind.name), ("description", asset.common.description),
         ("declared at", f"{asset.at.path}:{asset.at.line}"), ("partitions", asset.partitions or "none"),
@@ -98,33 +95,35 @@ def details(project: Project, key: str, env: str, profile: str | None, operation
         ("read by", ", ".join(graph.downstream(key)) or "nothing"),
         ("fingerprint", graph.fingerprints[key]),
     ]  # fmt: skip
-    ledger = Ledger(platform.objects, place)
+    ledger = Ledger(platform.objects, home)
     entries = ledger.entries(key)
-    good = [name for name, one in entries.items() if one.state != "failed"]
     if entries:
-        newest = max(entries.values(), key=lambda one: one.at)
-        facts.append(("materialized", summary(good) or "yes"))
+        newest = max(entries.values(), key=lambda entry: entry.at)
+        good = summary(name for name, entry in entries.items() if entry.state != "failed")
+        facts.append(("materialized", good or "yes"))
         facts.append(("last", f"{newest.at:%Y-%m-%d %H:%M:%S} UTC, {newest.state}"))
         facts += [("checks", line) for line in check_lines(ledger, key)]
     for name, value in facts:
         click.echo(f"{name:14}{value}")
-    columns = [(one.name, one.type, one.unit, one.description) for one in graph.columns(key)]
+    columns = [(column.name, column.type, column.unit, column.description) for column in graph.columns(key)]
     if columns:
         click.echo("\n" + table(("column", "type", "unit", "description"), columns))
 
 
-def check_lines(ledger: "Ledger", key: str) -> list[str]:
-    """What came of the checks when an asset was last made: those that failed, each with its rows, and
-    how many did not."""
+def check_lines(ledger: Ledger, key: str) -> list[str]:
+    """Return what came of the checks when an asset was last made: those that failed, each with its rows,
+    and how many did not."""
     newest = ledger.history(key)[:1]
     checks = ledger.read(newest[0]).checks if newest else ()
-    lines = [f"{'FAILED' if one.blocks else 'warned'}  {one}" for one in checks if one.state != "passed"]
+    lines = [
+        f"{'FAILED' if check.blocks else 'warned'}  {check}" for check in checks if check.state != "passed"
+    ]
     good = len(checks) - len(lines)
     return lines + ([f"{good} passed"] if good else [])
 
 
 def mermaid(graph: AssetGraph, keys: Sequence[str]) -> str:
-    """The graph among some assets as Mermaid text."""
+    """Return the graph among some assets as Mermaid text."""
     shown = set(keys)
     nodes = [f'    {key}["{key}<br/><i>{graph[key].kind.name}</i>"]' for key in keys]
     edges = [f"    {up} --> {key}" for key in keys for up in graph.upstream[key] if up in shown]
@@ -137,7 +136,7 @@ _MARKS = {
 
 
 def result_line(result: Result) -> str:
-    """What became of one asset, as one line."""
+    """Return what became of one asset, as one line."""
     days = summary(record.partition for record in result.records)
     parts = [f"{_MARKS[result.state]:10} {result.asset:22}", days, _counts(result.facts)]
     if result.state in ("partial", "failed", "blocked"):
@@ -155,7 +154,7 @@ def _counts(facts: Facts) -> str:
 
 
 def summary_line(results: Sequence[Result]) -> str:
-    """What became of a run, as one line."""
+    """Return what became of a run, as one line."""
     states = [result.state for result in results]
     words = [f"{states.count(state)} {word.lower()}" for state, word in _MARKS.items() if state in states]
     return f"{len(results)} assets: {', '.join(words)}."

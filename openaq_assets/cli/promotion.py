@@ -81,30 +81,29 @@ def diff(before: str, after: str, views: tuple[str, ...], form: str) -> None:
     Examples: openaq-assets diff dev prod
               openaq-assets diff dev prod view_daily_average --format json
     """
-    found = compare_environments(load_project(strict=False), before, after, views, profile_name())
+    differences = compare_environments(load_project(strict=False), before, after, views, profile_name())
     if form == "json":
-        click.echo(json.dumps([asdict(one) for one in found], indent=1, default=str))
+        click.echo(json.dumps([asdict(view) for view in differences], indent=1, default=str))
         return
-    _print(found, before, after)
+    _print(differences, before, after)
 
 
-def _print(found: Sequence[ViewDifference], before: str, after: str) -> None:
+def _print(differences: Sequence[ViewDifference], before: str, after: str) -> None:
     headers = ("view", "difference", f"rows {before}", f"rows {after}", f"only {before}",
                f"only {after}", "changed")  # fmt: skip
     rows = [
-        (one.view, one.verdict, one.rows_before, one.rows_after, one.only_before, one.only_after,
-         one.changed)
-        for one in found
+        (view.view, view.verdict, view.rows_before, view.rows_after, view.only_before, view.only_after,
+         view.changed)
+        for view in differences
     ]  # fmt: skip
     click.echo(table(headers, rows))
-    for one in found:
-        for line in (*one.schema, *([one.problem] if one.problem else [])):
-            click.echo(f"  {one.view}: {line}")
+    for view in differences:
+        for line in (*view.schema, *([view.problem] if view.problem else [])):
+            click.echo(f"  {view.view}: {line}")
     columns = [
-        (one.view, each.column, each.differing, each.largest, each.key)
-        for one in found
-        for each in one.columns
+        (view.view, column.column, column.differing, column.largest, column.key)
+        for view in differences
+        for column in view.columns
     ]
     if columns:
-        click.echo("")
-        click.echo(table(("view", "column", "rows differing", "largest", "at"), columns))
+        click.echo("\n" + table(("view", "column", "rows differing", "largest", "at"), columns))

@@ -1,8 +1,6 @@
 """Commands that make assets or ask them: plan, run, backfill, test, query."""
 
-import datetime as dt
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -20,7 +18,7 @@ from openaq_assets.cli.options import (
     selecting,
 )
 from openaq_assets.cli.output import print_rows, result_line, summary_line
-from openaq_assets.cli.progress import bars
+from openaq_assets.cli.progress import Bars
 from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.graph.partitions import summary
 from openaq_assets.graph.selection import select
@@ -74,9 +72,9 @@ def run(max_cost: float | None, **options: Any) -> None:
     prepared, keys, progress = prepare(options)
     refuse_beyond(prepared, keys, limit_of(prepared.project, options["job"], max_cost))
     with progress:
-        results = run_all(prepared, keys, told=lambda one: progress.say(result_line(one)))
+        results = run_all(prepared, keys, told=lambda result: progress.say(result_line(result)))
     click.echo(summary_line(results))
-    if any(one.state in ("failed", "blocked", "partial") for one in results):
+    if any(result.state in ("failed", "blocked", "partial") for result in results):
         sys.exit(3)
 
 
@@ -91,7 +89,14 @@ def run(max_cost: float | None, **options: Any) -> None:
 @max_cost_option
 @env_option
 @handle_errors
-def backfill(first: dt.date, last: dt.date | None, **options: Any) -> None:
+def backfill(
+    selection: tuple[str, ...],
+    source: str | None,
+    chunk: int,
+    max_cost: float | None,
+    env: str,
+    **options: Any,
+) -> None:
     """Fetch history: a selection and everything it is made from, oldest days first.
 
     Stopped or killed, the same command goes on where it was.
@@ -101,42 +106,22 @@ def backfill(first: dt.date, last: dt.date | None, **options: Any) -> None:
               openaq-assets backfill view_daily_average --from 2023-01-01 --source archive
               openaq-assets backfill archive_measurements --from 2025-01-01 --source archive
     """
-
-    only = narrowed(options)
-    if not run_backfill(load_project(), profile_name(), first=first, last=last, only=only, **options):
-        sys.exit(3)
-
-
-def run_backfill(
-    project: Project,
-    profile: str | None,
-    *,
-    selection: Sequence[str],
-    source: str | None,
-    chunk: int,
-    env: str,
-    max_cost: float | None = None,
-    **period: Any,
-) -> bool:
-    """Carry out what the command line asks, told as it goes; whether everything asked for is there.
-
-    ``period`` are the arguments of ``make_request``.
-    """
+    project, only = load_project(), narrowed(options)
     selected = select(project.graph, " ".join(selection))
     keys = source_keys(project.graph, selected, _source(project, source))
-    request = make_request(project.graph, **period)
-    shown = bars()
-    progress = Whole(shown, f"Backfill {summary(request.days)}", len(request.days))
-    run = open_run(project, request, env, profile, progress)
+    request = make_request(project.graph, only=only, **options)
+    bars = Bars()
+    progress = Whole(bars, f"Backfill {summary(request.days)}", len(request.days))
+    run = open_run(project, request, env, profile_name(), progress)
     refuse_beyond(run, keys, limit_of(project, None, max_cost))
-    with shown:
-        outcome = backfill_run(run, keys, chunk, progress, shown.say)
+    with bars:
+        outcome = backfill_run(run, keys, chunk, progress, bars.say)
     print(*outcome.lines(), sep="\n")
     if outcome.stopped:
         print(f"error: stopped. {outcome.stopped}", file=sys.stderr)
     if outcome.failed:
         print("Not everything could be had. Run the same command again for what is missing.")
-    return not outcome.failed
+        sys.exit(3)
 
 
 def _source(project: Project, name: str | None) -> str:
@@ -162,23 +147,21 @@ def test(selection: tuple[str, ...], capture: bool) -> None:
     tests = read_tests(project)
     if selection:
         chosen = select(project.graph, " ".join(selection))
-        tests = tuple(one for one in tests if one.view in chosen)
+        tests = tuple(test for test in tests if test.view in chosen)
     if not tests:
         raise SelectionError(f"there is no test of that in {FOLDER}. Write one, or select another view.")
     failed = 0
     for outcome in run_tests(project, tests):
-        one = outcome.test
+        case = outcome.test
         failed += bool(outcome.failures)
         if capture:
-            click.echo(f"# {one.at.path}:{one.at.line} {one.name}")
+            click.echo(f"# {case.at.path}:{case.at.line} {case.name}")
             click.echo("\n".join(f"  - {shown(row)}" for row in outcome.rows) or "  []")
-            continue
-        if not outcome.failures:
-            click.echo(f"ok      {one.view}: {one.name} ({outcome.seconds * 1000:.0f} ms)")
-            continue
-        click.echo(f"FAILED  {one.at.path}:{one.at.line}:{one.at.column}: {one.view}: {one.name}")
-        for failure in outcome.failures:
-            click.echo(f"        {failure}")
+        elif not outcome.failures:
+            click.echo(f"ok      {case.view}: {case.name} ({outcome.seconds * 1000:.0f} ms)")
+        else:
+            click.echo(f"FAILED  {case.at.path}:{case.at.line}:{case.at.column}: {case.view}: {case.name}")
+            click.echo("\n".join(f"        {failure}" for failure in outcome.failures))
     if not capture:
         click.echo(f"{len(tests)} tests: {len(tests) - failed} ok, {failed} failed.")
         sys.exit(1 if failed else 0)

@@ -14,9 +14,9 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
-from openaq_assets.openaq import requests as questions
+from openaq_assets.openaq import requests
 from openaq_assets.openaq.limiter import Limiter, Sleep, limiter_of
-from openaq_assets.openaq.requests import LIMIT, Endpoint, Question, Window
+from openaq_assets.openaq.requests import LIMIT, ApiRequest, Endpoint, Window
 from openaq_assets.openaq.retries import Broken, Refused, Throttled, TooMuch, Unanswered, Withdrawn, retrying
 from openaq_assets.openaq.settings import Api
 
@@ -57,7 +57,7 @@ class Answer:
 
 
 def utcnow() -> dt.datetime:
-    """The time, in UTC."""
+    """Return the time, in UTC."""
     return dt.datetime.now(dt.UTC)
 
 
@@ -89,7 +89,7 @@ class Client:
                 "Accept-Encoding": "identity",  # the raw layer keeps bytes as received
             },
             timeout=httpx.Timeout(10.0, read=read_timeout, pool=None),
-            limits=httpx.Limits(max_connections=max(1, api.concurrency), keepalive_expiry=90.0),
+            limits=httpx.Limits(max_connections=api.concurrency, keepalive_expiry=90.0),
             follow_redirects=False,  # the key would go along
             trust_env=url.host not in ("127.0.0.1", "localhost", "::1"),  # no proxy to ourselves
         )
@@ -103,66 +103,66 @@ class Client:
         await self._http.aclose()
 
     async def locations(self, selector: str) -> AsyncIterator[Answer]:
-        """The pages of an inventory: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N``,
+        """Yield the pages of an inventory: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N``,
         ``near=LAT,LON,METRES``."""
-        async for answer in self._whole(questions.about_locations(selector)):
+        async for answer in self._whole(requests.about_locations(selector)):
             yield answer
 
     async def latest(self, location: int) -> AsyncIterator[Answer]:
-        """The newest row of each sensor of a location."""
-        async for answer in self._whole(questions.about_latest(location)):
+        """Yield the newest row of each sensor of a location."""
+        async for answer in self._whole(requests.about_latest(location)):
             yield answer
 
     async def sensor_pages(self, endpoint: Endpoint, sensor: int, window: Window) -> AsyncIterator[Answer]:
-        """The rows of a sensor with period end in ``(from, to]``, in time order.
+        """Yield the rows of a sensor with period end in ``(from, to]``, in time order.
 
         A window too large for the API is halved, down to an hour; each part given is whole.
         """
         ahead = [window]
         while ahead:
             window = ahead.pop()
-            question = questions.about_sensor(endpoint, sensor, window)
+            request = requests.about_sensor(endpoint, sensor, window)
             try:
-                answers = [one async for one in self._pages(question, _DEEPEST_PAGE)]
+                answers = [answer async for answer in self._pages(request, _DEEPEST_PAGE)]
             except TooMuch as reason:
-                parts = questions.halves(window, endpoint)
+                parts = requests.halves(window, endpoint)
                 if not parts:
                     raise Unanswered(f"{reason} (the window cannot be cut further)") from None
-                _log.info("%s: %s; its window is halved", question.path, reason)
+                _log.info("%s: %s; its window is halved", request.path, reason)
                 ahead.extend(reversed(parts))
                 continue
             for answer in answers:
                 yield answer
 
-    async def _whole(self, question: Question) -> AsyncIterator[Answer]:
+    async def _whole(self, request: ApiRequest) -> AsyncIterator[Answer]:
         try:
-            async for answer in self._pages(question, _MAX_PAGES):
+            async for answer in self._pages(request, _MAX_PAGES):
                 yield answer
         except TooMuch as reason:
             raise Unanswered(str(reason)) from None
 
-    async def _pages(self, question: Question, most: int) -> AsyncIterator[Answer]:
+    async def _pages(self, request: ApiRequest, most: int) -> AsyncIterator[Answer]:
         before: list[Any] = []
         for number in range(1, most + 1):
-            answer, size = await self._page(question, number)
-            if wrong := questions.disagreement(question, answer.rows, before):
+            answer, size = await self._page(request, number)
+            if wrong := requests.disagreement(request, answer.rows, before):
                 raise Unanswered(f"an answer not worth storing: {wrong}")
             yield answer
-            if not question.paged or len(answer.rows) < size:
+            if not request.paged or len(answer.rows) < size:
                 return
             before = answer.rows
         raise TooMuch(f"more than {most} full pages")
 
-    async def _page(self, question: Question, number: int) -> tuple[Answer, int]:
-        """The page and how many rows make it full, after all retries."""
+    async def _page(self, request: ApiRequest, number: int) -> tuple[Answer, int]:
+        """Return the page and how many rows make it full, after all retries."""
         try:
-            return await retrying(self._sleep)(self._ask, question, number)
+            return await retrying(self._sleep)(self._ask, request, number)
         except (Broken, Throttled) as reason:
-            raise Unanswered(reason.told()) from None
+            raise Unanswered(reason.after_all_tries()) from None
 
-    async def _ask(self, question: Question, number: int) -> tuple[Answer, int]:
-        params = question.page(number)
-        response = await self._send(question.path, params)
+    async def _ask(self, request: ApiRequest, number: int) -> tuple[Answer, int]:
+        params = request.page(number)
+        response = await self._send(request.path, params)
         if response.status_code != 200:
             self._decline(response)
         try:
@@ -175,40 +175,33 @@ class Client:
             for name, value in response.headers.items()
             if name in _KEPT_HEADERS or name.startswith("x-ratelimit-")
         }
-        url, status, now = str(response.url), response.status_code, self._now()
-        window, body = question.window, response.content
-        return Answer(url, status, headers, params, number, window, now, body, rows), size
+        url, now, body = str(response.url), self._now(), response.content
+        answer = Answer(url, 200, headers, params, number, request.window, now, body, rows)
+        return answer, size
 
     async def _send(self, path: str, params: Mapping[str, str]) -> httpx.Response:
         await self._limiter.turn(self._sleep)
-        response: httpx.Response | None = None
+        headers, status = httpx.Headers(), 0
         try:
             async with asyncio.timeout(_SLOWEST):  # a body that drips never times out by itself
                 response = await self._http.get(path.lstrip("/"), params=params)
+            headers, status = response.headers, response.status_code
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as reason:
-            said = self._clean(str(reason))
-            raise Broken(f"{type(reason).__name__}{said and ': '}{said}") from None
+            text = self._clean(str(reason))
+            raise Broken(f"{type(reason).__name__}{text and ': '}{text}") from None
         finally:
-            got = (response.headers, response.status_code) if response is not None else ({}, 0)
-            self._limiter.landed(got[0], throttled=got[1] == 429)
-        _log.debug("%s %s", response.status_code, response.url)
+            self._limiter.landed(headers, throttled=status == 429)
+        _log.debug("%s %s", status, response.url)
         return response
 
     def _decline(self, response: httpx.Response) -> NoReturn:
         status = response.status_code
-        message = f"HTTP {status}: {self._clean(told(response.text))}"
+        message = f"HTTP {status}: {self._clean(error_text(response.text))}"
         if status in _REMEDIES:
             url = response.url
             raise Refused(f"OpenAQ refused GET {url}: {message.rstrip('.')}. {_REMEDIES[status]}")
-        if status == 404:
-            raise Withdrawn(message)
-        if status == 408:
-            raise TooMuch(message)
-        if status == 429:
-            raise Throttled(message)
-        if status >= 500:
-            raise Broken(message)
-        raise Unanswered(message)
+        kinds = {404: Withdrawn, 408: TooMuch, 429: Throttled}
+        raise kinds.get(status, Broken if status >= 500 else Unanswered)(message)
 
     def _clean(self, text: str) -> str:
         return " ".join(text.replace(self._key, "***").split())[:300]
@@ -245,7 +238,7 @@ _MARKUP = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECA
 
 
 def rows_of(body: bytes, limit: int) -> tuple[list[Any], int]:
-    """The ``results``, and how many make a page full; raises ValueError with what it is instead."""
+    """Return the ``results``, and how many make a page full; raises ValueError with what it is instead."""
     try:
         document = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -253,13 +246,13 @@ def rows_of(body: bytes, limit: int) -> tuple[list[Any], int]:
     rows = _member(document, "results", list)
     if rows is None:
         raise ValueError("an answer without a list of results")
-    said = _member(_member(document, "meta", dict), "limit", int) or 0
+    lowered = _member(_member(document, "meta", dict), "limit", int) or 0
     # An API that lowers the limit by itself must not make a full page look like the last one.
-    return rows, min(limit, said) if said > 0 else limit
+    return rows, min(limit, lowered) if lowered > 0 else limit
 
 
-def told(text: str) -> str:
-    """What an error body says: ``detail`` or ``message``, a JSON string, plain text or HTML."""
+def error_text(text: str) -> str:
+    """Return what an error body says: ``detail`` or ``message``, a JSON string, plain text or HTML."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -272,8 +265,8 @@ def told(text: str) -> str:
 
 
 def _member(document: Any, name: str, kind: type[Kind]) -> Kind | None:
-    found = document.get(name) if isinstance(document, dict) else None
-    return found if isinstance(found, kind) else None
+    member = document.get(name) if isinstance(document, dict) else None
+    return member if isinstance(member, kind) else None
 
 
 def _field(error: Any) -> str:

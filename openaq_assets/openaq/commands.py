@@ -10,7 +10,7 @@ import click
 
 from openaq_assets.cli.groups import Commands
 from openaq_assets.cli.options import Day, env_option, handle_errors, load_project, profile_name
-from openaq_assets.cli.progress import bars
+from openaq_assets.cli.progress import Bars
 from openaq_assets.errors import PlatformError, SelectionError
 from openaq_assets.openaq.owox.plan import read_plan
 
@@ -191,14 +191,14 @@ def write_archive(folder: Path, seed: int, first: dt.date, last: dt.date | None,
     days = [first + dt.timedelta(days=n) for n in range((until - first).days + 1)]
     world = World.synthetic(seed=seed)
     try:
-        with bars() as told_of:
+        with Bars() as progress:
             for number, day in enumerate(days, 1):
                 for key, body in archive_objects(world, day, day, now):
                     path = folder / key
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(body)
                     count += 1
-                told_of("Write archive", number, len(days))
+                progress("Write archive", number, len(days))
     except OSError as error:
         raise PlatformError(f"{folder}: {error.strerror}. Choose another folder.") from error
     return count

@@ -3,7 +3,7 @@
 import click
 
 from openaq_assets.cli.output import print_rows, result_line, summary_line
-from openaq_assets.cli.progress import bars
+from openaq_assets.cli.progress import Bars
 from openaq_assets.errors import PromotionError
 from openaq_assets.graph.partitions import summary
 from openaq_assets.openaq.dashboard.write import write_dashboard
@@ -36,7 +36,7 @@ def run_demo(project: Project, profile: str | None, days: int | None) -> int:
         )  # fmt: skip
     request = make_request(project.graph, days=days or (2 if real else 30))
     click.echo(f"\n{JOB}: {summary(request.days)} into {place.root}\n")
-    progress = bars()
+    progress = Bars()
     run = open_run(project, request, "dev", profile, progress)
     with progress:
         results = run_all(run, project.keys(JOB), told=lambda one: progress.say(result_line(one)))

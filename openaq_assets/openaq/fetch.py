@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,7 +38,7 @@ class RawPartition:
     store: ObjectStore
     uri: str
     asset: str
-    names: set[str] = field(default_factory=set)
+    keys: set[RawKey] = field(default_factory=set)
     newest: dict[str, RawKey] = field(default_factory=dict)
     seen: dict[Subject, dict[Span, dt.datetime]] = field(default_factory=dict)
     whole: dict[Subject, dict[Span, dt.datetime]] = field(default_factory=dict)
@@ -48,38 +48,37 @@ class RawPartition:
 
     @classmethod
     def open(cls, store: ObjectStore, operation: Fetch, day: str) -> "RawPartition":
-        """The shelf as it is stored: one listing."""
-        shelf = cls(store, f"{operation.into.uri}/{partitions.segment(day)}", operation.into.asset)
-        for uri in store.list(shelf.uri):
-            shelf.note(parse_raw_key(uri))
-        return shelf
+        """Return the partition as it is stored: one listing."""
+        partition = cls(store, f"{operation.into.uri}/{partitions.segment(day)}", operation.into.asset)
+        for uri in store.list(partition.uri):
+            key = parse_raw_key(uri)
+            if key and key.asset == partition.asset:
+                partition.note(key)
+        return partition
 
-    def note(self, key: RawKey | None) -> None:
+    def note(self, key: RawKey) -> None:
         """Remember an object that is there."""
-        if key is None or key.asset != self.asset:
-            return
-        self.names.add(str(key))
+        self.keys.add(key)
         latest = self.newest.get(key.request, key)
-        self.newest[key.request] = max(latest, key, key=lambda one: (one.retrieved, one.digest))
+        self.newest[key.request] = max(latest, key, key=lambda known: (known.retrieved, known.digest))
         subject, span = subject_of(key)
-        spans = self.seen.setdefault(subject, {})
-        spans[span] = max(spans.get(span, key.retrieved), key.retrieved)
-        if key.values.get("page") == "0001":  # stored last: where it is, the answer is whole
-            wholes = self.whole.setdefault(subject, {})
-            wholes[span] = max(wholes.get(span, key.retrieved), key.retrieved)
+        is_whole = key.values.get("page") == "0001"  # stored last: where it is, the answer is whole
+        for known in (self.seen, self.whole) if is_whole else (self.seen,):
+            spans = known.setdefault(subject, {})
+            spans[span] = max(spans.get(span, key.retrieved), key.retrieved)
 
     def answered(self, parts: Mapping[str, str], window: Window, since: dt.datetime) -> bool:
-        """Whether a question about a window was answered in full, at or after a moment."""
+        """Tell whether a request about a window was answered in full, at or after a moment."""
         subject = tuple(f"{name}={value}" for name, value in parts.items())
-        reached, end = (one.astimezone(dt.UTC).strftime(_STAMP) for one in window)
+        reached, end = _stamps(window)
         for (first, last), moment in sorted(self.whole.get(subject, {}).items()):
             if moment >= since and first <= reached < last:
                 reached = last
         return reached >= end
 
-    def key_for(self, answer: Answer, parts: Mapping[str, str]) -> RawKey | None:
-        """The name to store an answer under; None if it is what is known already."""
-        key = raw_key(self.asset, parts, answer.retrieved, answer.body)
+    def key_for(self, answer: Answer, parts: Mapping[str, str], extension: str) -> RawKey | None:
+        """Return the name to store an answer under; None if it is what is known already."""
+        key = raw_key(self.asset, parts, answer.retrieved, answer.body, extension)
         latest = self.newest.get(key.request)
         known = [latest.retrieved] if latest else []
         rivals = self._rivals(key)
@@ -92,14 +91,14 @@ class RawPartition:
         return dataclasses.replace(key, retrieved=max([key.retrieved, *after]))
 
     def _rivals(self, key: RawKey) -> list[dt.datetime]:
-        """When other windows with hours in common with this one were last answered."""
+        """Return when other windows with hours in common with this one were last answered."""
         subject, span = subject_of(key)
         spans = self.seen.get(subject, {}).items()
         return [moment for other, moment in spans if other != span and overlap(other, span)]
 
-    async def keep(self, answer: Answer, parts: Mapping[str, str]) -> None:
+    async def keep(self, answer: Answer, parts: Mapping[str, str], extension: str = "json") -> None:
         """Store an answer unless it says nothing new; count it either way."""
-        if key := self.key_for(answer, parts):
+        if key := self.key_for(answer, parts, extension):
             # In a thread: a slow store must not hold up the other requests.
             uri = f"{self.uri}/{key}"
             await asyncio.to_thread(self.store.put_new, uri, answer.body, _metadata(answer))
@@ -108,18 +107,21 @@ class RawPartition:
         self.bytes += len(answer.body)
 
     def facts(self) -> Facts:
-        """What is true of the day now."""
-        keys = (key for name in self.names if (key := parse_raw_key(name)))
-        version = version_of(keys)
+        """Return what is true of the day now."""
         failures = tuple(sorted(self.failures))
-        return Facts(self.rows, self.bytes, len(self.names), version, failures=failures)
+        return Facts(self.rows, self.bytes, len(self.keys), version_of(self.keys), failures=failures)
+
+
+def _stamps(window: Window) -> tuple[str, str]:
+    first, last = (moment.astimezone(dt.UTC).strftime(_STAMP) for moment in window)
+    return first, last
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked for one day: an inventory's pages, or those of one sensor."""
 
-    shelf: RawPartition
+    partition: RawPartition
     about: object
     parts: Mapping[str, str]
     pages: Callable[[], AsyncIterator[Answer]]
@@ -130,23 +132,22 @@ class Request:
         try:
             async for answers in _by_window(self.pages()):
                 for answer in reversed(answers):
-                    await self.shelf.keep(answer, self._parts(answer))
+                    await self.partition.keep(answer, self._parts(answer))
         except Withdrawn as reason:
             _log.warning("%s is withdrawn: %s", self.about, reason)
         except Unanswered as reason:
-            self.shelf.failures.append(f"{self.about}: {reason}")
+            self.partition.failures.append(f"{self.about}: {reason}")
             _log.error("%s: %s", self.about, reason)
 
     def _parts(self, answer: Answer) -> dict[str, str]:
         parts = {**self.parts, "page": f"{answer.page:04d}"}
         if answer.window and answer.window != self.window:
-            first, last = (one.astimezone(dt.UTC).strftime(_STAMP) for one in answer.window)
-            parts |= {"from": first, "to": last}
+            parts["from"], parts["to"] = _stamps(answer.window)
         return parts
 
 
 async def _by_window(pages: AsyncIterator[Answer]) -> AsyncIterator[list[Answer]]:
-    """The pages of each window together, as soon as there are no more of them."""
+    """Yield the pages of each window together, as soon as there are no more of them."""
     held: list[Answer] = []
     async for answer in pages:
         if held and answer.window != held[-1].window:
@@ -168,138 +169,122 @@ def fetch(
     sleep: Sleep = asyncio.sleep,
     read_timeout: float = 30.0,
 ) -> Mapping[str, Facts]:
-    """Store the answers of a bound ``Fetch``; what is true of each of its days afterwards.
+    """Store the answers of a bound ``Fetch``; return what is true of each of its days afterwards.
 
     ``rows`` and ``bytes`` are of the answers of this run, ``objects`` and ``version`` of all that
     is stored, ``failures`` name the sensors that could not be had: they keep what they had before.
     Raises PlatformError if nothing can be had at all (a refused key); what was stored stays.
     """
-    client = Client(api, limiter, now=now, sleep=sleep, read_timeout=read_timeout)
-    return _in_a_loop(_fetch(operation, store, client, progress, max(1, api.concurrency), now))
+
+    async def main() -> Mapping[str, Facts]:
+        async with Client(api, limiter, now=now, sleep=sleep, read_timeout=read_timeout) as client:
+            days = {day: RawPartition.open(store, operation, day) for day in operation.into.partitions}
+            if operation.endpoint == "locations":
+                requests = _about_locations(operation, client, days)
+            else:
+                sensors = sensors_to_ask(operation, store, now().astimezone(dt.UTC).date())
+                requests = _about_sensors(operation, client, days, sensors)
+            tasks = [request.carry_out for request in requests]
+            await run_all(tasks, api.concurrency, partial(progress, f"Fetch {operation.endpoint}"))
+        return {day: partition.facts() for day, partition in days.items()}
+
+    return in_a_loop(main())
 
 
-async def _fetch(
-    operation: Fetch,
-    store: ObjectStore,
-    client: Client,
-    progress: Progress,
-    concurrency: int,
-    now: Callable[[], dt.datetime],
-) -> Mapping[str, Facts]:
-    async with client:
-        shelves = {day: RawPartition.open(store, operation, day) for day in operation.into.partitions}
-        if operation.endpoint == "locations":
-            requests = _about_locations(operation, client, shelves)
-        else:
-            today = now().astimezone(dt.UTC).date()
-            requests = _about_sensors(operation, store, client, shelves, today)
-        await _all(requests, concurrency, partial(progress, f"Fetch {operation.endpoint}"))
-    return {day: shelf.facts() for day, shelf in shelves.items()}
-
-
-def _about_locations(operation: Fetch, client: Client, shelves: Mapping[str, RawPartition]) -> list[Request]:
-    if len(shelves) != 1:
-        raise PlatformError(f"an inventory is of the one day it is taken, not of {len(shelves)}.")
-    (shelf,) = shelves.values()
+def _about_locations(operation: Fetch, client: Client, days: Mapping[str, RawPartition]) -> list[Request]:
+    if len(days) != 1:
+        raise PlatformError(f"an inventory is of the one day it is taken, not of {len(days)}.")
+    (partition,) = days.values()
     return [
-        Request(shelf, selector, key_parts(selector), partial(client.locations, selector))
+        Request(partition, selector, key_parts(selector), partial(client.locations, selector))
         for selector in operation.locations
     ]
 
 
 def _about_sensors(
-    operation: Fetch, store: ObjectStore, client: Client, shelves: Mapping[str, RawPartition], today: dt.date
+    operation: Fetch, client: Client, days: Mapping[str, RawPartition], sensors: Sequence[Sensor]
 ) -> list[Request]:
-    sensors = sensors_to_ask(operation, store, today)
-    asked = [
-        (shelf, sensor, partitions.window(day))
-        for day, shelf in shelves.items()
-        for sensor in sensors
-        if is_asked(operation, sensor, day)
-    ]
-    return [
-        request
-        for shelf, sensor, window in asked
-        if (request := _about(operation, client, shelf, sensor, window))
-    ]
+    """Return the requests that have no final answer yet: a killed run goes on there."""
+    requests = []
+    for day, partition in days.items():
+        window = partitions.window(day)
+        final = window[1] + dt.timedelta(hours=operation.settled_after_hours)
+        for sensor in sensors:
+            parts = {"location": str(sensor.location), "sensor": str(sensor.id)}
+            if not is_asked(operation, sensor, day):
+                continue
+            if operation.again or not partition.answered(parts, window, final):
+                pages = partial(client.sensor_pages, cast(Endpoint, operation.endpoint), sensor.id, window)
+                requests.append(Request(partition, sensor, parts, pages, window))
+    return requests
 
 
-def _about(
-    operation: Fetch, client: Client, shelf: RawPartition, sensor: Sensor, window: Window
-) -> Request | None:
-    """The request for a sensor's day; None if its final answer is stored: a killed run goes on there."""
-    parts = {"location": str(sensor.location), "sensor": str(sensor.id)}
-    final = window[1] + dt.timedelta(hours=operation.settled_after_hours)
-    if not operation.again and shelf.answered(parts, window, final):
-        return None
-    pages = partial(client.sensor_pages, cast(Endpoint, operation.endpoint), sensor.id, window)
-    return Request(shelf, sensor, parts, pages, window)
-
-
-async def _all(requests: list[Request], concurrency: int, progress: Callable[[int, int], None]) -> None:
-    """Carry out all requests, some at a time; the first thing that must stop the run is raised."""
-    if not requests:
+async def run_all(
+    tasks: Sequence[Callable[[], Awaitable[None]]], concurrency: int, progress: Callable[[int, int], None]
+) -> None:
+    """Carry out all tasks, some at a time; the first thing that must stop the run is raised."""
+    if not tasks:
         return
-    ahead, done = iter(requests), 0
-    progress(0, len(requests))
+    ahead, done = iter(tasks), 0
+    progress(0, len(tasks))
 
     async def work() -> None:
         nonlocal done
-        for request in ahead:
-            await request.carry_out()
+        for task in ahead:
+            await task()
             done += 1
-            progress(done, len(requests))
+            progress(done, len(tasks))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(requests))):
+            for _ in range(min(concurrency, len(tasks))):
                 group.create_task(work())
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
 
 
-def _in_a_loop(main: Coroutine[Any, Any, Result]) -> Result:
+def in_a_loop(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end, also where the caller's own loop is busy calling."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(main)
-    with ThreadPoolExecutor(1) as thread:  # the caller's own loop is busy calling
+    with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, main).result()
 
 
 def _metadata(answer: Answer) -> dict[str, str]:
-    """What is known of an answer beside its body, fit for the headers of an object store."""
-    about = {
+    """Return what is known of an answer beside its body, fit for the headers of an object store."""
+    return {
         "url": answer.url,
         "status": str(answer.status),
         "retrieved": answer.retrieved.astimezone(dt.UTC).isoformat(timespec="milliseconds"),
+        **{name: value.encode("ascii", "replace").decode() for name, value in answer.headers.items()},
     }
-    said = {name: value.encode("ascii", "replace") for name, value in answer.headers.items()}
-    return about | {name: value.decode() for name, value in said.items()}
 
 
 def subject_of(key: RawKey) -> tuple[Subject, Span]:
-    """What an object is about, and its window as two stamps; the whole day is wider than any."""
+    """Return what an object is about, and its window as two stamps; the whole day is wider than any."""
     parts = dict(key.parts)
     parts.pop("page", None)
     span = (parts.pop("from", ""), parts.pop("to", "~"))
     return tuple(f"{name}={value}" for name, value in parts.items()), span
 
 
-def overlap(one: Span, other: Span) -> bool:
-    """Whether two windows have hours in common."""
-    return one[0] < other[1] and other[0] < one[1]
+def overlap(first: Span, second: Span) -> bool:
+    """Tell whether two windows have hours in common."""
+    return first[0] < second[1] and second[0] < first[1]
 
 
 def version_of(keys: Iterable[RawKey]) -> str:
-    """The version of a day: a digest of every answer that said something new.
+    """Return the version of a day: a digest of every answer that said something new.
 
     The latest row counts, so an answer is news again after one about the same hours but another
     window. Two extractions at once may store an answer twice; that changes nothing here.
     """
-    said: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
+    answers: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
     latest: dict[Subject, dict[str, tuple[Span, str]]] = {}
-    for key in sorted(keys, key=lambda one: (one.retrieved, str(one))):
+    for key in sorted(keys, key=lambda key: (key.retrieved, str(key))):
         subject, span = subject_of(key)
         known = latest.setdefault(subject, {})
         rivals = sorted(
@@ -307,8 +292,8 @@ def version_of(keys: Iterable[RawKey]) -> str:
             for request, (other, content) in known.items()
             if other != span and overlap(other, span)
         )
-        news = said.setdefault(key.request, [])
+        news = answers.setdefault(key.request, [])
         if not news or news[-1] != (key.digest, rivals):
             news.append((key.digest, rivals))
         known[key.request] = span, key.digest
-    return digest(said)
+    return digest(answers)

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Sensor:
         return f"sensor {self.id} (location {self.location}, {self.parameter})"
 
     def may_have(self, day: str, active_within_days: int) -> bool:
-        """Whether its location was alive shortly before, on or after the day."""
+        """Tell whether its location was alive shortly before, on or after the day."""
         start, end = partitions.window(day)
         if self.last is None or self.last < start - dt.timedelta(days=active_within_days):
             return False
@@ -42,42 +42,39 @@ class Sensor:
 
 
 def is_asked(operation: Fetch, sensor: Sensor, day: str) -> bool:
-    """Whether a sensor is asked about a day: if it may have data, or all are asked that day."""
+    """Tell whether a sensor is asked about a day: if it may have data, or all are asked that day."""
     date = partitions.parse_day(day)
     full = {"weekly": date.isoweekday() == 7, "monthly": date.day == 1}.get(operation.full_pass)
     return bool(full) or sensor.may_have(day, operation.active_within_days)
 
 
 def sensors_to_ask(operation: Fetch, store: ObjectStore, today: dt.date) -> tuple[Sensor, ...]:
-    """The sensors of the asked locations that measure what is asked for, each once, by id.
+    """Return the sensors of the asked locations that measure what is asked for, each once, by id.
 
     Raises PlatformError if no inventory of any of the locations was ever stored.
     """
     if operation.inventory is None:
         raise PlatformError(f"{operation.into.asset}: no inventory says which sensors there are.")
-    found = {
+    sensors = {
         sensor.id: sensor
         for uri in _newest(store, operation.inventory, operation.locations, today)
         for sensor in _sensors(uri, store.get(uri))
     }
-    wanted = (one for one in found.values() if _is_asked_for(one, operation.parameters))
-    return tuple(sorted(wanted, key=lambda sensor: sensor.id))
-
-
-def _is_asked_for(sensor: Sensor, parameters: tuple[str, ...]) -> bool:
-    return not parameters or sensor.parameter in parameters
+    wanted = operation.parameters
+    return tuple(sensor for _, sensor in sorted(sensors.items()) if not wanted or sensor.parameter in wanted)
 
 
 def _newest(store: ObjectStore, inventory: Ref, selectors: tuple[str, ...], today: dt.date) -> list[str]:
-    """The newest answer to each request about the selectors, the latest retrieved at the end."""
+    """Return the newest answer to each request about the selectors, the latest retrieved at the end."""
     missing = set(selectors)
     chosen: dict[str, RawKey] = {}
     for listing in _days(store, inventory, today):
         keys = dict(_keys(listing, inventory.asset))
         for selector in sorted(missing):
             parts = key_parts(selector).items()
-            about = {uri: key for uri, key in keys.items() if parts <= key.values.items()}
-            chosen.update(_latest(about))
+            about = [(key.retrieved, uri) for uri, key in keys.items() if parts <= key.values.items()]
+            latest = {keys[uri].request: uri for _, uri in sorted(about)}
+            chosen.update((uri, keys[uri]) for uri in latest.values())
             missing -= {selector} if about else set()
         if not missing:
             break
@@ -91,12 +88,12 @@ def _newest(store: ObjectStore, inventory: Ref, selectors: tuple[str, ...], toda
 
 
 def _days(store: ObjectStore, inventory: Ref, today: dt.date) -> Iterator[list[str]]:
-    """Listings of one day each, the newest first; the far past only if the first had nothing."""
+    """Yield listings of one day each, the newest first; the far past only if the first had nothing."""
     anything = False
     for back in range(-1, _RECENT_DAYS):
         day = partitions.segment((today - dt.timedelta(days=back)).isoformat())
         listing = list(store.list(f"{inventory.uri}/{day}"))
-        anything = anything or any(True for _ in _keys(listing, inventory.asset))
+        anything = anything or any(_keys(listing, inventory.asset))
         yield listing
     if anything:
         return
@@ -113,25 +110,18 @@ def _keys(uris: Iterable[str], asset: str) -> Iterator[tuple[str, RawKey]]:
             yield uri, key
 
 
-def _latest(keys: Mapping[str, RawKey]) -> dict[str, RawKey]:
-    latest: dict[str, str] = {}
-    for uri in sorted(keys, key=lambda uri: (keys[uri].retrieved, uri)):
-        latest[keys[uri].request] = uri
-    return {uri: keys[uri] for uri in latest.values()}
-
-
 def _sensors(uri: str, body: bytes) -> list[Sensor]:
     try:
         return [
             Sensor(
                 int(sensor["id"]),
-                int(place["id"]),
+                int(location["id"]),
                 str(sensor["parameter"]["name"]),
-                _time(place.get("datetimeFirst")),
-                _time(place.get("datetimeLast")),
+                _time(location.get("datetimeFirst")),
+                _time(location.get("datetimeLast")),
             )
-            for place in json.loads(body)["results"]
-            for sensor in place.get("sensors") or ()
+            for location in json.loads(body)["results"]
+            for sensor in location.get("sensors") or ()
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as reason:
         what = f"{type(reason).__name__}: {reason}"

@@ -6,7 +6,7 @@ from openaq_assets.errors import Problem
 from openaq_assets.graph.assets import AssetGraph, Kind
 from openaq_assets.graph.extensions import Command, ConfFile, OperationHandler, ProfileSettings
 from openaq_assets.markers import hookimpl
-from openaq_assets.openaq.dashboard.kind import Dashboard
+from openaq_assets.openaq.dashboard.publishing import Dashboard
 from openaq_assets.openaq.locations import Location
 from openaq_assets.openaq.operations import Fetch, Publish
 from openaq_assets.openaq.owox.plan import Plan, mistakes

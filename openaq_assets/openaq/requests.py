@@ -26,7 +26,7 @@ _NUMBER = r"-?\d{1,3}(?:\.\d+)?"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApiRequest:
     """One request, before paging; ``window`` and ``about`` are what its rows must agree with."""
 
     path: str
@@ -37,56 +37,55 @@ class Question:
     about: tuple[str, str] = ("", "")
 
     def page(self, number: int) -> Mapping[str, str]:
-        """The parameters that ask for a page."""
+        """Return the parameters that ask for a page."""
         paging = {"limit": str(LIMIT), "page": str(number)} if self.paged else {}
         return {**dict(self.params), **paging}
 
 
-def about_locations(selector: str) -> Question:
+def about_locations(selector: str) -> ApiRequest:
     """Ask for an inventory: country=VN, id=2178, bbox=W,S,E,N or near=LAT,LON,METRES."""
     name, _, value = selector.partition("=")
     if name == "country" and re.fullmatch(r"[A-Z]{2}", value):
-        return Question("/locations", (("iso", value),), about=("country", value))
+        return ApiRequest("/locations", (("iso", value),), about=("country", value))
     if name == "id" and value.isascii() and value.isdigit():
-        place = str(_identity(int(value)))
-        return Question(f"/locations/{place}", paged=False, about=("id", place))
+        identity = str(_identity(int(value)))
+        return ApiRequest(f"/locations/{identity}", paged=False, about=("id", identity))
     numbers = _numbers(value) if name in ("bbox", "near") else []
     if name == "bbox" and len(numbers) == 4 and _is_box(*numbers):
-        return Question("/locations", (("bbox", value),))
+        return ApiRequest("/locations", (("bbox", value),))
     if name == "near" and len(numbers) == 3 and _is_circle(*numbers):
         latitude, longitude, radius = value.split(",")
-        near = (("coordinates", f"{latitude},{longitude}"), ("radius", radius))
-        return Question("/locations", near)
+        return ApiRequest("/locations", (("coordinates", f"{latitude},{longitude}"), ("radius", radius)))
     raise PlatformError(
         f"the API cannot be asked for locations {selector!r}. "
         "Write country=VN, id=2178, bbox=WEST,SOUTH,EAST,NORTH or near=LATITUDE,LONGITUDE,METRES."
     )
 
 
-def about_sensor(endpoint: Endpoint, sensor: int, window: Window) -> Question:
+def about_sensor(endpoint: Endpoint, sensor: int, window: Window) -> ApiRequest:
     """Ask for the rows of a sensor whose period ends in the window (for days: local dates, both
     ends included)."""
     if endpoint not in _BOUNDS:
         raise PlatformError(f"there is no endpoint '{endpoint}'. {nearest(endpoint, _BOUNDS)}")
     first, last = window
-    if any(one.utcoffset() is None or one.microsecond for one in window) or not first < last:
+    if any(moment.utcoffset() is None or moment.microsecond for moment in window) or not first < last:
         raise PlatformError(f"{first}..{last} is no window: give two UTC times, the earlier first.")
     form = "%Y-%m-%d" if endpoint == "days" else "%Y-%m-%dT%H:%M:%SZ"
-    texts = [one.astimezone(dt.UTC).strftime(form) for one in window]
+    texts = [moment.astimezone(dt.UTC).strftime(form) for moment in window]
     if texts[0] == texts[1]:
         raise PlatformError(f"{first}..{last} lies in one date: the API refuses it. Ask D..D+1.")
     params = tuple(zip(_BOUNDS[endpoint], texts))
-    return Question(f"/sensors/{_identity(sensor)}/{endpoint}", params, endpoint=endpoint, window=window)
+    return ApiRequest(f"/sensors/{_identity(sensor)}/{endpoint}", params, endpoint=endpoint, window=window)
 
 
-def about_latest(location: int) -> Question:
+def about_latest(location: int) -> ApiRequest:
     """Ask for the newest row of each sensor of a location."""
-    place = str(_identity(location))
-    return Question(f"/locations/{place}/latest", endpoint="latest", about=("locationsId", place))
+    identity = str(_identity(location))
+    return ApiRequest(f"/locations/{identity}/latest", endpoint="latest", about=("locationsId", identity))
 
 
 def halves(window: Window, endpoint: Endpoint) -> tuple[Window, ...]:
-    """The window as two that neither overlap nor miss, cut at a full hour (for days: a date); none
+    """Return the window as two that neither overlap nor miss, cut at a full hour (for days: a date); none
     if it is already as short as that."""
     first, last = window
     unit = dt.timedelta(days=1) if endpoint == "days" else dt.timedelta(hours=1)
@@ -99,40 +98,40 @@ def halves(window: Window, endpoint: Endpoint) -> tuple[Window, ...]:
 
 
 def key_parts(selector: str) -> Mapping[str, str]:
-    """What names the answers to ``about_locations`` in the raw layer."""
+    """Return what names the answers to ``about_locations`` in the raw layer."""
     name, _, value = selector.partition("=")
     return {"location" if name == "id" else name: value}
 
 
-def disagreement(question: Question, rows: Sequence[Any], before: Sequence[Any]) -> str:
-    """Why the rows cannot be the answer to the question, or ''; ``before`` is the page before."""
-    if question.paged and len(rows) > LIMIT:
+def disagreement(request: ApiRequest, rows: Sequence[Any], before: Sequence[Any]) -> str:
+    """Return why the rows cannot be the answer to the request, or ''; ``before`` is the page before."""
+    if request.paged and len(rows) > LIMIT:
         return f"{len(rows)} rows where at most {LIMIT} were asked for"
     if rows and rows == before:
         return "the same page again"
     if not all(isinstance(row, dict) for row in rows):
         return "a row that is no JSON object"
     try:
-        return _foreign_row(question, rows)
+        return _foreign_row(request, rows)
     except (KeyError, TypeError, ValueError, AttributeError) as reason:
         return f"a row of another shape ({type(reason).__name__}: {reason})"
 
 
 def utc(stamp: Mapping[str, str]) -> dt.datetime:
-    """The time of a ``{"utc": ..., "local": ...}``; with Z or, as in old answers, +00:00."""
+    """Return the time of a ``{"utc": ..., "local": ...}``; with Z or, as in old answers, +00:00."""
     moment = dt.datetime.fromisoformat(stamp["utc"])
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-def _foreign_row(question: Question, rows: Sequence[Any]) -> str:
-    name, value = question.about
+def _foreign_row(request: ApiRequest, rows: Sequence[Any]) -> str:
+    name, value = request.about
     for row in rows:
-        found = row["country"]["code"] if name == "country" else row[name] if name else value
-        if str(found) != value:
-            return f"a row of {name} {found} where {value} was asked for"
-        if question.window and not _is_inside(row["period"], question.endpoint, question.window):
+        given = row["country"]["code"] if name == "country" else row[name] if name else value
+        if str(given) != value:
+            return f"a row of {name} {given} where {value} was asked for"
+        if request.window and not _is_inside(row["period"], request.endpoint, request.window):
             return f"a row of {row['period']['datetimeTo']['utc']}, outside the asked window"
-    if question.window and len(parameters := {row["parameter"]["id"] for row in rows}) > 1:
+    if request.window and len(parameters := {row["parameter"]["id"] for row in rows}) > 1:
         return f"rows of parameters {sorted(parameters)} where a sensor has one"
     return ""
 

@@ -11,7 +11,7 @@ Again
 """
 
 from collections import Counter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_base, wait_random, wait_random_exponential
@@ -41,8 +41,8 @@ class Again(Exception):
     tries: ClassVar[int]
     wait: ClassVar[wait_base]
 
-    def told(self) -> str:
-        """How often it was met: ``HTTP 500 after 5 tries: Internal Server Error``."""
+    def after_all_tries(self) -> str:
+        """Return how often it was met: ``HTTP 500 after 5 tries: Internal Server Error``."""
         head, colon, rest = str(self).partition(": ")
         return f"{head} after {self.tries} tries{colon}{rest}"
 
@@ -66,7 +66,7 @@ class TooMuch(Again):
 
 
 def retrying(sleep: Sleep) -> AsyncRetrying:
-    """The retries of one request; each kind of mishap has its own patience."""
+    """Return the retries of one request; each kind of mishap has its own patience."""
     seen: Counter[type[Again]] = Counter()
 
     def enough(state: RetryCallState) -> bool:
@@ -74,7 +74,7 @@ def retrying(sleep: Sleep) -> AsyncRetrying:
         seen[kind] += 1
         return seen[kind] >= kind.tries
 
-    def wait(state: RetryCallState) -> Any:
+    def wait(state: RetryCallState) -> float:
         return _kind(state).wait(state)
 
     again = retry_if_exception_type(Again)

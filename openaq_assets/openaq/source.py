@@ -18,7 +18,7 @@ from openaq_assets.graph.environment import Environment
 from openaq_assets.graph.records import Facts
 from openaq_assets.openaq.operations import Fetch
 from openaq_assets.openaq.settings import Api, api_of
-from openaq_assets.platforms import ObjectStore, Progress, Work
+from openaq_assets.platforms import ObjectStore, Work
 
 SIMULATED = "simulator"
 KEPT_FOR = dt.timedelta(hours=3)
@@ -28,30 +28,24 @@ log = logging.getLogger(__name__)
 
 
 def handle_fetch(operation: Fetch, work: Work) -> Mapping[str, Facts]:
-    """Carry out a bound ``Fetch``."""
-    return fetched(operation, work.environment, work.platform.objects, work.progress)
-
-
-def fetched(
-    operation: Fetch, environment: Environment, store: ObjectStore, progress: Progress
-) -> Mapping[str, Facts]:
-    """A bound ``Fetch`` carried out, by whoever answers it: the API, or the archive's bucket."""
+    """Carry out a bound ``Fetch``, by whoever answers it: the API, or the archive's bucket."""
+    environment, store = work.environment, work.platform.objects
     if operation.endpoint == "archive":
         from openaq_assets.openaq.archive import fetch_archive
 
         if is_synthetic(environment, store) and not api_of(environment).archive_endpoint:
             log.warning("The bundled simulator has no archive: %s got no files.", operation.into.asset)
             return {day: Facts() for day in operation.into.partitions}
-        return fetch_archive(operation, store, archive_of(environment, store), progress)
+        return fetch_archive(operation, store, archive_of(environment, store), work.progress)
     from openaq_assets.openaq.fetch import fetch
 
     with answering(environment, store) as api:
-        return fetch(operation, store, api, progress)
+        return fetch(operation, store, api, work.progress)
 
 
 @contextmanager
 def answering(environment: Environment, store: ObjectStore) -> Iterator[Api]:
-    """The API to ask, with its key; starts the simulator on loopback if that is what answers."""
+    """Yield the API to ask, with its key; starts the simulator on loopback if that is what answers."""
     api = api_of(environment)
     if api.key:
         _claim(store, environment, api.url)
@@ -67,7 +61,7 @@ def answering(environment: Environment, store: ObjectStore) -> Iterator[Api]:
 
 
 def archive_of(environment: Environment, store: ObjectStore) -> Api:
-    """Where the archive is. A lake keeps to one; OpenAQ's own goes with OpenAQ's own API only."""
+    """Return where the archive is. A lake keeps to one; OpenAQ's own goes with OpenAQ's own API only."""
     api, root = api_of(environment), environment.root
     owner = _read(store, f"{root}/source.json").get("api", "")
     if owner and not api.archive_endpoint and _host(owner) != _host(Api().url):
@@ -85,7 +79,7 @@ def _host(url: str) -> str:
 
 @contextmanager
 def simulated(api: Api, now: dt.datetime) -> Iterator[Api]:
-    """The bundled simulator on a free port of loopback, its clock standing at ``now``."""
+    """Yield the bundled simulator on a free port of loopback, its clock standing at ``now``."""
     from openaq_simulator import Simulator
 
     _warn_once()
@@ -99,12 +93,12 @@ def _warn_once() -> None:
 
 
 def is_synthetic(environment: Environment, store: ObjectStore) -> bool:
-    """Whether a lake was filled by the simulator."""
+    """Tell whether a lake was filled by the simulator."""
     return _read(store, f"{environment.root}/source.json").get("api") == SIMULATED
 
 
 def clock(store: ObjectStore, root: str) -> dt.datetime:
-    """Where the simulator's clock stands: it moves on after a few hours, so that running twice is a no-op."""
+    """Return the simulator's time: it moves on after a few hours, so that running twice is a no-op."""
     uri = f"{root}/simulator.json"
     now = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
     with _lock:
@@ -115,15 +109,15 @@ def clock(store: ObjectStore, root: str) -> dt.datetime:
     return now
 
 
-def _claim(store: ObjectStore, environment: Environment, api: str, name: str = "source.json") -> None:
+def _claim(store: ObjectStore, environment: Environment, api: str, file: str = "source.json") -> None:
     """Write down who answers; refuse another while there are answers of the first."""
     root, body = environment.root, json.dumps({"api": api}).encode()
-    uri = f"{root}/{name}"
+    uri = f"{root}/{file}"
     store.put_new(uri, body)
     owner = _read(store, uri).get("api")
     if owner == api:
         return
-    raw = (store.list(environment.sibling(one).uri("raw")) for one in environment.siblings)
+    raw = (store.list(environment.sibling(name).uri("raw")) for name in environment.siblings)
     if any(True for uris in raw for _ in uris):
         raise PlatformError(
             f"{root} holds answers of {owner}, and {api} would answer now. "
@@ -134,7 +128,7 @@ def _claim(store: ObjectStore, environment: Environment, api: str, name: str = "
 
 def _read(store: ObjectStore, uri: str) -> dict[str, str]:
     try:
-        found: dict[str, str] = json.loads(store.get(uri))
-        return found
+        values: dict[str, str] = json.loads(store.get(uri))
+        return values
     except FileNotFoundError:
         return {}

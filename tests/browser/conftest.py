@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openaq_assets.openaq.dashboard.model import Overview
 from openaq_assets.openaq.dashboard.page import render
+from openaq_assets.openaq.dashboard.payload import Overview
 
 if TYPE_CHECKING:
     from support.chromium import Tab
@@ -49,7 +49,7 @@ def show_file(tab: Tab) -> Iterator[Callable[..., Tab]]:
         return tab
 
     yield show
-    tab.run("new TableCheck(requestAnimationFrame)")
+    tab.run("new Promise(requestAnimationFrame)")
     allowed = (*opened, "data:", "blob:null/")
     assert [url for url in tab.requests if not url.startswith(allowed)] == []
     assert tab.complaints == []

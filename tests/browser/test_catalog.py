@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openaq_assets.cli.docs_page import render_catalog
+from openaq_assets.cli.docs import render_catalog
 
 if TYPE_CHECKING:
     from support.chromium import Tab
@@ -63,7 +63,7 @@ def catalog(tab: Tab, tmp_path: Path) -> Iterator[Show]:
         return tab
 
     yield opened
-    tab.run("new TableCheck(requestAnimationFrame)")
+    tab.run("new Promise(requestAnimationFrame)")
     assert [url for url in tab.requests if not url.startswith(file.as_uri())] == []
     assert tab.complaints == []
 

@@ -24,9 +24,9 @@ from support.page_reading import (
     text,
 )
 
-from openaq_assets.openaq.dashboard import series
-from openaq_assets.openaq.dashboard.model import Serving
+from openaq_assets.openaq.dashboard import payload as series
 from openaq_assets.openaq.dashboard.page import bands, texts
+from openaq_assets.openaq.dashboard.payload import Serving
 
 if TYPE_CHECKING:
     from support.chromium import Tab

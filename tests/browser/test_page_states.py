@@ -14,7 +14,7 @@ import pytest
 from support import page_sample as sample
 from support.page_reading import EVIL, HANOI, choose, count_visible, drawn, marks, rows, settle, switch, text
 
-from openaq_assets.openaq.dashboard.model import Serving
+from openaq_assets.openaq.dashboard.payload import Serving
 
 if TYPE_CHECKING:
     from support.chromium import Tab
@@ -317,7 +317,7 @@ def test_the_days_csv_has_the_days_that_are_shown(show: Show, tmp_path: Path) ->
 def test_the_name_of_a_download_says_what_it_is(show: Show) -> None:
     """Environment, date and that the data are synthetic are in the name of the file."""
     tab = show(sample.overview(synthetic=True, generated_at="2026-11-22T20:10:00Z"))
-    name = tab.run("""new TableCheck((told) => {
+    name = tab.run("""new Promise((told) => {
       HTMLAnchorElement.prototype.click = function () { told(this.download); };
       document.getElementById('csv-days').click(); })""")
     assert name == "air_quality_days_prod_2026-11-22_synthetic.csv"

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from support.projects import copy_sample
 from support.runner_fixtures import memory_root
 
-from openaq_assets.cli.docs_data import catalog
-from openaq_assets.cli.docs_data import newest_records as records
-from openaq_assets.cli.docs_page import HEIGHT, WIDTH, drawing, layout, render_catalog
+from openaq_assets.cli.docs import HEIGHT, WIDTH, catalog, drawing, layout, render_catalog
+from openaq_assets.cli.docs import newest_records as records
 from openaq_assets.cli.main import cli
 from openaq_assets.project.project import Project, load
 from openaq_assets.runs.context import open_run

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.scripted_server import KEY, Asked, Clock, Reply, Script, Scripted, page, row, zipped
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.openaq.client import Answer, Client, told
+from openaq_assets.openaq.client import Answer, Client, error_text
 from openaq_assets.openaq.limiter import Limiter
 from openaq_assets.openaq.requests import Window, halves
 from openaq_assets.openaq.retries import Refused, Unanswered, Withdrawn
@@ -525,7 +525,7 @@ def test_the_key_is_never_shown(status: int, caplog: pytest.LogCaptureFixture) -
 )
 def test_error_bodies_of_every_form_are_read(body: str, message: str) -> None:
     """Objects with detail or message, JSON strings and plain text all say what they mean."""
-    assert message == told(body)
+    assert message == error_text(body)
 
 
 # --- the simulator --------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile, bind
 from openaq_assets.graph.operations import Query
-from openaq_assets.openaq.dashboard.publishing import VIEWS, overview_of, publish, published
+from openaq_assets.openaq.dashboard.publishing import VIEWS, handle_publish, overview_of, publish
 from openaq_assets.openaq.operations import Publish
-from openaq_assets.platforms import Rows
+from openaq_assets.platforms import Rows, Work
 from openaq_assets.platforms.local.memory import open_memory
 from openaq_assets.project.project import load
 
@@ -108,5 +108,5 @@ def test_what_may_pass_by_itself_fails_the_task_and_keeps_the_old_page() -> None
     """A throttled engine is not published as an empty page."""
     platform = Answers({}, retryable=True)
     with pytest.raises(PlatformError, match=r"dev\.latest cannot be asked"):
-        published(platform, PLACE, operation())  # type: ignore[arg-type]
+        handle_publish(operation(), Work(platform, PLACE))  # type: ignore[arg-type]
     assert list(platform.objects.list("memory://dashboard-kind/dashboard")) == []

@@ -15,10 +15,9 @@ import pytest
 from support.page_years import daily, hour, latest, year_of
 
 from openaq_assets.openaq.dashboard import charts
-from openaq_assets.openaq.dashboard.model import Overview, Serving
 from openaq_assets.openaq.dashboard.page import bands, render, style_sheet, texts
+from openaq_assets.openaq.dashboard.payload import Overview, Row, Serving
 from openaq_assets.openaq.dashboard.pictures import pictures
-from openaq_assets.openaq.dashboard.series import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = (

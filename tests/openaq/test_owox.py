@@ -13,11 +13,10 @@ from support.runner_fixtures import write_project
 
 from openaq_assets.cli.main import cli
 from openaq_assets.errors import ConfigError, PlatformError
-from openaq_assets.openaq.owox.check import check_owox
+from openaq_assets.openaq.owox.check import check_owox, statements
 from openaq_assets.openaq.owox.checklist import checklist
 from openaq_assets.openaq.owox.plan import read_plan
 from openaq_assets.openaq.owox.publish import Account, Kept, Owox, publish
-from openaq_assets.openaq.owox.statements import statements
 from openaq_assets.project.project import Project
 from openaq_assets.promotion.promote import promote
 from openaq_assets.runs.context import open_run

@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from openaq_assets.openaq.dashboard.model import Serving
-from openaq_assets.openaq.dashboard.series import Row
+from openaq_assets.openaq.dashboard.payload import Row, Serving
 
 if TYPE_CHECKING:
     from support.chromium import Tab

@@ -7,8 +7,7 @@ import random
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from openaq_assets.openaq.dashboard.model import Overview, Serving
-from openaq_assets.openaq.dashboard.series import Row
+from openaq_assets.openaq.dashboard.payload import Overview, Row, Serving
 
 # city, longitude, latitude, stations, usual PM2.5
 CITIES = (

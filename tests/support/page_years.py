@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 
-from openaq_assets.openaq.dashboard.model import Overview, Serving
-from openaq_assets.openaq.dashboard.series import Row
+from openaq_assets.openaq.dashboard.payload import Overview, Row, Serving
 
 
 def latest(number: int = 1, **more: object) -> Row:
@@ -35,7 +34,7 @@ def hour(number: int = 1, at: int = 7, mean: float = 20.0, hours: int = 30) -> R
 
 def year_of(stations: int, cities: int) -> Overview:
     """Return an overview of a year with values that no two days share."""
-    from openaq_assets.openaq.dashboard.series import window
+    from openaq_assets.openaq.dashboard.payload import window
 
     chance, now = random.Random(1), "2026-11-22T23:30:00Z"
 

@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from openaq_assets.openaq.dashboard.model import Overview, Serving
 from openaq_assets.openaq.dashboard.page import render
+from openaq_assets.openaq.dashboard.payload import Overview, Serving
 from support import chromium
 
 #: name, width, height, state, whether of the page without stations

@@ -7,8 +7,6 @@ Both are the same on every page, and making them takes 100 MB of memory (a JavaS
 `OPENAQ_CACHE` names a folder they are kept there; `python -m openaq_assets.openaq.dashboard.charts` fills it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -4,8 +4,6 @@
 from outside, so they travel only as JSON text and reach the screen only as text.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html
@@ -17,8 +15,7 @@ from typing import Any
 
 from openaq_assets.html import script_json
 from openaq_assets.openaq.dashboard import charts
-from openaq_assets.openaq.dashboard.model import Overview
-from openaq_assets.openaq.dashboard.payload import payload
+from openaq_assets.openaq.dashboard.payload import Overview, payload
 
 _SCRIPTS = ("1_words", "2_data", "3_headline", "4_charts", "5_map", "6_controls")
 _HOLE = re.compile(r"__(POLICY|TITLE|STYLE|TEXTS|BANDS|OUTLINE|CHARTS|DATA|SCRIPT|LIBRARY)__")
@@ -26,17 +23,14 @@ _HOLE = re.compile(r"__(POLICY|TITLE|STYLE|TEXTS|BANDS|OUTLINE|CHARTS|DATA|SCRIP
 
 def render(overview: Overview) -> str:
     """Return the whole page as HTML text; raise `ValueError` for rows that lack a column."""
-    own = {
-        "TITLE": html.escape(overview.title or texts()["en"]["title"]),
-        "DATA": script_json(payload(overview)),
-    }
-    parts = {**_fixed(), **own}
+    title = html.escape(overview.title or texts()["en"]["title"])
+    parts = {**_fixed(), "TITLE": title, "DATA": script_json(payload(overview))}
     return _HOLE.sub(lambda hole: parts[hole[1]], charts.resource("page.html"))
 
 
 @cache
 def _fixed() -> Mapping[str, str]:
-    """What is the same on every page."""
+    """Return what is the same on every page."""
     scripts = "\n".join(charts.resource(f"script/{name}.js") for name in _SCRIPTS)
     style, library = style_sheet(), charts.library()
     return {
@@ -52,7 +46,7 @@ def _fixed() -> Mapping[str, str]:
 
 
 def _policy(style: str, *scripts: str) -> str:
-    """A content security policy under which nothing runs or loads but these very texts."""
+    """Return a content security policy under which nothing runs or loads but these very texts."""
     allowed = " ".join(map(_digest, scripts))
     return (
         f"default-src 'none'; script-src {allowed}; style-src {_digest(style)}; img-src data:; "
@@ -65,19 +59,17 @@ def _digest(text: str) -> str:
 
 
 def texts() -> dict[str, Any]:
-    """Every text of the page, by language and key."""
-    found: dict[str, Any] = json.loads(charts.resource("texts.json"))
-    return found
+    """Return every text of the page, by language and key."""
+    return dict(json.loads(charts.resource("texts.json")))
 
 
 def bands() -> dict[str, Any]:
-    """The bands of both indices with their colours, words and advice, and the limits of the trend."""
-    found: dict[str, Any] = json.loads(charts.resource("bands.json"))
-    return found
+    """Return the bands of both indices with their colours, words and advice, and the limits of the trend."""
+    return dict(json.loads(charts.resource("bands.json")))
 
 
 def style_sheet() -> str:
-    """The style sheet with the colours of the bands in both palettes."""
+    """Return the style sheet with the colours of the bands in both palettes."""
     standard, assist = (
         "".join(f"--aqi-{n}:{band[colour]};--ink-{n}:{band['ink']};" for n, band in enumerate(bands()["us"]))
         for colour in ("colour", "assist")

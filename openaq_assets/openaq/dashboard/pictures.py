@@ -1,17 +1,17 @@
 """The charts of the page as PNG, without a browser: for a README, an e-mail or an alert."""
 
-from __future__ import annotations
-
+import datetime as dt
 import json
 import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from openaq_assets.openaq.dashboard import charts, series
-from openaq_assets.openaq.dashboard.model import Overview, Serving
+from openaq_assets.openaq.dashboard import charts, payload
 from openaq_assets.openaq.dashboard.page import bands, style_sheet, texts
+from openaq_assets.openaq.dashboard.payload import Overview, Row, Serving
 
 DAYS = 30
 SCALE = 2.0
@@ -25,15 +25,15 @@ _TITLE = {
 
 
 def pictures(overview: Overview, environment: str, language: str = "en") -> Mapping[str, bytes]:
-    """PNG by name: the headline, the map, and where there are any the trend, heat map and hours."""
+    """Return PNG by name: the headline, the map, and where there are any the trend, heat map and hours."""
     serving = overview.environments[environment]
     drawn = {"headline": _headline(overview, serving, language), "map": _map(serving)}
-    days = series.window(overview.generated_at, overview.timezone, DAYS)
+    days = payload.window(overview.generated_at, overview.timezone, DAYS)
     lines = _lines(serving, days)
     if lines:
         drawn["trend"] = _trend(lines, days)
         drawn["heatmap"] = _heatmap(lines, days)
-    pattern = series.hours(serving.hours, series.places(serving.daily))["all"]
+    pattern = payload.hours(serving.hours, payload.places(serving.daily))["all"]
     if any(mean is not None for mean in pattern):
         drawn["hours"] = _hours(pattern)
     titles = _titles(overview, lines, texts()[language])
@@ -47,7 +47,7 @@ def pictures(overview: Overview, environment: str, language: str = "en") -> Mapp
 def _titles(
     overview: Overview, lines: Sequence[tuple[str, Any]], words: Mapping[str, str]
 ) -> Mapping[str, Mapping[str, str]]:
-    """A title and a second line for every picture but the headline, which says both itself."""
+    """Return a title and a second line for every picture but the headline, which says both itself."""
     mark = f" · {words['mark']}" if overview.synthetic else ""
     at = _local(overview.generated_at, overview.timezone)
     highest = words["highest"].format(city=lines[0][0]) if lines else ""
@@ -64,20 +64,20 @@ Drawn = tuple[Mapping[str, Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 
 
 def _png(name: str, title: Mapping[str, str], rows: Mapping[str, Any], signals: Mapping[str, Any]) -> bytes:
-    """A specification with its rows, in the light colours of the style sheet, drawn."""
+    """Draw a specification with its rows, in the light colours of the style sheet."""
     import vl_convert
 
     spec = charts.specification(name)
     spec |= _frame(name, spec, title)
     own = {side: signals[side] for side in ("width", "height") if side in signals}
-    for place in _walk(spec):
-        if isinstance(place.get("data"), dict) and place["data"].get("name") in rows:
-            place["data"] = {"values": rows[place["data"]["name"]]}
-    for one in spec["data"] if isinstance(spec.get("data"), list) else ():
-        if one["name"] in rows:
-            one["values"] = rows[one["name"]]
-    for one in (*spec.get("params", ()), *spec.get("signals", ())):
-        one["value"] = signals.get(one["name"], one.get("value"))
+    for layer in (spec, *spec.get("layer", ())):
+        if isinstance(layer.get("data"), dict) and layer["data"].get("name") in rows:
+            layer["data"] = {"values": rows[layer["data"]["name"]]}
+    for source in spec["data"] if isinstance(spec.get("data"), list) else ():
+        if source["name"] in rows:
+            source["values"] = rows[source["name"]]
+    for signal in (*spec.get("params", ()), *spec.get("signals", ())):
+        signal["value"] = signals.get(signal["name"], signal.get("value"))
     text = _coloured(json.dumps({**spec, **own}))
     draw = vl_convert.vegalite_to_png if "vega-lite" in spec["$schema"] else vl_convert.vega_to_png
     body: bytes = draw(text, scale=SCALE)
@@ -85,29 +85,25 @@ def _png(name: str, title: Mapping[str, str], rows: Mapping[str, Any], signals: 
 
 
 def _frame(name: str, spec: dict[str, Any], title: Mapping[str, str]) -> dict[str, Any]:
-    """The background, the margin and the title of a picture."""
+    """Return the background, the margin and the title of a picture."""
     if name != "map":
         titled = {"title": {**_TITLE, **title}} if title else {}
         return {"background": "var(--card)", "padding": 16, "autosize": "pad", **titled}
     # The land goes on beyond the picture, and a title of the chart would stand above all of it.
     words = [_text(title["text"], 30, 18, "ink"), _text(title["subtitle"], 52, 13, "muted")]
     # Station names are placed with the help of a canvas, which there is none of here.
-    marks = [one for one in spec["marks"] if one.get("name") != "label"]
+    marks = [mark for mark in spec["marks"] if mark.get("name") != "label"]
     return {"background": "var(--sea)", "marks": marks + words}
 
 
 def _text(words: str, y: int, size: int, colour: str) -> dict[str, Any]:
     look: dict[str, Any] = {"x": 16, "y": y, "text": words, "fontSize": size, "fill": f"var(--{colour})"}
     look["fontWeight"] = "bold" if colour == "ink" else "normal"
-    return {"type": "text", "encode": {"enter": {name: {"value": one} for name, one in look.items()}}}
-
-
-def _walk(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    return [spec, *spec.get("layer", ())]
+    return {"type": "text", "encode": {"enter": {name: {"value": value} for name, value in look.items()}}}
 
 
 def _coloured(text: str) -> str:
-    """The text with each CSS variable replaced by its first value: the light, standard colours."""
+    """Return the text with each CSS variable replaced by its first value: the light, standard colours."""
     colours: dict[str, str] = {}
     for name, colour in _COLOUR.findall(style_sheet()):
         colours.setdefault(name, colour)
@@ -115,19 +111,19 @@ def _coloured(text: str) -> str:
 
 
 def _band(index: int) -> int:
-    return next(n for n, one in enumerate(bands()["us"]) if one["to"] is None or index <= one["to"])
+    return next(n for n, band in enumerate(bands()["us"]) if band["to"] is None or index <= band["to"])
 
 
-def _live(serving: Serving) -> list[series.Row]:
-    return [row for row in serving.latest if row["is_current"] is True and row["us_aqi"] is not None]
+def _is_live(row: Row) -> bool:
+    return row["is_current"] is True and row["us_aqi"] is not None
 
 
 # --- the headline and the map
 
 
 def _headline(overview: Overview, serving: Serving, language: str) -> Drawn:
-    words, live = texts()[language], _live(serving)
-    index = series.half_up([int(str(row["us_aqi"])) for row in live])
+    words, live = texts()[language], list(filter(_is_live, serving.latest))
+    index = payload.half_up([int(str(row["us_aqi"])) for row in live])
     where = f"{len(live)} / {words['stations.other'].format(count=len(serving.latest))}"
     stamp = words["mark"] if overview.synthetic else ""
     if index is None:
@@ -139,24 +135,15 @@ def _headline(overview: Overview, serving: Serving, language: str) -> Drawn:
         colour, ink, number = f"var(--aqi-{band})", f"var(--ink-{band})", str(index)
     newest = max((str(row["as_of"]) for row in live), default="")
     about = " · ".join(filter(None, (words["us"], where, _local(newest, overview.timezone), stamp)))
-    row = {"number": number, "word": word, "advice": _wrapped(advice, 62), "about": about,
+    row = {"number": number, "word": word, "advice": textwrap.wrap(advice, 62), "about": about,
            "colour": colour, "ink": ink}  # fmt: skip
     return {"headline": [row]}, {}
 
 
 def _local(instant: str, timezone: str) -> str:
-    import datetime as dt
-    from zoneinfo import ZoneInfo
-
     if not instant:
         return ""
     return f"{dt.datetime.fromisoformat(instant).astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width)
 
 
 def _map(serving: Serving) -> Drawn:
@@ -168,7 +155,7 @@ def _map(serving: Serving) -> Drawn:
     ]  # fmt: skip
     placed = [row for row in serving.latest if _number(row["longitude"]) and _number(row["latitude"])]
     box = _box(placed)
-    rows = sorted((_disc(row) for row in placed), key=lambda one: one["index"])
+    rows = sorted((_disc(row) for row in placed), key=lambda disc: disc["index"])
     width, height = _MAP_SIZE
     signals = {"width": width, "height": height, "box": box, "radius": 13}
     return {"land": land, "stations": rows, "frames": [], "scalebar": []}, signals
@@ -183,8 +170,8 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _box(rows: Sequence[series.Row]) -> list[float]:
-    """West, south, east, north: Viet Nam if every station lies there."""
+def _box(rows: Sequence[Row]) -> list[float]:
+    """Return west, south, east, north: Viet Nam if every station lies there."""
     home = [101.7, 8.0, 110.0, 23.7]
     points = [(float(str(row["longitude"])), float(str(row["latitude"]))) for row in rows]
     if all(home[0] <= x <= home[2] and home[1] <= y <= home[3] for x, y in points):
@@ -195,8 +182,8 @@ def _box(rows: Sequence[series.Row]) -> list[float]:
     return [x - half, max(-80.0, y - half), x + half, min(80.0, y + half)]
 
 
-def _disc(row: series.Row) -> dict[str, Any]:
-    live = row["is_current"] is True and row["us_aqi"] is not None
+def _disc(row: Row) -> dict[str, Any]:
+    live = _is_live(row)
     index = int(str(row["us_aqi"])) if live else -1
     return {
         "longitude": row["longitude"], "latitude": row["latitude"], "index": index, "small": False,
@@ -209,27 +196,27 @@ def _disc(row: series.Row) -> dict[str, Any]:
 # --- lines and cells
 
 
-def _lines(serving: Serving, days: Sequence[str]) -> list[tuple[str, list[series.Day | None]]]:
-    """Every city with its days, the highest mean first; a city of one station is that station."""
-    stations = series.places(serving.daily)
-    together = series.cities(stations)
-    alone = {one.city or None: one.days for one in stations if (one.city or None) not in together}
+def _lines(serving: Serving, days: Sequence[str]) -> list[tuple[str, list[payload.Day | None]]]:
+    """Return every city with its days, the highest mean first; a city of one station is that station."""
+    stations = payload.places(serving.daily)
+    together = payload.cities(stations)
+    alone = {place.city or None: place.days for place in stations if (place.city or None) not in together}
     cut = {str(city or "–"): [line.get(day) for day in days] for city, line in {**together, **alone}.items()}
     return sorted(
         ((city, line) for city, line in cut.items() if _means(line)),
-        key=lambda one: -math.fsum(_means(one[1])) / len(_means(one[1])),
+        key=lambda entry: -math.fsum(_means(entry[1])) / len(_means(entry[1])),
     )
 
 
-def _means(line: Sequence[series.Day | None]) -> list[float]:
+def _means(line: Sequence[payload.Day | None]) -> list[float]:
     return [day.mean for day in line if day is not None and day.mean is not None]
 
 
 def _utc(day: str) -> int:
-    return (date.fromisoformat(day) - date(1970, 1, 1)).days * _DAY
+    return (dt.date.fromisoformat(day) - dt.date(1970, 1, 1)).days * _DAY
 
 
-def _trend(lines: Sequence[tuple[str, list[series.Day | None]]], days: Sequence[str]) -> Drawn:
+def _trend(lines: Sequence[tuple[str, list[payload.Day | None]]], days: Sequence[str]) -> Drawn:
     rows = []
     for city, line in reversed(lines):
         chosen = city == lines[0][0]
@@ -241,12 +228,13 @@ def _trend(lines: Sequence[tuple[str, list[series.Day | None]]], days: Sequence[
                 "dot": chosen or hollow, "dotSize": 34 if chosen else 14, "dotStroke": colour,
                 "dotFill": "var(--card)" if hollow else colour,
             })  # fmt: skip
-    limits = [{"value": one["value"], "label": f"{one['name']} {one['value']}"} for one in bands()["limits"]]
-    signals = {"width": 760, "height": 320}
-    return {"lines": rows, "limits": limits, "hover": []}, signals
+    limits = [
+        {"value": limit["value"], "label": f"{limit['name']} {limit['value']}"} for limit in bands()["limits"]
+    ]
+    return {"lines": rows, "limits": limits, "hover": []}, {"width": 760, "height": 320}
 
 
-def _heatmap(lines: Sequence[tuple[str, list[series.Day | None]]], days: Sequence[str]) -> Drawn:
+def _heatmap(lines: Sequence[tuple[str, list[payload.Day | None]]], days: Sequence[str]) -> Drawn:
     rows = [
         {"row": city, "day": _utc(name), "kind": _kind(day),
          "colour": "var(--other)" if day is None or day.us is None else f"var(--aqi-{_band(day.us)})"}
@@ -256,7 +244,7 @@ def _heatmap(lines: Sequence[tuple[str, list[series.Day | None]]], days: Sequenc
     return {"cells": rows}, {"width": 760, "ticks": ticks, "rows": [city for city, _ in lines]}
 
 
-def _kind(day: series.Day | None) -> str:
+def _kind(day: payload.Day | None) -> str:
     if day is None or (day.us is None and day.mean is None):
         return "none"
     return "part" if day.incomplete or day.us is None else "full"
@@ -264,7 +252,7 @@ def _kind(day: series.Day | None) -> str:
 
 def _hours(pattern: Sequence[float | None]) -> Drawn:
     known = [(hour, mean) for hour, mean in enumerate(pattern) if mean is not None]
-    peaks = {hour for hour, _ in sorted(known, key=lambda one: -one[1])[:3]}
+    peaks = {hour for hour, _ in sorted(known, key=lambda pair: -pair[1])[:3]}
     rows = [{"hour": hour, "mean": mean, "chosen": True, "peak": hour in peaks} for hour, mean in known]
-    limits = [{"value": one["value"]} for one in bands()["limits"][:1]]
+    limits = [{"value": bands()["limits"][0]["value"]}]
     return {"hours": rows, "limits": limits}, {"width": 560, "height": 280}

@@ -1,20 +1,23 @@
-"""What the page asks of each environment, and the page made of the answers: for a person or a task."""
+"""``dashboard``: the Air Quality Overview as one HTML file, drawn from the views of environments.
 
-from __future__ import annotations
+What the page asks of each environment, and the page made of the answers: for a person or a task.
+"""
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from openaq_assets.errors import PlatformError
+from openaq_assets.errors import PlatformError, Problem, nearest
+from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference
+from openaq_assets.graph.columns import Name
 from openaq_assets.graph.environment import Environment
-from openaq_assets.graph.operations import ABOVE, Query, Ref
+from openaq_assets.graph.operations import ABOVE, Operation, Query, Ref
 from openaq_assets.graph.records import Facts
-from openaq_assets.openaq.dashboard.model import Overview, Serving
 from openaq_assets.openaq.dashboard.page import render
-from openaq_assets.openaq.dashboard.payload import DAY_FIELDS, HOUR_FIELDS, STATION_FIELDS
+from openaq_assets.openaq.dashboard.payload import DAY_FIELDS, HOUR_FIELDS, STATION_FIELDS, Overview, Serving
 from openaq_assets.openaq.operations import Publish
 from openaq_assets.openaq.source import is_synthetic
 from openaq_assets.platforms import Platform, Rows, Work
@@ -32,13 +35,43 @@ VIEWS = {
 }  # fmt: skip
 
 
-def handle_publish(operation: Publish, work: Work) -> Mapping[str, Facts]:
-    """Carry out a bound ``Publish``."""
-    return {"": published(work.platform, work.environment, operation)}
+@dataclass(frozen=True, slots=True)
+class DashboardFields:
+    """Which environments the page can show; every one without a list."""
+
+    environments: tuple[Name, ...] = ()
+
+
+class Dashboard(Kind):
+    """A page that people read: made whenever it is selected, because it says how old everything is."""
+
+    name = "dashboard"
+    fields = DashboardFields
+    holds = "nothing"
+    always = True
+
+    def references(self, asset: Asset) -> Sequence[Reference]:
+        """Return the views it shows."""
+        return [Reference(view, is_table=True) for view, _, _ in VIEWS.values()]
+
+    def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
+        """Return environments that are not there."""
+        known = graph.environments | graph.left_out
+        return [
+            asset.problem(f"environments[{n}]", f"there is no environment '{name}'.", nearest(name, known))
+            for n, name in enumerate(asset.spec.environments)
+            if known and name not in known
+        ]
+
+    def operations(
+        self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
+    ) -> Sequence[Operation]:
+        """Return one Publish."""
+        return [publish(asset.key, asset.spec.environments or sorted(graph.environments))]
 
 
 def publish(asset: str, environments: Iterable[str]) -> Publish:
-    """The operation that makes the page of these environments, naming no place."""
+    """Return the operation that makes the page of these environments, naming no place."""
     queries = tuple(_query(env, part) for env in environments for part in VIEWS)
     return Publish(queries, Ref(asset, "dashboard", environment=ABOVE))
 
@@ -49,13 +82,13 @@ def _query(environment: str, part: str) -> Query:
     return Query(f"{environment}.{part}", sql, (Ref(view, "view", environment=environment),))
 
 
-def published(platform: Platform, place: Environment, operation: Publish) -> Facts:
-    """Ask, draw and store the page of a bound operation; raises PlatformError where asking again may help."""
-    overview = overview_of(platform, place, operation, strict=True)
+def handle_publish(operation: Publish, work: Work) -> Mapping[str, Facts]:
+    """Carry out a bound ``Publish``: ask, draw and store; raise PlatformError where asking again may help."""
+    overview = overview_of(work.platform, work.environment, operation, strict=True)
     body = render(overview).encode()
-    platform.objects.put(page_uri(operation), body)
-    rows = sum(len(one.latest) + len(one.daily) for one in overview.environments.values())
-    return Facts(rows, len(body), 1, version_of(body))
+    work.platform.objects.put(page_uri(operation), body)
+    rows = sum(len(serving.latest) + len(serving.daily) for serving in overview.environments.values())
+    return {"": Facts(rows, len(body), 1, version_of(body))}
 
 
 def page_uri(operation: Publish) -> str:
@@ -63,8 +96,8 @@ def page_uri(operation: Publish) -> str:
     return f"{operation.into.uri}.html"
 
 
-def overview_of(platform: Platform, place: Environment, operation: Publish, strict: bool = False) -> Overview:
-    """Everything the page shows. An environment that cannot answer has a problem instead of rows.
+def overview_of(platform: Platform, home: Environment, operation: Publish, strict: bool = False) -> Overview:
+    """Return everything the page shows. An environment that cannot answer has a problem instead of rows.
 
     With ``strict``, a failure that may pass by itself is raised.
     """
@@ -72,12 +105,12 @@ def overview_of(platform: Platform, place: Environment, operation: Publish, stri
     for query in operation.queries:
         environment, _, part = query.name.rpartition(".")
         parts.setdefault(environment, {})[part] = query
-    served = {name: _served(platform.read, asked, strict) for name, asked in parts.items()}
-    latest = [row for one in served.values() for row in one.latest]
+    served = {name: _served(platform.read, queries, strict) for name, queries in parts.items()}
+    latest = [row for serving in served.values() for row in serving.latest]
     zones = Counter(zone for row in latest if _is_zone(zone := str(row["timezone"])))
     return Overview(
         generated_at=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        synthetic=is_synthetic(place, platform.objects),
+        synthetic=is_synthetic(home, platform.objects),
         timezone=zones.most_common(1)[0][0] if zones else Overview.timezone,
         sources=("OpenAQ API v3", *sorted({str(row["provider"]) for row in latest if row["provider"]})),
         default_environment="prod" if "prod" in served else next(iter(served)),
@@ -86,17 +119,17 @@ def overview_of(platform: Platform, place: Environment, operation: Publish, stri
 
 
 def _is_zone(name: str) -> bool:
-    """Whether the name, which comes from outside, is one that clocks know."""
+    """Tell whether the name, which comes from outside, is one that clocks know."""
     try:
         return bool(ZoneInfo(name).key)
     except (ValueError, OSError, ZoneInfoNotFoundError):
         return False
 
 
-def _served(read: Callable[[Query], Rows], asked: Mapping[str, Query], strict: bool) -> Serving:
+def _served(read: Callable[[Query], Rows], queries: Mapping[str, Query], strict: bool) -> Serving:
     rows: dict[str, tuple[Mapping[str, Any], ...]] = {}
     problem = ""
-    for part, query in asked.items():
+    for part, query in queries.items():
         try:
             rows[part] = tuple(_plain(row) for row in read(query).as_dicts())
         except PlatformError as error:

@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 
 from openaq_assets.openaq.owox.plan import Plan
-from openaq_assets.openaq.owox.statements import RECEIVED
 from openaq_assets.project.project import Project
 
-#: OWOX's community connector for Data Studio (formerly Looker Studio), from its own documentation.
-CONNECTOR = "AKfycbz6kcYn3qGuG0jVNFjcDnkXvVDiz4hewKdAFjOm-_d4VkKVcBidPjqZO991AvGL3FtM4A"
+#: What Data Studio receives for an Athena type: data type, concept, default aggregation.
+RECEIVED = {
+    **dict.fromkeys(("double", "bigint", "integer"), "NUMBER metric sum"),
+    **dict.fromkeys(("varchar", "date", "timestamp"), "STRING dimension"),
+    "boolean": "BOOLEAN dimension",
+}
 
 
 def checklist(project: Project, plan: Plan) -> Iterator[str]:
-    """The steps as Markdown lines: data sources, field types, charts, and the swap from dev to prod."""
+    """Yield the steps as Markdown lines: data sources, field types, charts, and the swap from dev to prod."""
     sources = [mart.source for mart in plan.data_marts.values()]
     yield f"# {plan.report}: by hand in Data Studio"
     yield ""
@@ -21,7 +24,7 @@ def checklist(project: Project, plan: Plan) -> Iterator[str]:
         yield f"- [ ] `{mart.source}`: connector OWOX Data Marts, Data Mart `{mart.title}` (`{view}`)"
     yield "- [ ] In each: data freshness 1 hour, credentials: owner's."
     yield ""
-    yield f"## 2. Fields, the same in {' and '.join(f'`{one}`' for one in sources)}"
+    yield f"## 2. Fields, the same in {' and '.join(f'`{source}`' for source in sources)}"
     yield "| field | comes as | set type to | default aggregation |"
     yield "|---|---|---|---|"
     yield from _fields(project, plan)
@@ -29,7 +32,7 @@ def checklist(project: Project, plan: Plan) -> Iterator[str]:
     yield "## 3. Charts"
     for chart in plan.charts:
         condition = f", filter `{chart.filter}` = true" if chart.filter else ""
-        fields = ", ".join(f"`{one}`" for one in chart.fields)
+        fields = ", ".join(f"`{name}`" for name in chart.fields)
         yield f"- [ ] {chart.title} ({chart.type}): {fields}{condition}. {chart.notes}".rstrip()
     yield ""
     yield "## 4. From dev to prod"
@@ -37,11 +40,10 @@ def checklist(project: Project, plan: Plan) -> Iterator[str]:
 
 
 def _fields(project: Project, plan: Plan) -> Iterator[str]:
-    held = {str(one.name): one.type for one in project.graph.columns(plan.view)}
-    for name, one in plan.fields.items():
-        kind, concept, by = RECEIVED.get(held.get(name, ""), ("", "", ""))
-        comes = " ".join(part for part in (kind, concept.lower(), by.lower()) if part)
-        yield f"| `{name}` | {comes} | {one.type} | {one.aggregation} |"
+    types = {str(column.name): column.type for column in project.graph.columns(plan.view)}
+    for name, field in plan.fields.items():
+        comes = RECEIVED.get(types.get(name, ""), "")
+        yield f"| `{name}` | {comes} | {field.type} | {field.aggregation} |"
 
 
 def _swap(sources: list[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ unassessed, so every answer is checked and told; ids are kept, so that doing it 
 
 import json
 import time
+from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,20 +49,20 @@ class Owox:
     def __exit__(self, *error: object) -> None:
         self._http.close()
 
-    def send(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
-        """The answer to a request, as a mapping."""
+    def send(self, method: str, path: str, content: Any = None) -> Mapping[str, Any]:
+        """Return the answer to a request, as a mapping."""
         try:
-            response = self._http.request(method, path, json=body)
+            response = self._http.request(method, path, json=content)
         except httpx.HTTPError as error:
             raise PlatformError(f"OWOX at {self._http.base_url}: {error}. Check --url.") from None
         if response.status_code in (401, 403):
             hint = "Set OWOX_TOKEN to a key of its API."
             raise PlatformError(f"OWOX refuses {method} {path}: HTTP {response.status_code}. {hint}")
         if response.is_error:
-            said = " ".join(response.text.split())[:200]
-            raise PlatformError(f"OWOX: {method} {path}: HTTP {response.status_code}: {said}")
-        found = response.json() if response.content else {}
-        return found if isinstance(found, dict) else {}
+            reason = " ".join(response.text.split())[:200]
+            raise PlatformError(f"OWOX: {method} {path}: HTTP {response.status_code}: {reason}")
+        body = response.json() if response.content else {}
+        return body if isinstance(body, dict) else {}
 
     def valid(self, path: str, what: str) -> None:
         """Ask OWOX to validate something; raises PlatformError with its reason."""
@@ -83,29 +84,18 @@ class Owox:
         raise PlatformError(f"OWOX did not read the schema within {_PATIENCE} s.")
 
 
-class Kept(MutableMapping[str, str]):
+class Kept(UserDict[str, str]):
     """The ids OWOX gave, in a small file: what is made once is found again."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
-        self._ids: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        self.data = json.loads(path.read_text("utf-8")) if path.exists() else {}
 
     def __setitem__(self, name: str, value: str) -> None:
-        self._ids[name] = value
+        self.data[name] = value
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps(self._ids, indent=1, sort_keys=True) + "\n", "utf-8")
-
-    def __getitem__(self, name: str) -> str:
-        return self._ids[name]
-
-    def __delitem__(self, name: str) -> None:
-        del self._ids[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)
+        self._path.write_text(json.dumps(self.data, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def publish(

@@ -163,12 +163,23 @@ class ExtendedPlatform:
             return self._work.platform.submit(operation)
         try:
             answer = imported(function)(operation, self._work)
-        except Exception as error:  # foreign code: the run goes on and says so in one line
+            return answer if isinstance(answer, Ticket) else finished_ticket(_facts(answer, function))
+        except (Exception, SystemExit) as error:  # foreign code: the run goes on and says so in one line
             return failed_ticket(error)
-        return answer if isinstance(answer, Ticket) else finished_ticket(answer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._work.platform, name)
+
+
+def _facts(answer: Any, function: str) -> Mapping[str, Facts]:
+    """Return the facts that a handler answers with; raise PlatformError for anything else."""
+    if isinstance(answer, Mapping) and all(
+        isinstance(key, str) and isinstance(facts, Facts) for key, facts in answer.items()
+    ):
+        return answer
+    raise PlatformError(
+        f"the handler '{function}' gives {answer!r}: neither facts by partition nor a ticket."
+    )
 
 
 def ticket(
@@ -188,7 +199,7 @@ def finished_ticket(facts: Mapping[str, Facts]) -> Ticket:
     return ticket("partial" if failed else "succeeded", facts)
 
 
-def failed_ticket(error: Exception, link: str = "", text: str = "") -> Ticket:
+def failed_ticket(error: BaseException, link: str = "", text: str = "") -> Ticket:
     """Return a failed ticket: a user's or the world's mistake by its words, a bug by its type."""
     _log.debug("an operation failed", exc_info=error)
     text = text or " ".join(str(error).split())

@@ -84,7 +84,7 @@ _cells: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
     "date": days,
     "timestamp": st.datetimes(dt.datetime(1970, 1, 2), dt.datetime(2099, 1, 1)).map(
-        lambda moment: moment.replace(microsecond=0)
+        lambda moment: moment.replace(microsecond=0, fold=0)
     ),
 }
 

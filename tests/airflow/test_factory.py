@@ -110,7 +110,7 @@ def test_nothing_deprecated_and_nothing_heavy() -> None:
         "warnings.simplefilter('error', DeprecatedImportWarning)\n"
         "from openaq_assets.airflow.factory import build_dags\n"
         "assert 'openaq_ingestion' in build_dags(sys.argv[1])\n"
-        "import openaq_assets.airflow.events, openaq_assets.airflow.plugin\n"
+        "import openaq_assets.airflow.events, openaq_assets.airflow.timetable\n"
         "print(sorted({'polars', 'duckdb', 'boto3', 'pyarrow', 'pandas'} & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from openaq_assets.graph.operations import Operation, Query
 from openaq_assets.openaq.operations import Fetch, Publish
-from openaq_assets.testing.strategies import names, refs, texts
+from openaq_assets.testing.strategies import days as days
+from openaq_assets.testing.strategies import names as names
 from openaq_assets.testing.strategies import operations as standard_operations
+from openaq_assets.testing.strategies import refs as refs
+from openaq_assets.testing.strategies import texts
 from support.projects import write_files
 
 NASTY = (

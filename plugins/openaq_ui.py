@@ -35,6 +35,7 @@ class OpenaqPages(AirflowPlugin):
         """Make the application, in the api-server only."""
         if cls.fastapi_apps or not any("api" in word for word in sys.argv[:3]):
             return
-        from openaq_assets.airflow.ui import build_app
+        from openaq_assets.airflow.ui import Page, build_app
 
-        cls.fastapi_apps = [{"app": build_app(PROJECT), "url_prefix": "/openaq", "name": "openaq"}]
+        pages = {"overview": Page("Air Quality Overview", ("dashboard",))}
+        cls.fastapi_apps = [{"app": build_app(PROJECT, pages), "url_prefix": "/openaq", "name": "openaq"}]

@@ -7,13 +7,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Param, get_parsing_context
+from airflow.sdk import DAG, BaseOperator, Param, get_parsing_context
 
 from openaq_assets.airflow.alerts import tell_failure
 from openaq_assets.airflow.assets import airflow_asset, home_of
 from openaq_assets.airflow.doc_text import asset_text, broken_text, job_text, problems_text, shortened
 from openaq_assets.airflow.operator import BrokenOperator, MaterializeOperator
-from openaq_assets.airflow.promote_dag import PROMOTE, promote_dag
+from openaq_assets.airflow.promote_dag import promote_dag, promote_id
 from openaq_assets.airflow.timetable import timetable_of
 from openaq_assets.errors import ConfigError, Problem
 from openaq_assets.graph.assets import Asset
@@ -40,9 +40,10 @@ def build_dags(root: Path | str | None = None) -> dict[str, DAG]:
                 dags[name] = job_dag(project, name)
             except Exception as error:  # one bad job must not hide the others
                 problems.append(_of_job(name, error))
-    by_hand = project and PROMOTE not in project.jobs and wanted in (None, PROMOTE)
+    name = promote_id(project) if project else ""
+    by_hand = project and name not in project.jobs and wanted in (None, name)
     if by_hand and project and (promoting := promote_dag(project)) is not None:
-        dags[PROMOTE] = promoting
+        dags[name] = promoting
     for dag_id, group in _placeholders(problems).items():
         if dag_id not in dags and wanted in (None, dag_id):
             dags[dag_id] = placeholder_dag(dag_id, group)
@@ -57,7 +58,7 @@ def find_problems(root: Path | str | None = None) -> str:
 def _read(root: Path | str | None) -> tuple[Project | None, list[Problem]]:
     try:
         project = load(root, strict=False)
-        return project, list(project.problems)
+        return project, sorted({*project.problems, *_operator_problems(project)})
     except ConfigError as error:
         return None, list(error.problems)
     except Exception as error:  # a DAG file that raises shows nothing at all
@@ -121,10 +122,14 @@ def _event_owners(project: Project) -> Mapping[tuple[str, str], str]:
     return owners
 
 
-def _task(dag: DAG, project: Project, name: str, key: str, tells: bool) -> MaterializeOperator:
+def _task(dag: DAG, project: Project, name: str, key: str, tells: bool) -> BaseOperator:
     asset, environment = project.graph[key], project.job(name).environment
     ups = project.graph.upstream[key]
-    return MaterializeOperator(
+    operator, problems = _operator(project, asset)
+    if problems:
+        text = problems_text(problems)
+        return BrokenOperator(task_id=key, dag=dag, problems=text, retries=0, doc_md=text)
+    return operator(
         task_id=key,
         dag=dag,
         asset_key=key,
@@ -139,6 +144,19 @@ def _task(dag: DAG, project: Project, name: str, key: str, tells: bool) -> Mater
         doc_md=asset_text(asset, project.graph),
         **_of_asset(asset),
     )
+
+
+def _operator(project: Project, asset: Asset) -> tuple[type[MaterializeOperator], list[Problem]]:
+    """Return the operator class of an asset's task, and what is wrong with what a plugin answers."""
+    manager = project.plugins.manager
+    operator = manager.hook.airflow_operator(asset=asset)
+    if operator is not None and not issubclass(operator, MaterializeOperator):
+        manager.blame_hook("airflow_operator", f"gives {operator!r}, which is no MaterializeOperator")
+    return operator or MaterializeOperator, manager.take_problems()
+
+
+def _operator_problems(project: Project) -> list[Problem]:
+    return [problem for asset in project.graph for problem in _operator(project, asset)[1]]
 
 
 def _of_asset(asset: Asset) -> Mapping[str, Any]:

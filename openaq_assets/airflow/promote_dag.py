@@ -1,4 +1,4 @@
-"""The DAG ``openaq_promote``: what ``promote`` and ``rollback`` of the command line do, by Airflow's form."""
+"""The DAG ``<project>_promote``: ``promote`` and ``rollback`` of the command line, by Airflow's form."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,7 +12,6 @@ from openaq_assets.promotion.promote import promote, rollback
 from openaq_assets.runs.context import open_run
 from openaq_assets.runs.plan import make_request
 
-PROMOTE = "openaq_promote"
 _TEXT = """\
 Serves the views of `{source}` from `{target}`: contracts are compared, checks asked in `{source}`, views
 replaced, validated, and put back if that fails. A breaking change passes only for the views named in
@@ -29,15 +28,20 @@ def environments_of(project: Project) -> tuple[str, str] | None:
     return None
 
 
+def promote_id(project: Project) -> str:
+    """Return the id of the DAG."""
+    return f"{project.name}_promote"
+
+
 def promote_dag(project: Project) -> DAG | None:
-    """The DAG, if the project has views and an environment to serve them from."""
+    """Return the DAG, if the project has views and an environment to serve them from."""
     pair = environments_of(project)
     names = [asset.key for asset in project.graph if asset.holds == "view"]
     if pair is None or not names:
         return None
     source, target = pair
     dag = DAG(
-        dag_id=PROMOTE,
+        dag_id=promote_id(project),
         description=f"Views of {source} to {target}, or back.",
         doc_md=_TEXT.format(source=source, target=target),
         schedule=None,

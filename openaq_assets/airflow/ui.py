@@ -11,7 +11,8 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,19 @@ class Pages:
         return out.decode()
 
 
-def build_app(root: Path) -> FastAPI:
-    """The application of a project's pages; every route asks Airflow who is there."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that a command writes with ``--out``: its title and the words of the command."""
+
+    title: str
+    command: tuple[str, ...]
+
+
+def build_app(root: Path, own: Mapping[str, Page] | None = None) -> FastAPI:
+    """Return the application of a project's pages; every route asks Airflow who is there.
+
+    ``own`` are pages that the project adds, by the first segment of their path.
+    """
     app = FastAPI(
         title="openaq-assets",
         docs_url=None,
@@ -96,10 +108,8 @@ def build_app(root: Path) -> FastAPI:
     )
     pages = Pages(root)
 
-    @app.get("/overview/")
-    async def overview() -> HTMLResponse:
-        """The Air Quality Overview of this minute."""
-        return await _page(pages, "Air Quality Overview", "dashboard")
+    for segment, own_page in (own or {}).items():
+        app.add_api_route(f"/{segment}/", _route(pages, own_page), response_class=HTMLResponse)
 
     @app.get("/assets/")
     async def assets(env: str = Query("dev", pattern=_NAME.pattern)) -> HTMLResponse:
@@ -121,6 +131,14 @@ def build_app(root: Path) -> FastAPI:
         return HTMLResponse(_records_page(asset, env, run, found), headers=_HEADERS)
 
     return app
+
+
+def _route(pages: Pages, page: Page) -> Callable[[], Awaitable[HTMLResponse]]:
+    async def route() -> HTMLResponse:
+        """Answer with the page of this minute."""
+        return await _page(pages, page.title, *page.command)
+
+    return route
 
 
 async def _page(pages: Pages, title: str, *command: str) -> HTMLResponse:

@@ -7,8 +7,11 @@ import click
 
 from openaq_assets.cli.options import env_option, handle_errors, load_project, profile_name
 from openaq_assets.cli.output import table
+from openaq_assets.errors import SelectionError
+from openaq_assets.graph.jobs import Job
 from openaq_assets.graph.selection import select
 from openaq_assets.platforms.aws.prices import host_month, shown
+from openaq_assets.project.project import Project
 from openaq_assets.runs.context import open_run
 from openaq_assets.runs.cost import estimate
 from openaq_assets.runs.plan import make_request
@@ -81,14 +84,14 @@ def doctor(only_missing: bool) -> None:
 
 @click.command()
 @click.argument("selection", nargs=-1)
-@click.option("--job", default="openaq_ingestion", show_default=True, help="The daily run.")
+@click.option("--job", help="The daily run: by default the first of conf/openaq.yaml.")
 @click.option("--backfill", type=click.IntRange(1, 3660), default=365, show_default=True,
               help="Days of history to price.")  # fmt: skip
 @click.option("--instance", type=click.Choice(_TYPES), default="t3.small", show_default=True,
               help="What Airflow runs on, all the month.")  # fmt: skip
 @env_option
 @handle_errors
-def cost(selection: tuple[str, ...], job: str, backfill: int, instance: str, env: str) -> None:
+def cost(selection: tuple[str, ...], job: str | None, backfill: int, instance: str, env: str) -> None:
     """Price a day, a month and a backfill on AWS, asset by asset, by the sizes that the ledger knows.
 
     The ledger is that of the profile in use: a laptop's lake is as good as one on AWS. An asset that was
@@ -101,9 +104,10 @@ def cost(selection: tuple[str, ...], job: str, backfill: int, instance: str, env
     """
 
     project = load_project()
-    keys = select(project.graph, " ".join(selection) or project.job(job).select)
+    daily = _daily(project, job)
+    keys = select(project.graph, " ".join(selection) or daily.select)
     run = open_run(project, make_request(project.graph), env, profile_name())
-    price = estimate(run, keys, project.job(job).days, backfill)
+    price = estimate(run, keys, daily.days, backfill)
     headers = ("asset", "a day", "a month", f"{backfill} days of history")
     rows = [
         (
@@ -121,3 +125,10 @@ def cost(selection: tuple[str, ...], job: str, backfill: int, instance: str, env
     click.echo(f"List prices of {price.rates.as_of} in {price.rates.region}; no free tier, no credits.")
     if run.platform.name != "aws":
         click.echo("Run on this machine it costs nothing: these are the prices of the profile aws.")
+
+
+def _daily(project: Project, name: str | None) -> Job:
+    """Return the job of that name, else the first that is declared."""
+    if name or project.jobs:
+        return project.job(name or next(iter(project.jobs)))
+    raise SelectionError("there is no job to price. Declare one below 'jobs' in conf/openaq.yaml.")

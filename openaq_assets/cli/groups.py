@@ -55,14 +55,25 @@ class LazyCommands(Commands):
         command = self.built_in.get(cmd_name) or _of_plugins(ctx).get(cmd_name)
         if command is None:
             return None
-        loaded: click.Command = imported(command.target)
-        return loaded
+        return _loaded(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their help, without importing any of them."""
         commands = {**_of_plugins(ctx), **self.built_in}
         with formatter.section("Commands"):
             formatter.write_dl([(name, commands[name].help) for name in sorted(commands)])
+
+
+def _loaded(command: Command) -> click.Command:
+    """Return the click command of a name; raise ClickException if what a plugin names is none."""
+    try:
+        loaded = imported(command.target)
+    except (Exception, SystemExit) as error:  # a plugin is foreign code
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise click.ClickException(f"the command '{command.name}' cannot be loaded ({reason}).") from error
+    if not isinstance(loaded, click.Command):
+        raise click.ClickException(f"the command '{command.name}' is {loaded!r}, which is no click command.")
+    return loaded
 
 
 def _of_plugins(ctx: click.Context) -> Mapping[str, Command]:

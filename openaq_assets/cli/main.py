@@ -57,7 +57,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.option("--profile", help="A profile of conf/environments.yaml (default: $OPENAQ_PROFILE or local).")
 @click.pass_context
 def cli(context: click.Context, project: Path | None, profile: str | None) -> None:
-    """Assets as a graph: declared in conf/, run here or by Airflow; air quality from OpenAQ first.
+    """Assets as a graph: declared in conf/, run here or by Airflow.
 
     \b
     Examples:

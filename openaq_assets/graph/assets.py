@@ -14,7 +14,17 @@ from openaq_assets.errors import KindFailed, LeftOut, Mark, Problem, SelectionEr
 from openaq_assets.graph.check_queries import TableCheck, check_queries
 from openaq_assets.graph.checks import CheckType
 from openaq_assets.graph.columns import Column, Name
-from openaq_assets.graph.operations import VIEW, CreateView, Operation, Ref, fingerprint, map_refs, refs_of
+from openaq_assets.graph.operations import (
+    VIEW,
+    CreateView,
+    Operation,
+    Ref,
+    fingerprint,
+    is_operation,
+    listed,
+    map_refs,
+    refs_of,
+)
 
 PartitionScheme = Literal["daily", "snapshot"]
 Holds = Literal["rows", "view", "nothing"]
@@ -309,9 +319,13 @@ def operations_of(
 ) -> tuple[Operation, ...]:
     """Return what to do for partitions of an asset; raise KindFailed if its kind fails."""
     try:
-        return tuple(asset.kind.operations(asset, graph, partitions, scope))
-    except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        operations = listed(asset.kind.operations(asset, graph, partitions, scope))
+        wrong = [operation for operation in operations if not is_operation(operation)]
+        if wrong:
+            raise TypeError(f"{wrong[0]!r} is no operation")
+        return operations
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(".")
         raise KindFailed(f"its kind '{asset.kind.name}' fails on it ({reason}).") from error
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from openaq_assets.graph.check_queries import TableCheck, compile_error
 from openaq_assets.graph.check_rules import own_problems
 from openaq_assets.graph.checks import CheckType
 from openaq_assets.graph.columns import Column
-from openaq_assets.graph.operations import STANDARD, Operation, to_json
+from openaq_assets.graph.operations import Operation, is_operation, listed
 
 T = TypeVar("T")
 
@@ -42,13 +42,13 @@ class _Building:
 
         A kind is foreign code: what it raises, and what is no such value, is a problem of the asset.
         """
-        return self._typed(asset, name, kind, lambda: tuple(getattr(asset.kind, name)(asset, *more)))
+        return self._typed(asset, name, kind, lambda: listed(getattr(asset.kind, name)(asset, *more)))
 
     def ask_operations(self, asset: Asset, graph: AssetGraph) -> tuple[Operation, ...]:
         """Return what a kind would do for an asset, whatever the partitions and scope."""
         protocol: Any = Operation
         return self._typed(
-            asset, "operations", protocol, lambda: (*asset.kind.operations(asset, graph, (), ()),)
+            asset, "operations", protocol, lambda: listed(asset.kind.operations(asset, graph, (), ()))
         )
 
     def ask_value(self, asset: Asset, name: str, kind: type[T], default: T) -> T:
@@ -61,7 +61,7 @@ class _Building:
     ) -> tuple[T, ...]:
         try:
             values = call()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._blame(asset, f"{type(error).__name__}: {_first_line(error)}")
             return ()
         for value in values:
@@ -83,21 +83,11 @@ def shortened_repr(value: object) -> str:
 
 def _is_a(value: object, kind: type) -> bool:
     if kind is Operation:
-        return isinstance(value, STANDARD) or _is_operation(value)
+        return is_operation(value)
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 
-def _is_operation(value: Any) -> bool:
-    """Return whether a value of a plugin's own type can be kept, compared and sent as JSON."""
-    if not is_dataclass(value) or isinstance(value, type):
-        return False
-    try:
-        return bool(to_json(value))
-    except (TypeError, ValueError):
-        return False
-
-
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [""])[0]
 
 
@@ -144,7 +134,7 @@ def _judge(asset: Asset, graph: AssetGraph, building: _Building) -> None:
     """Ask a kind for problems, and if there are none for everything else it has to say of an asset."""
     for problem in (
         *building.ask(asset, "problems", Problem, graph),
-        *(own_problems(asset, graph) if type(asset.kind).checks is Kind.checks else ()),
+        *(own_problems(asset, graph) if getattr(type(asset.kind), "checks", None) is Kind.checks else ()),
     ):
         building.add(asset, problem)
     if asset.key in building.wrong or not building.answers.keys() >= set(graph.upstream[asset.key]):

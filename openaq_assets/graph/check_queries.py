@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
+from openaq_assets.errors import KindFailed
 from openaq_assets.graph.checks import CheckType
 from openaq_assets.graph.columns import Check, Column, Severity
 from openaq_assets.graph.operations import Query, Ref
@@ -83,12 +84,12 @@ def _sql(text: object) -> str:
     return text
 
 
-def compile_error(check: TableCheck) -> str:
+def compile_error(check: TableCheck, partitions: Sequence[str] = ()) -> str:
     """Return why a check cannot be compiled, '' if it can: its type is foreign code."""
     try:
-        check.compile()
+        check.compile(partitions)
         check.measure()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     return ""
 
@@ -106,9 +107,15 @@ class CheckQuery:
 
 
 def check_queries(checks: Iterable[TableCheck], partitions: tuple[str, ...] = ()) -> tuple[CheckQuery, ...]:
-    """Return the fewest queries that answer the checks, in order of the tables."""
+    """Return the fewest queries that answer the checks, in order of the tables.
+
+    Raises KindFailed for a check that cannot be compiled.
+    """
     queries: list[CheckQuery] = []
     ordered = sorted(checks, key=lambda check: check.table)
+    for check in ordered:
+        if reason := compile_error(check, partitions):
+            raise KindFailed(f"the check '{check.name}' fails ({reason}).")
     for table, group in groupby(ordered, lambda check: check.table):
         same = tuple(group)
         for check in same:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Literal, Protocol
@@ -161,6 +161,23 @@ def to_json(operation: Operation) -> str:
     """The operation as one line of JSON: what a Glue job or another process receives."""
     body = {"operation": type(operation).__name__, **dataclasses.asdict(operation)}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def is_operation(value: Any) -> bool:
+    """Return whether a value can be kept, compared and sent as JSON, as an operation has to be."""
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return False
+    try:
+        return bool(to_json(value))
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def listed(answer: Any) -> tuple[Any, ...]:
+    """Return the items that a kind answers with; raise TypeError for a text or a mapping."""
+    if isinstance(answer, str | bytes | Mapping):
+        raise TypeError(f"{answer!r} is no list")
+    return tuple(answer)
 
 
 def from_json(text: str, kinds: Iterable[type] = STANDARD) -> Operation:

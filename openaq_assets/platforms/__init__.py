@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, cast
 
-from openaq_assets.errors import AssetsError
+from openaq_assets.errors import AssetsError, PlatformError
 from openaq_assets.graph.columns import Column
 from openaq_assets.graph.environment import Environment
 from openaq_assets.graph.extensions import OperationHandler, imported
@@ -164,12 +164,23 @@ class ExtendedPlatform:
             return self._work.platform.submit(operation)
         try:
             answer = imported(function)(operation, self._work)
-        except Exception as error:  # foreign code: the run goes on and says so in one line
+            return answer if isinstance(answer, Ticket) else finished_ticket(_facts(answer, function))
+        except (Exception, SystemExit) as error:  # foreign code: the run goes on and says so in one line
             return failed_ticket(error)
-        return answer if isinstance(answer, Ticket) else finished_ticket(answer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._work.platform, name)
+
+
+def _facts(answer: Any, function: str) -> Mapping[str, Facts]:
+    """Return the facts that a handler answers with; raise PlatformError for anything else."""
+    if isinstance(answer, Mapping) and all(
+        isinstance(key, str) and isinstance(facts, Facts) for key, facts in answer.items()
+    ):
+        return answer
+    raise PlatformError(
+        f"the handler '{function}' gives {answer!r}: neither facts by partition nor a ticket."
+    )
 
 
 def ticket(
@@ -189,14 +200,14 @@ def finished_ticket(facts: Mapping[str, Facts]) -> Ticket:
     return ticket("partial" if failed else "succeeded", facts)
 
 
-def failed_ticket(error: Exception, link: str = "", text: str = "") -> Ticket:
+def failed_ticket(error: BaseException, link: str = "", text: str = "") -> Ticket:
     """Return a failed ticket; ``text`` is the error in other words than its own."""
     _log.debug("an operation failed", exc_info=error)
     retryable = getattr(error, "retryable", isinstance(error, OSError))
     return ticket("failed", message=text or error_line(error), retryable=retryable, link=link)
 
 
-def error_line(error: Exception, *known: type[Exception]) -> str:
+def error_line(error: BaseException, *known: type[BaseException]) -> str:
     """Return an error as one line: a user's or the world's mistake by its words, a bug by its type."""
     text = " ".join(str(error).split())
     if text and isinstance(error, (AssetsError, OSError, ValueError, *known)):

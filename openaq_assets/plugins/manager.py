@@ -4,7 +4,6 @@ Built-in kinds come through the same hooks as anyone's. ``OPENAQ_ASSETS_PLUGINS=
 (and what this distribution brings), which narrows a search for the plugin that misbehaves.
 """
 
-import functools
 import hashlib
 import importlib
 import importlib.util
@@ -14,7 +13,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
@@ -27,11 +26,12 @@ import pluggy
 from openaq_assets.errors import Mark, Problem, nearest
 from openaq_assets.graph.assets import AssetGraph, Kind
 from openaq_assets.graph.checks import CheckType
-from openaq_assets.graph.columns import Name
 from openaq_assets.graph.extensions import Command, ConfFile, OperationHandler, ProfileSettings
 from openaq_assets.markers import NAMESPACE
 from openaq_assets.platforms import PlatformType
 from openaq_assets.plugins import specs
+from openaq_assets.plugins.fitting import reason_against
+from openaq_assets.plugins.guard import RAISED, Guarded, Misfit, Source, guarded
 
 BUILT_IN = (
     "openaq_assets.plugins.kinds",
@@ -51,7 +51,7 @@ _BRING: Mapping[str, tuple[str, type, bool]] = {
     "conf_files": ("conf file", ConfFile, True),
     "commands": ("command", Command, False),
 }
-_LISTEN = ("lint_rules", "airflow_operator", "materialized", "notify")
+_LISTEN = ("lint_rules", "airflow_operator", "views_gate", "materialized", "notify")
 log = logging.getLogger(__name__)
 
 
@@ -87,7 +87,7 @@ class Plugins:
         """Return what the rules of plugins find; a rule that fails is a problem itself."""
         problems: list[Problem] = []
         for answer in self.manager.hook.lint_rules(graph=graph):
-            for value in _items(answer, self.manager):
+            for value in answer:
                 if isinstance(value, Problem):
                     problems.append(value)
                 else:
@@ -104,40 +104,6 @@ class Plugins:
         )
 
 
-class _Contribution(list[Any]):
-    """What one implementation of a hook returned, with the place it comes from."""
-
-    source: "_Source"
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """An implementation of a hook: its plugin, its name there, and the line it begins on."""
-
-    plugin: str
-    hook: str
-    line: int = 1
-
-    def problem(self, what: str) -> Problem:
-        """Return what is wrong with it as a problem."""
-        message = f"'{self.hook}' {what}."
-        return Problem(self.plugin, self.line, 1, "", message, "Mend or remove the plugin.")
-
-
-class _Guarded:
-    """A plugin as pluggy sees it: its implementations of hooks are guarded, all else is its own."""
-
-    def __init__(self, plugin: Any, hooks: Mapping[str, Callable[..., Any]]) -> None:
-        self.__dict__.update(hooks)  # pluggy looks them up without running descriptors
-        self._plugin, self._names = plugin, tuple(hooks)
-
-    def __dir__(self) -> Iterable[str]:
-        return self._names
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._plugin, name)
-
-
 class PluginManager(pluggy.PluginManager):
     """Pluggy's manager, with every implementation guarded: one that fails is a problem and stops no other."""
 
@@ -145,6 +111,7 @@ class PluginManager(pluggy.PluginManager):
         super().__init__(NAMESPACE)
         self.add_hookspecs(specs)
         self._problems: list[Problem] = []
+        self._latest: Source | None = None
 
     def register(self, plugin: Any, name: str | None = None) -> str | None:
         """Register a plugin, guarded; of a class an instance.
@@ -153,28 +120,28 @@ class PluginManager(pluggy.PluginManager):
         """
         plugin = plugin() if inspect.isclass(plugin) else plugin
         title = name or self.get_canonical_name(plugin)
-        guarded = {
+        hooks = {
             attribute: self._guard(title, attribute, function, options)
             for attribute, function, options in implementations(plugin)
         }
-        return super().register(_Guarded(plugin, guarded), title)
+        return super().register(Guarded(plugin, hooks), title)
 
     def _guard(
         self, plugin: str, attribute: str, function: Any, options: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        source = _Source(plugin, options.get("specname") or attribute, line_of(function))
-        make = _guarded_wrapper if options["wrapper"] else _guarded_call
-        guarded = make(function, source, self._report)
-        setattr(guarded, f"{NAMESPACE}_impl", dict(options))
-        return guarded
+        source = Source(plugin, options.get("specname") or attribute, line_of(function))
+        return guarded(function, source, options, self)
 
-    def _report(self, source: _Source, error: Exception) -> None:
+    def failed(self, source: Source, error: BaseException) -> None:
         """Keep a failure as a problem; a listener's is logged, as nobody takes problems of a run."""
         if source.hook == "notify":  # the words of its error may hold an address
             log.warning("the plugin %s failed: %s", source.plugin, type(error).__name__)
             return
-        if source.hook == "materialized":
+        if source.hook in ("materialized", "views_gate"):
             log.error("the plugin %s failed", source.plugin, exc_info=error)
+            return
+        if isinstance(error, Misfit):
+            self._problems.append(source.problem(f"gives no answer: {error}"))
             return
         what = f"'{source.hook}' fails"
         self._problems.append(failure(source.plugin, error, what, source.line))
@@ -183,58 +150,20 @@ class PluginManager(pluggy.PluginManager):
         """Add a problem of what an implementation returned."""
         self._problems.append(_source(contribution).problem(what))
 
+    def blame_hook(self, hook: str, what: str) -> None:
+        """Add a problem of what a hook with one result has just answered."""
+        latest = self._latest
+        source = latest if latest and latest.hook == hook else Source("a wrapper", hook)
+        self._problems.append(source.problem(what))
+
+    def answered(self, source: Source) -> None:
+        """Keep who answered last."""
+        self._latest = source
+
     def take_problems(self) -> list[Problem]:
         """Return the problems that came up since the last time."""
         problems, self._problems = self._problems, []
         return problems
-
-
-def _guarded_call(
-    function: Any, source: _Source, report: Callable[[_Source, Exception], None]
-) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def call(*arguments: Any) -> Any:
-        try:
-            answer = function(*arguments)
-            if source.hook not in _BRING and (answer is None or source.hook != "lint_rules"):
-                return answer
-            contribution = _Contribution(answer)
-        except Exception as error:  # a plugin is foreign code
-            report(source, error)
-            return None
-        contribution.source = source
-        return contribution
-
-    return call
-
-
-def _guarded_wrapper(
-    function: Any, source: _Source, report: Callable[[_Source, Exception], None]
-) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def wrap(*arguments: Any) -> Any:
-        try:
-            wrapper = function(*arguments)
-            next(wrapper)
-        except Exception as error:
-            report(source, error if not isinstance(error, StopIteration) else _no_yield())
-            return (yield)
-        result = yield
-        try:
-            wrapper.send(result)
-        except StopIteration as end:
-            return end.value
-        except Exception as error:
-            report(source, error)
-            return result
-        report(source, RuntimeError("it yields more than once"))
-        return result
-
-    return wrap
-
-
-def _no_yield() -> RuntimeError:
-    return RuntimeError("it does not yield")
 
 
 def implementations(plugin: Any) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
@@ -314,7 +243,7 @@ def _register(manager: PluginManager, name: str, load: Callable[[], Any], proble
             return False
         manager.register(plugin, name)
         return True
-    except (Exception, SystemExit) as error:  # a plugin is foreign code
+    except RAISED as error:  # a plugin is foreign code
         if manager.has_plugin(name):
             manager.unregister(name=name)
         problems.append(failure(path, error, "cannot be loaded"))
@@ -382,8 +311,8 @@ def _collect(
     owners: dict[str, str] = {}
     for answer in reversed(getattr(manager.hook, hook)()):
         source = _source(answer, hook)
-        for value in _items(answer, manager):
-            if reason := _nonsense(value, kind, identifier):
+        for value in answer:
+            if reason := reason_against(value, kind, identifier):
                 manager.blame(answer, reason)
                 continue
             if value.name in brought:
@@ -397,39 +326,9 @@ def _collect(
     return brought
 
 
-def _source(contribution: Any, hook: str = "") -> _Source:
-    source: _Source = getattr(contribution, "source", _Source("a wrapper", hook))
+def _source(contribution: Any, hook: str = "") -> Source:
+    source: Source = getattr(contribution, "source", Source("a wrapper", hook))
     return source
-
-
-def _items(answer: Any, manager: PluginManager) -> Iterable[Any]:
-    if isinstance(answer, list | tuple):
-        return answer
-    manager.blame(answer, f"gives {answer!r}, which is no list")
-    return ()
-
-
-def _nonsense(value: Any, kind: type, identifier: bool) -> str:
-    """Return why a value is not what its hook is to bring, '' if it is."""
-    if kind is Kind:
-        fits = not isinstance(value, type) and all(
-            hasattr(value, name) for name in ("name", "fields", "operations", "references", "source")
-        )
-    else:
-        fits = isinstance(value, kind)
-    if not fits:
-        return f"gives {value!r}, which is no {kind.__name__}"
-    try:
-        if identifier:
-            Name.parse(value.name)
-    except (TypeError, ValueError) as error:
-        return f"names {value.name!r}: {error}".rstrip(".")
-    try:
-        if kind is ProfileSettings:
-            value.fields()
-    except Exception as error:  # a plugin is foreign code
-        return f"gives settings '{value.name}' without defaults ({type(error).__name__}: {error})"
-    return ""
 
 
 def _listeners(manager: PluginManager) -> tuple[Provided, ...]:

@@ -52,7 +52,7 @@ def read_settings(home: Path, reading: Reading) -> tuple[Settings, Mapping[str, 
     """The project's settings, the defaults of kinds as nodes, and the jobs."""
     node = _content(home, SETTINGS, reading)
     built = node and build_fields(node, (Settings,), "", reading, frozenset({"defaults", "jobs"}))
-    settings = Settings(**built[0]) if built else Settings(1, Name("openaq"))
+    settings = Settings(**built[0]) if built else Settings(1, Name("unnamed"))
     _check_version(settings.version, reading)
     jobs = _each(_entries(node, "jobs", reading), Job, "jobs", reading)
     return settings, _entries(node, "defaults", reading), jobs
@@ -156,7 +156,7 @@ def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, read
         else:
             reading.lost.update((key, *entry.words()))
     if not entries and not reading.problems:
-        hint = f"Add a file like {ASSETS}/raw.yaml that begins with 'assets:'."
+        hint = f"Add a file like {ASSETS}/tables.yaml that begins with 'assets:'."
         reading.problems.append(Problem(ASSETS, 0, 0, "", "no asset is declared.", hint))
     return list(assets.values())
 

@@ -4,7 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.graph.assets import Asset, AssetGraph
@@ -17,6 +17,7 @@ from openaq_assets.platforms.results import csv_of, version_of
 from openaq_assets.runs.context import Run
 from openaq_assets.runs.reconcile import rows_in_raw
 
+T = TypeVar("T")
 Results = Mapping[str, tuple[CheckResult, ...]]
 
 
@@ -92,16 +93,17 @@ class CheckRunner:
             return self._of_type(check, partition, measured)
         except PlatformError:
             raise
-        except Exception as error:  # the type of a check is foreign code
-            reason = PlatformError(f"its type fails ({type(error).__name__}: {error})")
+        except (Exception, SystemExit) as error:  # the type of a check is foreign code
+            text = " ".join(str(error).split())
+            reason = PlatformError(f"its type fails ({type(error).__name__}: {text})")
             return _unanswered(check, reason)
 
     def _of_type(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
-        failures = check.type.broken(check.check, measured)
+        failures = _expected(check.type.broken(check.check, measured), int, "broken")
         if not failures:
             return _result(check, 0, measured)
         rows = self._failing(check, (partition,) if partition else ())
-        text = check.type.say(check.check, measured, rows.as_dicts())
+        text = _expected(check.type.say(check.check, measured, rows.as_dicts()), str, "say")
         kept = self._kept(check, partition, rows) if check.type.keeps else ""
         return _result(check, failures, measured, text, kept)
 
@@ -129,6 +131,13 @@ class CheckRunner:
         bound = bind(query, self.environment)
         assert isinstance(bound, Query)
         return bound
+
+
+def _expected(answer: Any, kind: type[T], name: str) -> T:
+    """Return what a function of a check's type answers; raise TypeError if it is of another type."""
+    if not isinstance(answer, kind):
+        raise TypeError(f"'{name}' gives {answer!r}, no {kind.__name__}")
+    return answer
 
 
 def _result(

@@ -6,7 +6,9 @@ Only the platform ``aws`` costs anything. What is assumed, because an asset was 
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import fmean
+from typing import Any
 
 from openaq_assets.errors import AssetsError, KindFailed, TooExpensive
 from openaq_assets.graph.assets import Asset, operations_of
@@ -34,6 +36,14 @@ from openaq_assets.runs.context import Run
 AT_A_TIME = 31  # days of one operation, as the runner batches them
 _GUESSED = Known()
 _LATEST = 3  # records an average is taken of
+
+
+def _usage_of_plugin(target: str, *arguments: Any) -> Usage:
+    """Return what a plugin's function says that an operation uses; it is imported only now."""
+    usage = imported(target)(*arguments)
+    if not isinstance(usage, Usage):
+        raise TypeError(f"'{target}' gives {usage!r}, no Usage")
+    return usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ class Costing:
         self._unregistered: set[str] = set()  # made by what was priced, and not registered yet
         self._known: dict[str, Known] = {}
         self._own = {
-            entry.operation: imported(entry.usage)
+            entry.operation: partial(_usage_of_plugin, entry.usage)
             for entry in run.project.plugins.handlers.values()
             if entry.usage and entry.platform == "aws"
         }
@@ -95,8 +105,16 @@ class Costing:
         for days in chunks(tuple(partitions), AT_A_TIME):
             given = tuple(day for day in days if day)
             for operation in self._operations(asset, given):
-                usage += usage_of(operation, len(days), known, self.aws, self.rates, self._own)
+                usage += self._usage(operation, len(days), known)
         return Priced(asset.key, usage, dollars(usage, self.rates), not known.measured)
+
+    def _usage(self, operation: Operation, days: int, known: Known) -> Usage:
+        """Return what an operation uses; raise TooExpensive if a plugin cannot say it of its own."""
+        try:
+            return usage_of(operation, days, known, self.aws, self.rates, self._own)
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise TooExpensive(f"nobody knows what {type(operation).__name__} costs ({reason}).") from error
 
     def _operations(self, asset: Asset, days: tuple[str, ...]) -> list[Operation]:
         """Return the operations of an asset and of its checks, but what registers what is registered."""
@@ -104,10 +122,10 @@ class Costing:
         scope = graph.answers[asset.key].scope
         try:
             own = operations_of(graph, asset, days, scope)
+            checks = check_operations(graph, asset, days)
         except KindFailed:  # the run says so
-            own = ()
+            return []
         operations = [entry for entry in own if self._does_something(entry)]
-        checks = check_operations(graph, asset, days)
         if checks and asset.kind.from_raw:
             self._unregistered.discard(asset.key)
         return [*operations, *checks]
@@ -184,7 +202,10 @@ def spent(
     facts = sum((one for ticket in tickets for one in ticket.facts.values()), Facts())
     crawled = any("/crawlers/" in ticket.link for ticket in tickets)
     costing = Costing(run, rates, aws_of(run.environment.profile))
-    return costing.spend(asset, partitions, facts, seconds, crawled)
+    try:
+        return costing.spend(asset, partitions, facts, seconds, crawled)
+    except AssetsError:
+        return 0.0
 
 
 def limit_of(project: Project, job: str | None, given: float | None) -> float | None:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from openaq_assets.errors import KindFailed, SelectionError
+from openaq_assets.errors import AssetsError, KindFailed, SelectionError
 from openaq_assets.graph.assets import Asset, operations_of
 from openaq_assets.graph.check_queries import CheckQuery, CheckResult
 from openaq_assets.graph.environment import bind
 from openaq_assets.graph.operations import CreateView, Operation, Query, digest, to_json
 from openaq_assets.graph.partitions import chunks
 from openaq_assets.graph.records import Facts, Materialization
-from openaq_assets.platforms import NO_HANDLER, Ticket, cannot_make
+from openaq_assets.platforms import NO_HANDLER, Ticket, cannot_make, failed_ticket
 from openaq_assets.runs.alerts import tell_of_run
 from openaq_assets.runs.checks import Results, checked, queries_of, registering
 from openaq_assets.runs.context import Result, Run, summary_of, unsupported_operation
@@ -74,9 +74,9 @@ def materialize(run: Run, key: str) -> Result:
         try:
             scope = batch[0].scope
             operations = operations_of(run.project.graph, asset, _partitions(batch), scope)
+            made, tickets = _carry_out(run, asset, batch, operations)
         except KindFailed as error:
             return Result(key, "failed", tuple(records), str(error))
-        made, tickets = _carry_out(run, asset, batch, operations)
         records += made
         failed += _failed(tickets)
         if failed:
@@ -160,7 +160,12 @@ def _again(operation: Operation) -> Operation:
 def _submit_all(run: Run, operations: Sequence[Operation]) -> list[Ticket]:
     tickets = []
     for operation in operations:
-        tickets.append(_submit(run, bind(operation, run.environment)))
+        try:
+            bound = bind(operation, run.environment)
+        except (AssetsError, TypeError, ValueError) as error:  # a kind, which is foreign code, made it
+            tickets.append(failed_ticket(error))
+            break
+        tickets.append(_submit(run, bound))
         if tickets[-1].state == "failed" and not isinstance(operation, Query):
             break  # checks all have their say; anything else builds on what came before
     return tickets

@@ -1,1 +1,15 @@
-"""What tests of plugins and platforms need."""
+"""What authors of plugins test with: a lake in memory, laws of platforms and kinds, strategies.
+
+Needs pytest; ``openaq_assets.testing.strategies`` needs Hypothesis, too.
+"""
+
+import pytest
+
+for _name in ("laws", "object_laws", "queries", "tables", "tickets", "transforms", "views", "kinds", "lake"):
+    pytest.register_assert_rewrite(f"{__name__}.{_name}")
+
+from openaq_assets.testing.conformance import PlatformConformance  # noqa: E402
+from openaq_assets.testing.kinds import check_kind  # noqa: E402
+from openaq_assets.testing.lake import Lake, columns_of, memory_lake, open_lake  # noqa: E402
+
+__all__ = ["Lake", "PlatformConformance", "check_kind", "columns_of", "memory_lake", "open_lake"]

@@ -1,4 +1,4 @@
-"""The laws of an object store, on every platform."""
+"""What the object stores of one machine do beyond the laws: killed writers, sidecars, permissions, turns."""
 
 import os
 import signal
@@ -14,81 +14,6 @@ from support.runner_fixtures import Lake, eventually
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.platforms.local.files import FileStore
-
-
-def test_one_of_many_writers_wins(lake: Lake) -> None:
-    """Of eight threads that put the same new object, one is told it wrote, and its bytes stay."""
-    store = lake.platform.objects
-    for turn in range(20):
-        uri = lake.home.uri("raw", f"object-{turn}.json")
-        start = threading.Barrier(8)
-
-        def put(number: int, uri: str = uri, start: threading.Barrier = start) -> bool:
-            start.wait()
-            return store.put_new(uri, b"%d" % number * 1000, {"by": str(number)})
-
-        with ThreadPoolExecutor(8) as threads:
-            won = list(threads.map(put, range(8)))
-        assert won.count(True) == 1
-        assert store.get(uri) == b"%d" % won.index(True) * 1000
-
-
-def test_put_new_leaves_what_is_there(lake: Lake) -> None:
-    """A second put_new answers False and changes nothing."""
-    store, uri = lake.platform.objects, lake.home.uri("a.json")
-    assert store.put_new(uri, b"first", {"status": "200"})
-    assert not store.put_new(uri, b"second", {"status": "500"})
-    assert store.get(uri) == b"first"
-
-
-def test_a_reader_never_sees_half_an_object(lake: Lake) -> None:
-    """While one object is replaced over and over, every read gives one whole body."""
-    store, uri = lake.platform.objects, lake.home.uri("big.bin")
-    bodies = [bytes([n]) * 300_000 for n in range(5)]
-    store.put(uri, bodies[0])
-    enough = threading.Event()
-
-    def write() -> None:
-        turn = 0
-        while not enough.is_set():
-            store.put(uri, bodies[turn % 5])
-            turn += 1
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    read = [store.get(uri) for _ in range(200)]
-    enough.set()
-    writer.join()
-    assert all(body in bodies for body in read)
-
-
-def test_listing_is_in_order_and_of_one_folder(lake: Lake) -> None:
-    """Listing gives every object below a folder in order of names, and nothing beside it."""
-    store = lake.platform.objects
-    names = ["b/2.json", "a/1.json", "a-b/1.json", "a/é ü.json", "a/10.json", "ab.json", "a/x/y.json"]
-    for name in names:
-        store.put_new(lake.home.uri("raw", name), b"x", {"status": "200"})
-    found = list(store.list(lake.home.uri("raw")))
-    assert found == sorted(lake.home.uri("raw", name) for name in names)
-    inside = [uri.rsplit("/raw/", 1)[1] for uri in store.list(lake.home.uri("raw", "a"))]
-    assert inside == sorted(name for name in names if name.startswith("a/"))
-
-
-def test_a_folder_that_is_not_there_is_empty(lake: Lake) -> None:
-    """Listing nothing is no error; getting nothing is FileNotFoundError."""
-    assert list(lake.platform.objects.list(lake.home.uri("nowhere"))) == []
-    with pytest.raises(FileNotFoundError):
-        lake.platform.objects.get(lake.home.uri("nowhere", "a.json"))
-
-
-def test_delete_twice(lake: Lake) -> None:
-    """Deleting what is gone does nothing."""
-    store, uri = lake.platform.objects, lake.home.uri("a.json")
-    store.put(uri, b"x")
-    store.delete(uri)
-    store.delete(uri)
-    assert list(store.list(lake.home.uri())) == []
-
 
 _PUT_FOREVER = """
 import sys

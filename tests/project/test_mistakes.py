@@ -144,7 +144,7 @@ def test_empty_project_is_told(tmp_path: Path) -> None:
         path.unlink()
     (root / SETTINGS).write_text("version: 1\nproject: empty\n")
     assert told(root) == [
-        "conf/assets: no asset is declared. Add a file like conf/assets/raw.yaml that begins with 'assets:'."
+        "conf/assets: no asset is declared. Add a file like conf/assets/tables.yaml that begins with 'assets:'."
     ]
 
 

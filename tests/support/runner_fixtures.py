@@ -1,34 +1,21 @@
-"""Parts that tests of platforms, plans and runs share: small projects, raw answers, and a lake to read."""
+"""Parts that tests of platforms, plans and runs share: small projects, and a run whose API is a table."""
 
 import datetime as dt
-import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.graph.columns import Column, Name
-from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile, bind
-from openaq_assets.graph.operations import (
-    Operation,
-    Query,
-    Recipe,
-    RecipeColumn,
-    Ref,
-    Register,
-    Table,
-    Transform,
-    digest,
-)
+from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile
+from openaq_assets.graph.operations import Operation, digest
 from openaq_assets.graph.partitions import segment
 from openaq_assets.graph.raw_keys import parse_raw_key, raw_key
 from openaq_assets.graph.records import Facts
-from openaq_assets.openaq.operations import Fetch  # fmt: skip
-from openaq_assets.platforms import Platform, Ticket, failed_ticket, silent
+from openaq_assets.openaq.operations import Fetch
+from openaq_assets.platforms import Ticket, failed_ticket, silent
 from openaq_assets.platforms.local.catalog import Catalog
 from openaq_assets.platforms.local.memory import STORES, MemoryStore, ParquetInMemory
 from openaq_assets.platforms.local.platform import LocalPlatform
@@ -36,23 +23,22 @@ from openaq_assets.project.project import Project, load
 from openaq_assets.runs.context import Result, Run
 from openaq_assets.runs.plan import make_request
 from openaq_assets.runs.run import run_all
+from openaq_assets.testing.lake import NOON as NOON
+from openaq_assets.testing.lake import Lake as Lake
+from openaq_assets.testing.lake import memory_root as memory_root
+from openaq_assets.testing.lake import page as page
+from openaq_assets.testing.lake import put_raw as put_raw
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {
     "dev": LogicalEnvironment("openaq_dev"),
     "prod": LogicalEnvironment("openaq_prod", tables_from="dev"),
 }
-NOON = dt.datetime(2026, 1, 10, 12, tzinfo=dt.UTC)
 
 
 def place(platform: str, root: str, name: str = "dev") -> Environment:
     """An environment on a platform, with no project around it."""
     return Environment(name, Profile(platform, root), ENVIRONMENTS)
-
-
-def memory_root() -> str:
-    """A lake in memory that no other test has."""
-    return f"memory://{uuid.uuid4().hex}"
 
 
 def copy_project(to: Path) -> Path:
@@ -80,75 +66,6 @@ def write_project(root: Path, files: Mapping[str, str]) -> Project:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
     return load(root)
-
-
-def page(rows: Iterable[Any], **more: Any) -> bytes:
-    """An answer of the API that holds these rows."""
-    return json.dumps({"meta": {"page": 1}, "results": list(rows), **more}, ensure_ascii=False).encode()
-
-
-def put_raw(
-    platform: Platform,
-    home: Environment,
-    day: str,
-    body: bytes,
-    *,
-    asset: str = "answers_raw",
-    retrieved: dt.datetime = NOON,
-    **parts: str,
-) -> str:
-    """Store a raw answer as a fetch would; its URI."""
-    known = {"location": "7", "sensor": "9", "page": "0001"} | parts
-    key = raw_key(asset, known, retrieved, body)
-    uri = home.uri("raw", *segment(day).split("/"), str(key))
-    platform.objects.put_new(uri, body)
-    return uri
-
-
-@dataclass
-class Lake:
-    """A platform and an environment, used through submit and poll only."""
-
-    platform: Platform
-    home: Environment
-    tickets: list[Ticket] = field(default_factory=list)
-
-    def do(self, operation: Operation) -> Ticket:
-        """The finished ticket of an unbound operation."""
-        ticket = self.platform.submit(bind(operation, self.home))
-        while ticket.state == "running":
-            time.sleep(0.02)
-            ticket = self.platform.poll(ticket)
-        return ticket
-
-    def good(self, operation: Operation) -> Ticket:
-        """The same, and it must not fail."""
-        ticket = self.do(operation)
-        assert ticket.state == "succeeded", ticket.message
-        return ticket
-
-    def ask(self, sql: str, *inputs: Ref) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
-        query = bind(Query("q", sql, inputs), self.home)
-        assert isinstance(query, Query)
-        return list(self.platform.read(query).rows)
-
-    def bodies(self, *parts: str) -> dict[str, bytes]:
-        """Every object below a folder, by URI."""
-        return {uri: self.platform.objects.get(uri) for uri in self.platform.objects.list(self.home.uri(*parts))}
-
-    def table(self, asset: str, rows: list[dict[str, Any]], columns: Mapping[str, Any], day: str = "") -> Ref:
-        """A table of these rows, by way of raw objects, Transform and Register; its reference."""
-        chosen = day or "2026-01-10"
-        put_raw(self.platform, self.home, chosen, page(rows), asset=f"{asset}_raw")
-        recipe = Recipe("results", tuple(RecipeColumn(name, kind, (name,)) for name, kind in columns.items()))
-        at, aside = Ref(asset, "processed", (chosen,)), Ref(asset, "quarantine", (chosen,))
-        ticket = self.good(Transform(Ref(f"{asset}_raw", "raw", (chosen,)), recipe, at, aside))
-        assert ticket.facts[chosen].quarantined == 0
-        promised = [Column(Name(name), kind) for name, kind in columns.items()]
-        promised += [Column(Name(name), "varchar") for name in ("year", "month", "day")]
-        self.good(Register((Table(Ref(asset, "processed"), tuple(promised), True),)))
-        return Ref(asset, "processed")
 
 
 def eventually(ready: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -9,20 +9,13 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from openaq_assets.graph.columns import Column, Name
-from openaq_assets.graph.operations import (
-    CreateView,
-    Load,
-    Operation,
-    Query,
-    Recipe,
-    RecipeColumn,
-    Ref,
-    Register,
-    Table,
-    Transform,
-)
+from openaq_assets.graph.operations import Operation, Query
 from openaq_assets.openaq.operations import Fetch, Publish
+from openaq_assets.testing.strategies import days as days
+from openaq_assets.testing.strategies import names as names
+from openaq_assets.testing.strategies import operations as standard_operations
+from openaq_assets.testing.strategies import refs as refs
+from openaq_assets.testing.strategies import texts
 from support.projects import write_files
 
 NASTY = (
@@ -31,9 +24,6 @@ NASTY = (
     "---\n", "...\n", "#", "<<: ", "\r", "\r\n", "\n", "\n\n  ", "    ", "${env:HOME}", "${env:", "NO", "0123",
     "12:30", "1e999", "-0", "9" * 400, "~", "null", "true", "2026-01-01", "../../etc/passwd", "/", "a" * 5000,
 )  # fmt: skip
-
-names = st.from_regex(r"[a-z][a-z0-9]{0,6}(_[a-z0-9]{1,4})?", fullmatch=True)
-days = st.dates(dt.date(2016, 1, 1), dt.date(2099, 12, 31))
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -204,40 +194,13 @@ def selections(keys: list[str], kinds: list[str]) -> st.SearchStrategy[Any]:
 
 # --- operations and keys -------------------------------------------------------------------------
 
-_text = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
-_types = st.sampled_from(("varchar", "bigint", "integer", "double", "boolean", "timestamp", "date"))
-_columns = st.lists(
-    st.builds(Column, names.map(Name), _types, _text, _text, st.booleans()), max_size=3
-).map(tuple)
-_partitions = st.lists(days.map(dt.date.isoformat), max_size=3).map(tuple)
-refs = st.builds(
-    Ref, names, st.sampled_from(("raw", "processed", "view", "check")), _partitions,
-    st.sampled_from(("", "prod")), _text, _text,
+_fetches = st.builds(
+    Fetch, st.sampled_from(("locations", "hours", "measurements")), st.lists(texts, max_size=2).map(tuple), refs,
+    st.none() | refs, st.lists(names, max_size=2).map(tuple), st.integers(1, 99),
 )  # fmt: skip
-_recipes = st.builds(
-    Recipe, _text,
-    st.lists(st.builds(RecipeColumn, names, _types, st.lists(_text, max_size=2).map(tuple), _text, st.booleans()),
-             max_size=3).map(tuple),
-    st.lists(names, max_size=2).map(tuple), st.lists(names, max_size=2).map(tuple), _text,
-    st.sampled_from(("quarantine", "fail")),
-    on_new_field=st.sampled_from(("ignore", "warn", "fail")), known=st.lists(_text, max_size=2).map(tuple),
-)  # fmt: skip
-_several = st.lists(refs, max_size=2).map(tuple)
-operations: st.SearchStrategy[Operation] = st.one_of(
-    st.builds(
-        Fetch, st.sampled_from(("locations", "hours", "measurements")), st.lists(_text, max_size=2).map(tuple), refs,
-        st.none() | refs, st.lists(names, max_size=2).map(tuple), st.integers(1, 99),
-    ),
-    st.builds(Transform, refs, _recipes, refs, refs),
-    st.builds(Register, st.lists(st.builds(Table, refs, _columns, st.booleans()), max_size=2).map(tuple)),
-    st.builds(Load, _text, _columns, refs),
-    st.builds(CreateView, refs, _text, _columns, _several, st.booleans()),
-    st.builds(
-        Query, _text, _text, _several, st.sampled_from(("", "no rows", "contract")), _columns,
-        st.sampled_from(("warn", "error")), _text, st.none() | refs,
-    ),
-    st.builds(Publish, st.lists(st.builds(Query, _text, _text, _several), max_size=2).map(tuple), refs),
-)  # fmt: skip
+_queries = st.builds(Query, texts, texts, st.lists(refs, max_size=2).map(tuple))
+_publications = st.builds(Publish, st.lists(_queries, max_size=2).map(tuple), refs)
+operations: st.SearchStrategy[Operation] = st.one_of(_fetches, _publications, standard_operations)
 raw_parts = st.dictionaries(
     st.sampled_from(("location", "sensor", "page", "country", "from", "to")),
     st.from_regex(r"[A-Za-z0-9.,:-]{1,10}", fullmatch=True),

@@ -67,7 +67,9 @@ class AwsPlatform(BasePlatform):
         return now
 
     def cancel(self, ticket: Ticket) -> None:
-        """Stop what goes on; a crawl only if it was started here."""
+        """Stop what goes on; a crawl only if it was started here. A ticket that is over stays as it is."""
+        if ticket.state != "running":
+            return
         work = Work(**json.loads(ticket.id))
         if work.by == "glue":
             self.job.stop(work.run)

@@ -1,0 +1,90 @@
+"""Judges what plugins bring: whether a value is what its hook is to bring."""
+
+import collections.abc
+import dataclasses
+import types
+import typing
+from typing import Any
+
+from openaq_assets.graph.assets import Holds, Kind, PartitionScheme
+from openaq_assets.graph.columns import Name
+from openaq_assets.graph.extensions import ProfileSettings
+from openaq_assets.plugins.guard import RAISED
+
+_METHODS = (
+    "operations", "references", "tables", "columns", "problems", "checks", "scope", "lookback", "spread",
+    "source",
+)  # fmt: skip
+_FLAGS = ("always", "from_raw", "everywhere", "internal")
+
+
+def reason_against(value: Any, kind: type, identifier: bool) -> str:
+    """Return why a value is not what its hook is to bring, '' if it is; whatever a plugin raises is one."""
+    try:
+        reason = _of_kind(value) if kind is Kind else _of_dataclass(value, kind)
+        if not reason and identifier:
+            reason = _of_name(value.name)
+        if not reason and kind is ProfileSettings:
+            reason = _of_settings(value)
+        hash(value.name if not reason else "")
+        return reason
+    except RAISED as error:
+        return f"gives a {kind.__name__} that fails ({type(error).__name__}: {error})".rstrip(".")
+
+
+def _of_kind(value: Any) -> str:
+    """Return what a kind lacks or has wrong."""
+    if isinstance(value, type):
+        return f"gives {value!r}, which is no Kind: give an instance"
+    missing = [name for name in ("name", "fields") if not hasattr(value, name)]
+    missing += [name for name in _METHODS if not callable(getattr(value, name, None))]
+    missing += [name for name in (*_FLAGS, "partitions", "holds", "pool") if not hasattr(value, name)]
+    if missing:
+        return f"gives {value!r}, which is no Kind: it lacks {', '.join(missing)}"
+    wrong = [name for name in _FLAGS if not isinstance(getattr(value, name), bool)]
+    wrong += [] if isinstance(value.pool, str) else ["pool"]
+    for name, allowed in (("holds", Holds), ("partitions", PartitionScheme)):
+        if getattr(value, name) not in (None, *typing.get_args(allowed)):
+            wrong.append(name)
+    return f"gives kind {value.name!r} with a wrong {', '.join(wrong)}" if wrong else ""
+
+
+def _of_name(name: Any) -> str:
+    try:
+        Name.parse(name)
+    except (TypeError, ValueError) as error:
+        return f"names {name!r}: {error}".rstrip(".")
+    return ""
+
+
+def _of_settings(value: ProfileSettings) -> str:
+    try:
+        value.fields()
+    except RAISED as error:
+        return f"gives settings '{value.name}' without defaults ({type(error).__name__}: {error})"
+    return ""
+
+
+def _of_dataclass(value: Any, kind: type) -> str:
+    """Return which field of a value has another type than it declares."""
+    if not isinstance(value, kind):
+        return f"gives {value!r}, which is no {kind.__name__}"
+    hints = typing.get_type_hints(kind)
+    wrong = [
+        entry.name
+        for entry in dataclasses.fields(typing.cast(Any, kind))
+        if not _fits(getattr(value, entry.name), hints[entry.name])
+    ]
+    return f"gives a {kind.__name__} with a wrong {', '.join(wrong)}" if wrong else ""
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    if isinstance(hint, types.UnionType) or origin is typing.Union:
+        return any(_fits(value, choice) for choice in typing.get_args(hint))
+    if origin is tuple:
+        first = typing.get_args(hint)[0]
+        return isinstance(value, tuple | list) and all(_fits(item, first) for item in value)
+    if origin is collections.abc.Callable:
+        return callable(value)
+    return isinstance(value, hint) if isinstance(hint, type) else True

@@ -1,0 +1,158 @@
+"""Keeps hooks of plugins apart: what one raises or answers wrongly is a problem, and stops no other."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from openaq_assets.errors import Problem
+from openaq_assets.markers import NAMESPACE
+
+#: Hooks that answer with a list, which is traced to its plugin.
+LISTING = frozenset(
+    {
+        "asset_kinds", "asset_checks", "platforms", "operation_handlers", "profile_settings", "conf_files",
+        "commands", "lint_rules",
+    }
+)  # fmt: skip
+_GATE = ("make_missing", "published", "findings")
+#: What foreign code may raise; Ctrl-C is the user's own.
+RAISED = (Exception, SystemExit)
+
+
+class Watcher(Protocol):
+    """Who is told how implementations fare."""
+
+    def failed(self, source: "Source", error: BaseException) -> None:
+        """Keep what an implementation raised or answered wrongly."""
+        ...
+
+    def answered(self, source: "Source") -> None:
+        """Keep who answered last."""
+        ...
+
+
+class Contribution(list[Any]):
+    """What one implementation of a hook returned, with the plugin it comes from."""
+
+    source: "Source"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An implementation of a hook: its plugin, its name there, and the line it begins on."""
+
+    plugin: str
+    hook: str
+    line: int = 1
+
+    def problem(self, what: str) -> Problem:
+        """Return what is wrong with it as a problem."""
+        message = f"'{self.hook}' {what}."
+        return Problem(self.plugin, self.line, 1, "", message, "Mend or remove the plugin.")
+
+
+class Misfit(TypeError):
+    """An answer that is not what a hook gives."""
+
+
+class Guarded:
+    """A plugin as pluggy sees it: its implementations of hooks are guarded, all else is its own."""
+
+    def __init__(self, plugin: Any, hooks: Mapping[str, Callable[..., Any]]) -> None:
+        self.__dict__.update(hooks)  # pluggy looks them up without running descriptors
+        self._plugin, self._names = plugin, tuple(hooks)
+
+    def __dir__(self) -> Iterable[str]:
+        return self._names
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plugin, name)
+
+
+def guarded(
+    function: Any, source: Source, options: Mapping[str, Any], watcher: Watcher
+) -> Callable[..., Any]:
+    """Return an implementation that reports what it raises or answers wrongly instead of raising."""
+    make = _guarded_wrapper if options["wrapper"] else _guarded_call
+    safe = make(function, source, watcher)
+    setattr(safe, f"{NAMESPACE}_impl", dict(options))
+    return safe
+
+
+def _guarded_call(function: Any, source: Source, watcher: Watcher) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            answer = _answer(function(*arguments), source)
+        except RAISED as error:  # a plugin is foreign code
+            watcher.failed(source, error)
+            return None
+        if answer is not None:
+            watcher.answered(source)
+        return answer
+
+    return call
+
+
+def _answer(answer: Any, source: Source) -> Any:
+    """Return an answer as its caller takes it; raise Misfit for what is none."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise Misfit("a hook cannot be asynchronous")
+    if source.hook in LISTING:
+        return None if answer is None and source.hook == "lint_rules" else _contribution(answer, source)
+    if answer is None or source.hook not in ("views_gate", "airflow_operator"):
+        return answer
+    if source.hook == "views_gate" and not all(callable(getattr(answer, name, None)) for name in _GATE):
+        raise Misfit(f"{answer!r} is no ViewsGate")
+    if source.hook == "airflow_operator" and not inspect.isclass(answer):
+        raise Misfit(f"{answer!r} is no class of operators")
+    return answer
+
+
+def _contribution(answer: Any, source: Source) -> Contribution:
+    if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
+        raise Misfit(f"{answer!r} is no list")
+    contribution = answer if isinstance(answer, Contribution) else Contribution(answer)
+    if not hasattr(contribution, "source"):
+        contribution.source = source
+    return contribution
+
+
+def _guarded_wrapper(function: Any, source: Source, watcher: Watcher) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrap(*arguments: Any) -> Any:
+        try:
+            wrapper = function(*arguments)
+            next(wrapper)
+        except RAISED as error:
+            watcher.failed(source, Misfit("it does not yield") if isinstance(error, StopIteration) else error)
+            return (yield)
+        result = yield
+        try:
+            wrapper.send(result)
+        except StopIteration as end:
+            return _wrapped(end.value, result, source, watcher)
+        except RAISED as error:
+            watcher.failed(source, error)
+            return result
+        wrapper.close()
+        watcher.failed(source, Misfit("it yields more than once"))
+        return result
+
+    return wrap
+
+
+def _wrapped(value: Any, result: Any, source: Source, watcher: Watcher) -> Any:
+    """Return what a wrapper makes of the results; what it got, if it makes nonsense of them."""
+    try:
+        if source.hook not in LISTING:
+            return _answer(value, source)
+        if not isinstance(value, list):
+            raise Misfit(f"a wrapper has to return the list of results, not {value!r}")
+        return [_contribution(answer, source) for answer in value]
+    except RAISED as error:
+        watcher.failed(source, error)
+        return result

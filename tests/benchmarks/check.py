@@ -74,12 +74,12 @@ def project(name: str, files: Callable[[int], Iterator[tuple[str, str]]], count:
 
 def rows(quick: bool = False) -> Iterator[Row]:
     """This project beside a Python that does nothing, then many views beside the peers."""
-    count, rounds = (100, 1) if quick else (1000, 5)
+    count, rounds = (100, 1) if quick else (1000, 3)
     shutil.rmtree(BUILD, ignore_errors=True)
     (BUILD / "home").mkdir(parents=True)
     own, cache = ours(ROOT, BUILD / "cache-own"), BUILD / "cache-own"
     nothing = Command((sys.executable, "-c", "pass"))
-    yield from both("check, this project", own, cache, {"python -c pass": (nothing, ())}, 3 * rounds)
+    yield from both("check, this project", own, cache, {"python -c pass": (nothing, ())}, 5 * rounds)
     many, cache = ours(project("ours", view_graph.ours, count), BUILD / "cache-many"), BUILD / "cache-many"
     yield from both(f"check, {count:,} views", many, cache, peers(count), rounds)
 

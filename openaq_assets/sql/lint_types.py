@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from openaq_assets.sql.parse import SqlProblem, place_of
+from openaq_assets.sql.facts import SqlProblem
+from openaq_assets.sql.parse import place_of
 from openaq_assets.sql.types import (
     DATE,
     DECIMAL,

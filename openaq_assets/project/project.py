@@ -77,9 +77,9 @@ class Project:
     def _read(self, file: ConfFile) -> tuple[Any, list[Problem]]:
         reading = Reading()
         value = read_conf(self.root, file, reading)
-        if value is None or file.mistakes is None:
+        if value is None:
             return value, reading.problems
-        for where, message, hint in file.mistakes(value, self):
+        for where, message, hint in file.mistakes_in(value, self):
             mark = reading.marks.get(where, reading.marks[""])
             reading.problems.append(mark.problem(where, message, hint))
         return value, reading.problems

@@ -11,7 +11,8 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile, bind
 from openaq_assets.graph.operations import Query
-from openaq_assets.openaq.dashboard.publishing import VIEWS, overview_of, publish, published
+from openaq_assets.openaq.dashboard.publishing import overview_of, published
+from openaq_assets.openaq.dashboard.questions import VIEWS, publish
 from openaq_assets.openaq.operations import Publish
 from openaq_assets.platforms import Rows
 from openaq_assets.platforms.local.memory import open_memory

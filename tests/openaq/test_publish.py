@@ -10,7 +10,7 @@ from support.runner_fixtures import Lake
 
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.operations import CreateView, Load, Ref
-from openaq_assets.openaq.dashboard.publishing import VIEWS, publish
+from openaq_assets.openaq.dashboard.questions import VIEWS, publish
 
 KINDS = {
     "location_id": "bigint", "hour": "bigint", "hours": "bigint", "age_minutes": "bigint", "local_day": "date",

@@ -7,6 +7,7 @@ from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference
 from openaq_assets.graph.columns import Name
 from openaq_assets.graph.operations import Operation
+from openaq_assets.openaq.dashboard.questions import VIEWS, publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,6 @@ class Dashboard(Kind):
 
     def references(self, asset: Asset) -> Sequence[Reference]:
         """The views it shows."""
-        from openaq_assets.openaq.dashboard.publishing import VIEWS
-
         return [Reference(view, is_table=True) for view, _, _ in VIEWS.values()]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
@@ -43,6 +42,4 @@ class Dashboard(Kind):
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
         """One Publish."""
-        from openaq_assets.openaq.dashboard.publishing import publish
-
         return [publish(asset.key, asset.spec.environments or sorted(graph.environments))]

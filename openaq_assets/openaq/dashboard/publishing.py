@@ -4,49 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.graph.environment import Environment
-from openaq_assets.graph.operations import ABOVE, Query, Ref
+from openaq_assets.graph.operations import Query
 from openaq_assets.graph.records import Facts
 from openaq_assets.openaq.dashboard.model import Overview, Serving
 from openaq_assets.openaq.dashboard.page import render
-from openaq_assets.openaq.dashboard.payload import DAY_FIELDS, HOUR_FIELDS, STATION_FIELDS
 from openaq_assets.openaq.operations import Publish
 from openaq_assets.openaq.source import is_synthetic
 from openaq_assets.platforms import Platform, Rows, Work
 from openaq_assets.platforms.results import version_of
 
 NAME = "air_quality_overview"
-_YEAR = "CAST(date_add('day', -365, current_date) AS date)"
-VIEWS = {
-    "latest": ("view_latest_aqi", STATION_FIELDS, "ORDER BY location_id"),
-    "daily": (
-        "view_daily_average", DAY_FIELDS,
-        f"WHERE local_day >= {_YEAR} ORDER BY location_id, local_day",
-    ),
-    "hours": ("view_hour_of_day", HOUR_FIELDS, "ORDER BY location_id, hour"),
-}  # fmt: skip
 
 
 def handle_publish(operation: Publish, work: Work) -> Mapping[str, Facts]:
     """Carry out a bound ``Publish``."""
     return {"": published(work.platform, work.environment, operation)}
-
-
-def publish(asset: str, environments: Iterable[str]) -> Publish:
-    """The operation that makes the page of these environments, naming no place."""
-    queries = tuple(_query(env, part) for env in environments for part in VIEWS)
-    return Publish(queries, Ref(asset, "dashboard", environment=ABOVE))
-
-
-def _query(environment: str, part: str) -> Query:
-    view, columns, rest = VIEWS[part]
-    sql = f"SELECT {', '.join(columns)} FROM {view} {rest}"
-    return Query(f"{environment}.{part}", sql, (Ref(view, "view", environment=environment),))
 
 
 def published(platform: Platform, place: Environment, operation: Publish) -> Facts:

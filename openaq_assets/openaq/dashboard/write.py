@@ -7,7 +7,8 @@ from openaq_assets.errors import PlatformError, SelectionError, nearest
 from openaq_assets.graph.environment import Environment, bind
 from openaq_assets.openaq.dashboard.model import Overview
 from openaq_assets.openaq.dashboard.page import render
-from openaq_assets.openaq.dashboard.publishing import NAME, overview_of, page_uri, publish
+from openaq_assets.openaq.dashboard.publishing import NAME, overview_of, page_uri
+from openaq_assets.openaq.dashboard.questions import publish
 from openaq_assets.openaq.operations import Publish
 from openaq_assets.platforms import Platform
 from openaq_assets.platforms.local.files import FileStore

@@ -1,12 +1,13 @@
 """Operations that mean something else in Athena and DuckDB for the types they are given."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlglot import exp
 
 from openaq_assets.sql.facts import SqlProblem
-from openaq_assets.sql.parse import place_of
+from openaq_assets.sql.parse import parse, place_of
+from openaq_assets.sql.plain import NotPlain, Plain
 from openaq_assets.sql.types import (
     DATE,
     DECIMAL,
@@ -23,15 +24,33 @@ from openaq_assets.sql.types import (
 
 def typed_problems(sql: str, tables: Tables) -> Iterator[SqlProblem]:
     """Names no table has, and operations that mean something else for the types they are given."""
-    tree = typed(sql, tables)
+    tree = parse(sql)
     if isinstance(tree, SqlProblem):
         yield tree
         return
-    for node in tree.walk():
+    try:
+        plain = Plain(tree, tables, _TYPED.keys())
+    except NotPlain:
+        yield from _rewritten_problems(sql, tables)
+        return
+    with plain.typed():
+        yield from _broken_rules(sql, plain.wanted)
+
+
+def _rewritten_problems(sql: str, tables: Tables) -> Iterator[SqlProblem]:
+    tree = typed(sql, tables)
+    if isinstance(tree, SqlProblem):
+        yield tree
+    else:
+        yield from _broken_rules(sql, tree.walk())
+
+
+def _broken_rules(sql: str, nodes: Iterable[exp.Expr]) -> Iterator[SqlProblem]:
+    for node in nodes:
         rule: Any = _TYPED.get(type(node))
-        told = rule(node) if rule else None
-        if told:
-            yield SqlProblem(*place_of(sql, node), *told)
+        wrong = rule(node) if rule else None
+        if wrong:
+            yield SqlProblem(*place_of(sql, node), *wrong)
 
 
 _Told = tuple[str, str] | None

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlglot
 from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
 
 from openaq_assets.sql.facts import Output, SqlProblem, TableUse
@@ -23,7 +24,7 @@ def parse(sql: str) -> exp.Query | SqlProblem:
     try:
         tokens = sqlglot.tokenize(sql, dialect=DIALECT)
         wrong = _not_one_query(sql, tokens)
-        return wrong or _parsed(sql)
+        return wrong or _parsed(sql, tokens)
     except ParseError as error:
         return _misread(sql, error.errors[0] if error.errors else {})
     except TokenError as error:
@@ -35,9 +36,12 @@ def parse(sql: str) -> exp.Query | SqlProblem:
         return SqlProblem(1, 1, "the query is nested too deeply.", "Write it in steps, using WITH.")
 
 
-def _parsed(sql: str) -> exp.Query | SqlProblem:
-    tree = sqlglot.parse_one(sql, dialect=DIALECT)
-    if isinstance(tree, exp.Query):
+def _parsed(sql: str, tokens: list[Token]) -> exp.Query | SqlProblem:
+    trees = Dialect.get_or_raise(DIALECT).parser().parse(tokens, sql)
+    tree = trees[0] if trees else None
+    if tree is None:
+        raise ParseError("nothing was parsed")
+    if isinstance(tree, exp.Query) and len(trees) == 1:
         return tree
     return SqlProblem(1, 1, "expected one SELECT.", _ONE_QUERY)
 

@@ -44,7 +44,7 @@ def typed(sql: str, tables: Tables) -> exp.Query | SqlProblem:
     except OptimizeError as error:
         return _unresolved(sql, tree, str(error))
     return annotate_types(
-        found, schema=schema, dialect=DIALECT, expression_metadata=_metadata(), overwrite_types=True
+        found, schema=schema, dialect=DIALECT, expression_metadata=metadata(), overwrite_types=True
     )
 
 
@@ -101,7 +101,7 @@ _NAMED = {
 
 
 @cache
-def _metadata() -> dict[Any, Any]:
+def metadata() -> dict[Any, Any]:
     """What sqlglot knows of Athena's types, and what it lacks."""
     known: dict[Any, Any] = dict(Dialect.get_or_raise(DIALECT).EXPRESSION_METADATA)
     known |= {kind: {"returns": exp.DType.BIGINT} for kind in _BIGINT}

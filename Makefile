@@ -11,7 +11,7 @@ help:
 	@echo "make trino     a real Trino through Maven: every view and check on it and on DuckDB, compared"
 	@echo "make airflow   Airflow 3.3 on 127.0.0.1:8080 with the generated DAGs (.airflow/)"
 	@echo "make test-long the property tests with many more examples"
-	@echo "make bench     ours beside the peers in one run; writes docs/benchmarks.md (ONLY=--quick, ONLY=views)"
+	@echo "make bench     ours beside the peers in one run; writes docs/benchmarks.md (ONLY=--quick, ONLY=check)"
 	@echo "make memory    Airflow as docker-compose.yml starts it, a day of 200 sensors, inside 1 GB and less"
 	@echo "make schema    write the JSON Schema of conf/ again"
 	@echo "make pictures  make the pictures of docs/ again (needs chromium)"
@@ -72,11 +72,12 @@ lock:
 		--no-emit-index-url --no-header --no-annotate -q -o requirements.txt
 	uv pip compile infra/docker/requirements.in -c requirements-test.txt --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate -q -o infra/docker/requirements.txt
-	uv pip compile infra/requirements-bench.in --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate -q -o infra/requirements-bench.txt
+	for name in bench bench-dbt bench-sqlmesh bench-dagster; do \
+		uv pip compile infra/requirements-$$name.in --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+			--no-emit-index-url --no-header --no-annotate -q -o infra/requirements-$$name.txt || exit 1; done
 
 clean:
-	rm -rf .venv .venv-spark35 .venv-spark41 .venv-bench lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-spark35 .venv-spark41 .venv-bench .venv-bench-* lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 bench: .venv/installed-test
 	@PYTHON=$(BIN)/python sh infra/install_bench.sh

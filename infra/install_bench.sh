@@ -1,13 +1,15 @@
 #!/bin/sh
-# pandas is no part of the product: as a peer of `make bench` it has an environment of its own. Where it
-# cannot be installed, the benchmark leaves it out and says so.
+# Peers of `make bench` that are no part of the product: each set has an environment of its own, for they
+# want other versions of the same packages. What cannot be installed the benchmark leaves out, and says so.
 cd "$(dirname "$0")/.." || exit 1
-venv=.venv-bench
-pins=infra/requirements-bench.txt
-cmp -s "$pins" "$venv/installed" && exit 0
-echo "installing $(sed -n 's/^\(pandas[=.0-9]*\).*/\1/p' "$pins") into $venv ..."
-"${PYTHON:-python3}" -m venv --clear "$venv" &&
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins" &&
-    cp "$pins" "$venv/installed" && exit 0
-echo "$venv could not be installed: the benchmark will leave pandas out."
+for name in bench bench-dbt bench-sqlmesh bench-dagster; do
+    venv=.venv-$name
+    pins=infra/requirements-$name.txt
+    cmp -s "$pins" "$venv/installed" && continue
+    echo "installing $(sed -n 's/ *>=.*//p' "infra/requirements-$name.in" | paste -sd ' ' -) into $venv ..."
+    "${PYTHON:-python3}" -m venv --clear "$venv" &&
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins" &&
+        cp "$pins" "$venv/installed" && continue
+    echo "$venv could not be installed: the benchmark will leave its peers out."
+done
 exit 0

@@ -22,9 +22,10 @@ def _quiet_end() -> None:
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the developer's shell chooses another project, plugin or API."""
+    """No variable of the developer's shell chooses another project, plugin or API, and no test fills its cache."""
     for name in [name for name in os.environ if name.startswith("OPENAQ_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENAQ_CACHE", "off")
 
 
 @pytest.fixture

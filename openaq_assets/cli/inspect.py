@@ -1,4 +1,4 @@
-"""Commands that only look: check, list, show, graph, plugins, schema, status, records, docs."""
+"""Commands that only look: list, show, graph, plugins, schema, status, records, docs."""
 
 import json
 from collections import Counter
@@ -21,26 +21,10 @@ from openaq_assets.graph.selection import select
 from openaq_assets.platforms import ObjectStore
 from openaq_assets.platforms.aws.prices import shown as shown_dollars
 from openaq_assets.platforms.transform.schema_drift import NewField, is_known, recorded
-from openaq_assets.runs.context import open_platform, unsupported
+from openaq_assets.runs.context import open_platform
 from openaq_assets.runs.ledger import Ledger, state_of
-from openaq_assets.runs.view_tests import mistakes
 
 _Folder = click.Path(path_type=Path)
-
-
-@click.command()
-@handle_errors
-def check() -> None:
-    """Say every mistake in conf/, views/ and plugins/, with its place and remedy.
-
-    \b
-    Example: openaq-assets check && git push
-    """
-    project = load_project(strict=False)
-    problems = (*project.problems, *project.conf_problems(), *unsupported(project, profile_name()))
-    if problems := problems or mistakes(project):
-        raise ConfigError(problems)
-    click.echo(f"{len(project.graph.assets)} assets, {len(project.jobs)} jobs: no problems.")
 
 
 @click.command("list")

@@ -54,8 +54,8 @@ def _environments(plugins: Plugins) -> dict[str, Any]:
 
 def _conf(file: ConfFile) -> dict[str, Any]:
     if file.section:
-        return _file(file.section, _type(file.fields))
-    return _object((file.fields,))
+        return _file(file.section, _type(file.type))
+    return _object((file.type,))
 
 
 def _file(section: str, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from openaq_assets.graph.extensions import Command
 _HERE = "openaq_assets.cli"
 _MODULES = {
     "aws": ("cost", "deploy", "doctor"),
-    "inspect": ("check", "docs", "graph", "list", "plugins", "records", "schema", "show", "status"),
+    "check": ("check",),
+    "inspect": ("docs", "graph", "list", "plugins", "records", "schema", "show", "status"),
     "promotion": ("diff", "promote", "rollback"),
     "run": ("backfill", "plan", "query", "run", "test"),
 }

@@ -4,19 +4,20 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
-from openaq_assets.cli.progress import Bars
 from openaq_assets.errors import AssetsError, ConfigError, PlatformError, PromotionError, TooExpensive
 from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.partitions import parse_day
 from openaq_assets.graph.selection import select
 from openaq_assets.plugins.manager import load_plugins
 from openaq_assets.project.project import Project, load
-from openaq_assets.runs.context import Run, open_run
-from openaq_assets.runs.plan import make_request
+
+if TYPE_CHECKING:
+    from openaq_assets.cli.progress import Bars
+    from openaq_assets.runs.context import Run
 
 P = ParamSpec("P")
 SHOWN_PROBLEMS = 20
@@ -126,8 +127,11 @@ def profile_name() -> str | None:
     return profile
 
 
-def prepare(options: dict[str, Any]) -> tuple[Run, tuple[str, ...], Bars]:
+def prepare(options: dict[str, Any]) -> "tuple[Run, tuple[str, ...], Bars]":
     """Return the run that the options mean, the assets selected, and the progress bars."""
+    from openaq_assets.runs.context import open_run
+    from openaq_assets.runs.plan import make_request
+
     project = load_project()
     job = project.job(options["job"]) if options["job"] else None
     text = " ".join(options["selection"]) or (job.select if job else "*")

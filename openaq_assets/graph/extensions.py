@@ -30,22 +30,33 @@ class ConfFile:
     """A file of conf/ that a plugin reads; its schema is written beside the others.
 
     ``fields`` is the dataclass of the whole file, or with ``section`` of each named entry below that
-    one field. A file with ``selector`` is read when the project loads: its entries name parts of a
-    scope, and ``--<section>`` narrows a run to them. ``mistakes(value, project)`` finds what only the
-    whole project shows. A project without the file has no value of it.
+    one field; ``module:name`` loads it, and ``mistakes``, only when there is such a file. A file with
+    ``selector`` is read when the project loads: its entries name parts of a scope, and ``--<section>``
+    narrows a run to them. ``mistakes(value, project)`` finds what only the whole project shows. A project
+    without the file has no value of it.
     """
 
     name: str  # rates -> conf/rates.yaml
-    fields: type
+    fields: type | str
     section: str = ""
     selector: Callable[[Any], str] | None = None
-    mistakes: Callable[[Any, Any], Iterable[Mistake]] | None = None
+    mistakes: Callable[[Any, Any], Iterable[Mistake]] | str | None = None
     empty: str = "Begin with 'version: 1'."
 
     @property
     def path(self) -> str:
         """The path below the project."""
         return f"conf/{self.name}.yaml"
+
+    @property
+    def type(self) -> Any:
+        """The dataclass that ``fields`` says."""
+        return imported(self.fields) if isinstance(self.fields, str) else self.fields
+
+    def mistakes_in(self, value: Any, project: Any) -> Iterable[Mistake]:
+        """Return what ``mistakes`` finds, if there is such a function."""
+        function = imported(self.mistakes) if isinstance(self.mistakes, str) else self.mistakes
+        return function(value, project) if function else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ from openaq_assets.errors import Problem
 from openaq_assets.graph.assets import AssetGraph, Kind
 from openaq_assets.graph.extensions import Command, ConfFile, OperationHandler, ProfileSettings
 from openaq_assets.markers import hookimpl
-from openaq_assets.openaq.dashboard.publishing import Dashboard
+from openaq_assets.openaq.dashboard.kind import Dashboard
 from openaq_assets.openaq.locations import Location
 from openaq_assets.openaq.operations import Fetch, Publish
-from openaq_assets.openaq.owox.plan import Plan, mistakes
 from openaq_assets.openaq.raw_kind import LOCATIONS, Raw
 from openaq_assets.openaq.settings import Api
 
@@ -46,7 +45,7 @@ def conf_files() -> Sequence[ConfFile]:
     """Return the files of locations and of the Data Studio dashboard."""
     return [
         ConfFile("locations", Location, "locations", selector=lambda location: location.selector),
-        ConfFile("owox", Plan, mistakes=mistakes),
+        ConfFile("owox", f"{_HERE}.owox.plan:Plan", mistakes=f"{_HERE}.owox.plan:mistakes"),
     ]
 
 

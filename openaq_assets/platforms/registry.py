@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from openaq_assets.graph.extensions import ConfFile, ProfileSettings
 from openaq_assets.markers import hookimpl
 from openaq_assets.platforms import PlatformType
-from openaq_assets.platforms.aws.prices import Rates
 from openaq_assets.platforms.aws.settings import Aws
 
 
@@ -29,4 +28,4 @@ def profile_settings() -> Sequence[ProfileSettings]:
 @hookimpl
 def conf_files() -> Sequence[ConfFile]:
     """Return the file of prices that runs are priced by."""
-    return [ConfFile("rates", Rates)]
+    return [ConfFile("rates", f"{__package__}.aws.prices:Rates")]

@@ -37,7 +37,7 @@ BUILT_IN = (
     "openaq_assets.plugins.kinds",
     "openaq_assets.platforms.registry",
     "openaq_assets.runs.alerts",
-    "openaq_assets.promotion.bootstrap",
+    "openaq_assets.promotion.hooks",
 )
 DISTRIBUTION = "openaq-assets"
 FOLDER = "plugins/asset_kinds"

@@ -127,12 +127,12 @@ def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
     if file.section:
         node = parse_file(home / file.path, file.path, reading)
         entries = _section(node, file.section, reading)
-        return _each(entries, file.fields, file.section, reading)
+        return _each(entries, file.type, file.section, reading)
     node = _content(home, file.path, reading, file.empty)
-    value = build(node, file.fields, "", reading) if node else ABSENT
-    if isinstance(value, file.fields) and "version" in reading.marks:
+    value = build(node, file.type, "", reading) if node else ABSENT
+    if isinstance(value, file.type) and "version" in reading.marks:
         _check_version(getattr(value, "version", 1), reading)
-    return value if isinstance(value, file.fields) else None
+    return value if isinstance(value, file.type) else None
 
 
 def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, reading: Reading) -> list[Asset]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openaq_assets.cache import open_cache
 from openaq_assets.errors import ConfigError, LeftOut, Problem, SelectionError, nearest, sentence
 from openaq_assets.graph.assets import AssetGraph
 from openaq_assets.graph.build import build_graph
@@ -76,9 +77,9 @@ class Project:
     def _read(self, file: ConfFile) -> tuple[Any, list[Problem]]:
         reading = Reading()
         value = read_conf(self.root, file, reading)
-        if value is None or file.mistakes is None:
+        if value is None:
             return value, reading.problems
-        for where, message, hint in file.mistakes(value, self):
+        for where, message, hint in file.mistakes_in(value, self):
             mark = reading.marks.get(where, reading.marks[""])
             reading.problems.append(mark.problem(where, message, hint))
         return value, reading.problems
@@ -108,6 +109,7 @@ def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
     """The project; raises ConfigError with every problem, or (``strict=False``) keeps what is good."""
     home = find_root(Path(root)) if root else find_root()
     reading = Reading()
+    kept = open_cache(home)
     plugins, problems_of_plugins = load_plugins(home)
     reading.problems += problems_of_plugins
     plugins = _readable(plugins, reading)
@@ -121,6 +123,7 @@ def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
     reading.problems += [*problems_of_graph, *plugins.lint(graph)]
     jobs = dict(_sound_jobs(declared_jobs, graph, places, reading))
     problems = tuple(sorted(set(reading.problems)))
+    kept.save()
     if strict and problems:
         raise ConfigError(problems)
     most = settings.max_cost

@@ -8,18 +8,11 @@ from openaq_assets.graph.check_queries import CheckResult
 from openaq_assets.graph.environment import bind
 from openaq_assets.graph.operations import CreateView
 from openaq_assets.graph.records import Facts
-from openaq_assets.markers import hookimpl
 from openaq_assets.platforms import Ticket, Work, ticket
 from openaq_assets.promotion.journal import Journal, Record, busy_text, this_person
 from openaq_assets.promotion.views import ViewChanges, maker, present
 
 PATIENCE = 20  # looks, a second apart
-
-
-@hookimpl
-def views_gate() -> "Gate":
-    """Return the gate that knows promotions."""
-    return Gate()
 
 
 class Gate:

@@ -8,21 +8,23 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from openaq_assets.errors import PlatformError, PromotionError, sentence
 from openaq_assets.graph.alerts import Alert, Notify
 from openaq_assets.graph.environment import Profile
 from openaq_assets.markers import hookimpl
-from openaq_assets.project.project import Project
-from openaq_assets.runs.context import Result, Run
+
+if TYPE_CHECKING:
+    from openaq_assets.project.project import Project
+    from openaq_assets.runs.context import Result, Run
 
 TIMEOUT_SECONDS = 10.0
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())  # the command line says it already; Airflow's log listens
 
 
-def tell(project: Project, profile: Profile, alert: Alert) -> None:
+def tell(project: "Project", profile: Profile, alert: Alert) -> None:
     """Hand an alert to every plugin that implements ``notify``; one that fails keeps no other."""
     project.plugins.manager.hook.notify(alert=alert, profile=profile)
 
@@ -78,7 +80,7 @@ def _nothing(record: logging.LogRecord) -> bool:
 # --- what there is to tell ------------------------------------------------------------------------
 
 
-def tell_of_run(run: Run, results: Sequence[Result]) -> None:
+def tell_of_run(run: "Run", results: "Sequence[Result]") -> None:
     """One alert about all that failed or was warned of in a run; none if all is well."""
     failed = [one for one in results if one.state == "failed"]
     warned = [one for one in results if one.state == "partial" or one.warning]
@@ -95,7 +97,7 @@ def tell_of_run(run: Run, results: Sequence[Result]) -> None:
 
 
 @contextmanager
-def telling(run: Run, what: str, target: str) -> Iterator[None]:
+def telling(run: "Run", what: str, target: str) -> Iterator[None]:
     """Tell of a promotion or rollback that fails, and let the error pass."""
     try:
         yield
@@ -104,13 +106,13 @@ def telling(run: Run, what: str, target: str) -> Iterator[None]:
         raise
 
 
-def _tell(run: Run, kind: Any, level: Any, title: str, lines: Sequence[str], assets: Sequence[str]) -> None:
+def _tell(run: "Run", kind: Any, level: Any, title: str, lines: Sequence[str], assets: Sequence[str]) -> None:
     alert = alert_of(run.project, run.environment.name, kind, level, title, lines, assets)
     tell(run.project, run.environment.profile, alert)
 
 
 def alert_of(
-    project: Project,
+    project: "Project",
     environment: str,
     kind: Literal["run", "promotion"],
     level: Literal["failed", "warned"],

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
-from openaq_assets.errors import Problem, SelectionError, nearest
+from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.graph.check_queries import CheckResult
 from openaq_assets.graph.environment import Environment
 from openaq_assets.graph.records import Facts, Materialization
-from openaq_assets.platforms import NO_HANDLER, Platform, Progress, Work, cannot_make, silent, utc_now
+from openaq_assets.platforms import Platform, Progress, Work, silent, utc_now
 from openaq_assets.plugins.specs import ViewsGate
 from openaq_assets.project.project import Project
 from openaq_assets.runs.ledger import Ledger
@@ -56,26 +56,6 @@ def open_platform(
     if name not in known:
         raise SelectionError(f"there is no platform '{name}'. {nearest(name, known)}")
     return home, known[name].open(home, progress, project.plugins.handlers.values())
-
-
-def unsupported(project: Project, profile: str | None = None) -> tuple[Problem, ...]:
-    """Return the assets that the platform of a profile cannot make: an operation of theirs has no handler."""
-    settings = project.places.profiles.get(project.profile(profile))
-    if settings is None:
-        return ()
-    return tuple(
-        asset.problem("kind", cannot_make(settings.platform, name), NO_HANDLER)
-        for asset in project.graph
-        if (name := unsupported_operation(project, asset.key, settings.platform))
-    )
-
-
-def unsupported_operation(project: Project, key: str, platform: str) -> str:
-    """Return the name of the first operation of an asset that a platform cannot carry out, or ''."""
-    for operation in project.graph.answers[key].operations:
-        if not project.plugins.can_carry_out(type(operation), platform):
-            return type(operation).__name__
-    return ""
 
 
 def open_run(

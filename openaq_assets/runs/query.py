@@ -8,6 +8,7 @@ from openaq_assets.platforms import Platform, Rows
 from openaq_assets.project.project import Project
 from openaq_assets.runs.context import open_platform
 from openaq_assets.sql import parse as athena
+from openaq_assets.sql.facts import SqlProblem
 
 
 def ask(project: Project, sql: str, env: str, profile: str | None = None) -> Rows:
@@ -18,7 +19,7 @@ def ask(project: Project, sql: str, env: str, profile: str | None = None) -> Row
 
 def _ask(project: Project, place: Environment, platform: Platform, sql: str) -> Rows:
     tree = athena.parse(sql)
-    if isinstance(tree, athena.SqlProblem):
+    if isinstance(tree, SqlProblem):
         raise SelectionError(f"line {tree.line}, column {tree.column}: {tree.message} {tree.hint}")
     names = [use.name for use in athena.tables(sql)]
     query = bind(Query("query", sql, tuple(_ref(project, place, name) for name in names)), place)

@@ -22,10 +22,11 @@ from openaq_assets.graph.records import Facts, Materialization
 from openaq_assets.platforms import NO_HANDLER, Ticket, cannot_make, failed_ticket
 from openaq_assets.runs.alerts import tell_of_run
 from openaq_assets.runs.checks import Results, checked, queries_of, registering
-from openaq_assets.runs.context import Result, Run, summary_of, unsupported_operation
+from openaq_assets.runs.context import Result, Run, summary_of
 from openaq_assets.runs.cost import spent
 from openaq_assets.runs.ledger import Entry
 from openaq_assets.runs.plan import Step, is_open
+from openaq_assets.runs.supported import unsupported_operation
 
 CHUNK_DAYS = 31
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from sqlglot import exp
 
 from openaq_assets.errors import nearest
-from openaq_assets.sql.parse import NO_QUALIFY, SqlProblem, parse, place_of, table_problems
-from openaq_assets.sql.types import TEXT, Tables, typed_problems
+from openaq_assets.sql.facts import SqlProblem
+from openaq_assets.sql.lint_types import typed_problems
+from openaq_assets.sql.parse import NO_QUALIFY, parse, place_of, table_problems
+from openaq_assets.sql.types import TEXT, Tables
 
 ALLOWED: Mapping[str, str] = {
     "aggregates": (

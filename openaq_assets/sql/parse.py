@@ -5,43 +5,26 @@ One SQL text serves two engines: ``sql_rules`` says what it may hold, ``sql_duck
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import sqlglot
 from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
+
+from openaq_assets.sql.facts import Output, SqlProblem, TableUse
 
 DIALECT = "athena"
 
 
-@dataclass(frozen=True, slots=True)
-class SqlProblem:
-    """A mistake in SQL text; line and column count from 1."""
-
-    line: int
-    column: int
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TableUse:
-    """A table the SQL reads, and where it is named first."""
-
-    name: str
-    line: int
-    column: int
-
-
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def parse(sql: str) -> exp.Query | SqlProblem:
     """The syntax tree of one SELECT, or why there is none."""
     try:
         tokens = sqlglot.tokenize(sql, dialect=DIALECT)
         wrong = _not_one_query(sql, tokens)
-        return wrong or _parsed(sql)
+        return wrong or _parsed(sql, tokens)
     except ParseError as error:
         return _misread(sql, error.errors[0] if error.errors else {})
     except TokenError as error:
@@ -53,9 +36,12 @@ def parse(sql: str) -> exp.Query | SqlProblem:
         return SqlProblem(1, 1, "the query is nested too deeply.", "Write it in steps, using WITH.")
 
 
-def _parsed(sql: str) -> exp.Query | SqlProblem:
-    tree = sqlglot.parse_one(sql, dialect=DIALECT)
-    if isinstance(tree, exp.Query):
+def _parsed(sql: str, tokens: list[Token]) -> exp.Query | SqlProblem:
+    trees = Dialect.get_or_raise(DIALECT).parser().parse(tokens, sql)
+    tree = trees[0] if trees else None
+    if tree is None:
+        raise ParseError("nothing was parsed")
+    if isinstance(tree, exp.Query) and len(trees) == 1:
         return tree
     return SqlProblem(1, 1, "expected one SELECT.", _ONE_QUERY)
 
@@ -129,7 +115,7 @@ def place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
     return _at(sql, min(starts)) if starts else (1, 1)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def tables(sql: str) -> tuple[TableUse, ...]:
     """The tables a query reads, in order of first use; common table expressions are not tables.
 
@@ -225,15 +211,6 @@ def _tree(sql: str) -> exp.Query:
     if isinstance(tree, exp.Query):
         return tree
     raise ValueError(f"line {tree.line}: {tree.message}")
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A column a query answers with ('' if it has no name, '*' if it is not one column), and its place."""
-
-    name: str
-    line: int
-    column: int
 
 
 def outputs(sql: str) -> tuple[Output, ...]:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [extraction|transform|views ...] [--quick]``: measure and print.
+"""``python -m benchmarks [extraction|transform|views|check ...] [--quick]``: measure and print.
 
 Writes build/bench.json and docs/benchmarks.md as well, unless it is to be ``--quick``: fewer sizes and rounds,
 to see where one is.
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks import extraction, transform, views
+from benchmarks import check, extraction, transform, views
 from benchmarks.harness import Row, forget, save, told
 
 
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "extraction": Benchmark("country day", extraction.rows),
     "transform": Benchmark("transform", transform.rows),
     "views": Benchmark("view_", views.rows),
+    "check": Benchmark("check", check.rows),
 }
 
 
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> None:
 
 def shown(row: Row) -> Row:
     """The row, printed as soon as it is there."""
-    peer = f"{row.peer:18} {row.peer_s:8.2f} s   ratio {row.ratio:.3f}"
+    peer = f"{row.peer:28} {row.peer_s:8.2f} s   ratio {row.ratio:.3f}"
     print(f"  {row.name:60} ours {row.ours_s:8.2f} s {row.peak_mb:5.0f} MB   {peer}", flush=True)
     return row
 

@@ -11,7 +11,8 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile, bind
 from openaq_assets.graph.operations import Query
-from openaq_assets.openaq.dashboard.publishing import VIEWS, handle_publish, overview_of, publish
+from openaq_assets.openaq.dashboard.kind import VIEWS, publish
+from openaq_assets.openaq.dashboard.publishing import handle_publish, overview_of
 from openaq_assets.openaq.operations import Publish
 from openaq_assets.platforms import Rows, Work
 from openaq_assets.platforms.local.memory import open_memory

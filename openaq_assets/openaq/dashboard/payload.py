@@ -15,19 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from openaq_assets.openaq.dashboard.kind import STATION_FIELDS
+
 DAYS = 365
-STATION_FIELDS = (
-    "location_id", "location", "city", "country", "provider", "license", "latitude", "longitude",
-    "timezone", "is_monitor", "as_of", "age_minutes", "is_current",
-    "us_aqi", "us_pollutant", "us_concentration", "us_unit", "us_method", "us_hours_used", "us_reason",
-    "vn_aqi", "vn_pollutant", "vn_concentration", "vn_unit", "vn_method", "vn_hours_used", "vn_reason",
-    "qc_version",
-)  # fmt: skip
-DAY_FIELDS = (
-    "location_id", "location", "city", "local_day", "avg_pm25", "hours", "is_incomplete", "us_aqi",
-    "vn_aqi",
-)  # fmt: skip
-HOUR_FIELDS = ("location_id", "hour", "avg_pm25", "hours")
 _DECIMALS = {"latitude": 5, "longitude": 5, "us_concentration": 3, "vn_concentration": 3}
 _MOST = 25  # letters after `a`
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase

@@ -6,10 +6,11 @@ from typing import cast
 
 from openaq_assets.errors import PlatformError, SelectionError, nearest
 from openaq_assets.graph.environment import bind
+from openaq_assets.openaq.dashboard.kind import publish
 from openaq_assets.openaq.dashboard.page import render
 from openaq_assets.openaq.dashboard.payload import Overview
 from openaq_assets.openaq.dashboard.pictures import pictures
-from openaq_assets.openaq.dashboard.publishing import NAME, overview_of, page_uri, publish
+from openaq_assets.openaq.dashboard.publishing import NAME, overview_of, page_uri
 from openaq_assets.openaq.operations import Publish
 from openaq_assets.platforms import ObjectStore
 from openaq_assets.platforms.local.files import FileStore

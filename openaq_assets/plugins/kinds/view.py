@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from openaq_assets.errors import Mark, Problem, nearest
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference, TextFile, table_ref
 from openaq_assets.graph.columns import Check, Column
 from openaq_assets.graph.operations import CreateView, Operation, Ref
-
-if TYPE_CHECKING:
-    from openaq_assets.sql.parse import Output
+from openaq_assets.sql import facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +32,22 @@ class View(Kind):
 
     def references(self, asset: Asset) -> Sequence[Reference]:
         """The tables the SQL names, each with its place in the SQL file."""
-        from openaq_assets.sql import parse as sql
-
         path = asset.spec.sql.path
         return [
             Reference(use.name, is_table=True, mark=Mark(path, use.line, use.column))
-            for use in sql.tables(asset.spec.sql.text)
+            for use in facts.shape(asset.spec.sql.text).tables
         ]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
         """SQL that cannot be read or trusted, and columns other than promised."""
-        from openaq_assets.sql import lint as sql_rules
-        from openaq_assets.sql import parse as sql
-
         path, text = asset.spec.sql.path, asset.spec.sql.text
-        known = {one.name: graph.column_types(one.name) for one in sql.tables(text)}
+        shape = facts.shape(text)
+        known = {use.name: graph.column_types(use.name) for use in shape.tables}
         found = [
             Problem(path, one.line, one.column, f"assets.{asset.key}", one.message, one.hint)
-            for one in sql_rules.problems(text, known if all(known.values()) else None)
+            for one in facts.problems(text, known if all(known.values()) else None)
         ]
-        return found or list(_breaches(asset, sql.outputs(text)))
+        return found or list(_breaches(asset, shape.outputs))
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
@@ -66,7 +59,7 @@ class View(Kind):
         return [CreateView(at, text, asset.spec.columns, inputs)]
 
 
-def _breaches(asset: Asset, answered: "Sequence[Output]") -> Iterator[Problem]:
+def _breaches(asset: Asset, answered: Sequence[facts.Output]) -> Iterator[Problem]:
     """Where the SQL and the promised columns differ: by name first, then by order."""
     promised = [str(column.name) for column in asset.spec.columns]
     names = [one.name for one in answered]

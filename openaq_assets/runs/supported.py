@@ -1,0 +1,25 @@
+"""Whether the platform of a profile can carry out what the assets of a project need."""
+
+from openaq_assets.errors import Problem
+from openaq_assets.platforms import NO_HANDLER, cannot_make
+from openaq_assets.project.project import Project
+
+
+def unsupported(project: Project, profile: str | None = None) -> tuple[Problem, ...]:
+    """Return the assets that the platform of a profile cannot make: an operation of theirs has no handler."""
+    settings = project.places.profiles.get(project.profile(profile))
+    if settings is None:
+        return ()
+    return tuple(
+        asset.problem("kind", cannot_make(settings.platform, name), NO_HANDLER)
+        for asset in project.graph
+        if (name := unsupported_operation(project, asset.key, settings.platform))
+    )
+
+
+def unsupported_operation(project: Project, key: str, platform: str) -> str:
+    """Return the name of the first operation of an asset that a platform cannot carry out, or ''."""
+    for operation in project.graph.answers[key].operations:
+        if not project.plugins.can_carry_out(type(operation), platform):
+            return type(operation).__name__
+    return ""

@@ -1,0 +1,80 @@
+"""What is known of a query: the tables it reads, the columns it answers with, and what is wrong with it.
+
+Each is worked out once per text, and kept in the project's cache: SQL that did not change is not parsed.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from sys import implementation
+from typing import Any, NamedTuple
+
+from openaq_assets.cache import current, digest
+
+
+class SqlProblem(NamedTuple):
+    """A mistake in SQL text; line and column count from 1."""
+
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+
+
+class TableUse(NamedTuple):
+    """A table the SQL reads, and where it is named first."""
+
+    name: str
+    line: int
+    column: int
+
+
+class Output(NamedTuple):
+    """A column a query answers with ('' if it has no name, '*' if it is not one column), and its place."""
+
+    name: str
+    line: int
+    column: int
+
+
+class Shape(NamedTuple):
+    """The tables a query reads, in order of first use, and the columns it answers with, in order."""
+
+    tables: tuple[TableUse, ...]
+    outputs: tuple[Output, ...]
+
+
+def shape(sql: str) -> Shape:
+    """Return what a query reads and answers with; nothing of what is no query."""
+    tables, outputs = _recalled("shape", sql)
+    return Shape(tuple(TableUse(*use) for use in tables), tuple(Output(*output) for output in outputs))
+
+
+def problems(sql: str, tables: Mapping[str, Mapping[str, str]] | None = None) -> tuple[SqlProblem, ...]:
+    """Return everything that is wrong with a query; what depends on types only where the tables are known."""
+    return tuple(SqlProblem(*problem) for problem in _recalled("problems", sql, tables))
+
+
+def _recalled(what: str, sql: str, *more: object) -> Any:
+    return current().recall(digest(_version(), what, sql, repr(more)), lambda: _work_out(what, sql, *more))
+
+
+def _work_out(what: str, sql: str, *more: Any) -> object:
+    from openaq_assets.sql import lint, parse  # which bring the parser
+
+    if what == "shape":
+        return parse.tables(sql), parse.outputs(sql)
+    return lint.problems(sql, *more)
+
+
+@cache
+def _version() -> str:
+    """Return what says which code works the facts out: our own, sqlglot's and Python's."""
+    sqlglot = find_spec("sqlglot")
+    sources = sorted(Path(__file__).parent.glob("[!_]*.py"))
+    sources.append(Path(__file__).parents[1] / "errors.py")
+    if sqlglot and sqlglot.origin:
+        sources.append(Path(sqlglot.origin).with_name("_version.py"))
+    texts = [source.read_text(encoding="utf-8") for source in sources]
+    return digest(implementation.cache_tag or "", *texts)

@@ -63,12 +63,12 @@ def materialize(run: Run, key: str) -> Result:
             f"'{key}' lives in environment '{owner}'; '{run.environment.name}' owns views only. "
             f"Run it with --env {owner}."
         )
-    steps = [step for step in run.plan_state.steps(key) if step.runs]
-    if not steps:
-        return Result(key, "skipped", message="up to date")
     platform = run.environment.profile.platform
     if name := unsupported_operation(run.project, key, platform):
         return Result(key, "failed", message=f"{cannot_make(platform, name)} {NO_HANDLER}")
+    steps = [step for step in run.plan_state.steps(key) if step.runs]
+    if not steps:
+        return Result(key, "skipped", message="up to date")
     records: list[Materialization] = []
     failed: list[Ticket] = []
     for batch in _batches(steps):

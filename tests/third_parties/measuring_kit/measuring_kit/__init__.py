@@ -1,0 +1,1 @@
+"""Tables of readings, a scale that weighs them, and a check that they rise."""

@@ -1,0 +1,1 @@
+SELECT n, value FROM readings WHERE value >= 2.5

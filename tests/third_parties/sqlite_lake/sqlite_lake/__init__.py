@@ -1,0 +1,1 @@
+"""A platform whose whole lake is one SQLite file."""

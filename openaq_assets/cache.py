@@ -8,7 +8,6 @@ append side by side, and a line that is damaged is worked out again.
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
@@ -135,10 +134,9 @@ def _append(path: Path, values: dict[str, Any]) -> None:
 
 
 def _replace(path: Path, values: dict[str, Any]) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".new")
-    with os.fdopen(handle, "wb") as file:
-        file.write(_line(values))
-    os.replace(name, path)
+    beside = path.with_name(f"{path.stem}-{os.getpid()}.new")
+    beside.write_bytes(_line(values))
+    os.replace(beside, path)
 
 
 def _prepare(folder: Path) -> None:

@@ -8,10 +8,11 @@ append side by side, and a line that is damaged is worked out again.
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
+from sys import implementation
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -43,8 +44,17 @@ class Cache:
         """Return the value of a key, made if it is not there; a tuple may come back as a list."""
         self._used.add(key)
         if key not in self._values:
-            self._values[key] = self._new[key] = make()
+            self.put(key, make())
         return self._values[key]
+
+    def get(self, key: str) -> Any:
+        """Return the value of a key, None if it is not there."""
+        self._used.add(key)
+        return self._values.get(key)
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a value."""
+        self._values[key] = self._new[key] = value
 
     def save(self) -> None:
         """Add to the file what is new; what cannot be written is only worked out again."""
@@ -57,6 +67,16 @@ class Cache:
             if len(self._values) > 2 * len(self._used) + SPARE:
                 _replace(self._path, {key: self._values[key] for key in self._used})
         self._new = {}
+
+
+def version_of(package: str, *sources: Path) -> str:
+    """Return what says which code works something out: Python's, an installed package's, and sources."""
+    found = find_spec(package)
+    folder = Path(found.origin).parent if found and found.origin else None
+    version = folder / "_version.py" if folder and (folder / "_version.py").exists() else folder
+    if version:
+        sources = (*sources, version if version.is_file() else version / "__init__.py")
+    return digest(implementation.cache_tag or "", *(path.read_text(encoding="utf-8") for path in sources))
 
 
 _current = Cache()
@@ -114,10 +134,9 @@ def _append(path: Path, values: dict[str, Any]) -> None:
 
 
 def _replace(path: Path, values: dict[str, Any]) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".new")
-    with os.fdopen(handle, "wb") as file:
-        file.write(_line(values))
-    os.replace(name, path)
+    beside = path.with_name(f"{path.stem}-{os.getpid()}.new")
+    beside.write_bytes(_line(values))
+    os.replace(beside, path)
 
 
 def _prepare(folder: Path) -> None:

@@ -12,6 +12,7 @@ AssetsError
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,8 +37,7 @@ class Problem:
         return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a file."""
 
     path: str

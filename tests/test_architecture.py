@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import os
 import re
 import shutil
 import statistics
@@ -21,11 +22,12 @@ SOURCES = sorted(path for root in ROOTS for path in (REPOSITORY / root).rglob("*
 ROOMS = {"airflow", "cli", "graph", "openaq", "platforms", "plugins", "project", "promotion", "runs", "sql", "testing"}
 
 
-def imported(*arguments: str) -> set[str]:
-    """The top-level modules that a Python process imports."""
+def imported(*arguments: str, kept: str = "off") -> set[str]:
+    """The top-level modules that a Python process imports; what it keeps between runs is kept there."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-X", "importtime", *arguments],
+        cwd=REPOSITORY, env={**os.environ, "OPENAQ_CACHE": kept}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
 
@@ -39,6 +41,13 @@ def test_importing_is_light(module: str) -> None:
 def test_checking_is_light() -> None:
     """``openaq-assets check`` parses SQL, and imports nothing else that is heavy."""
     assert imported("-m", "openaq_assets.cli.main", "check") & HEAVY == {"sqlglot"}
+
+
+def test_checking_again_is_lighter(tmp_path: Path) -> None:
+    """What did not change is not even parsed: the second check imports nothing that is heavy."""
+    assert imported("-m", "openaq_assets.cli.main", "check", kept=str(tmp_path)) & HEAVY == {"sqlglot"}
+    light = imported("-m", "openaq_assets.cli.main", "check", kept=str(tmp_path))
+    assert light & (HEAVY | {"rich", "msgspec"}) == set()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())

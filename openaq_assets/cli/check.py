@@ -2,6 +2,7 @@
 
 import click
 
+from openaq_assets.cache import current
 from openaq_assets.cli.options import handle_errors, load_project, profile_name
 from openaq_assets.errors import ConfigError
 from openaq_assets.runs.supported import unsupported
@@ -18,6 +19,8 @@ def check() -> None:
     """
     project = load_project(strict=False)
     problems = (*project.problems, *project.conf_problems(), *unsupported(project, profile_name()))
-    if problems := problems or mistakes(project):
+    problems = problems or mistakes(project)
+    current().save()  # also of files that were read since the project was
+    if problems:
         raise ConfigError(problems)
     click.echo(f"{len(project.graph.assets)} assets, {len(project.jobs)} jobs: no problems.")

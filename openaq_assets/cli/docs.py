@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from openaq_assets.cli.html import script_json
 from openaq_assets.graph.assets import Asset
 from openaq_assets.graph.check_queries import check_queries
 from openaq_assets.graph.operations import CreateView, Query
 from openaq_assets.graph.partitions import summary
 from openaq_assets.graph.records import Materialization
-from openaq_assets.html import script_json
 from openaq_assets.project.project import Project
 from openaq_assets.runs.context import open_platform
 from openaq_assets.runs.ledger import Ledger, state_of

@@ -9,7 +9,6 @@ import datetime as dt
 import logging
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, cast
@@ -191,7 +190,7 @@ def ticket(
     link: str = "",
 ) -> Ticket:
     """Return a finished ticket of its own."""
-    return Ticket(uuid.uuid4().hex, state, facts or {}, message, link, retryable)
+    return Ticket(os.urandom(16).hex(), state, facts or {}, message, link, retryable)
 
 
 def finished_ticket(facts: Mapping[str, Facts]) -> Ticket:

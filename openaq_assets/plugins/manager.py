@@ -16,7 +16,6 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +31,7 @@ from openaq_assets.platforms import PlatformType
 from openaq_assets.plugins import specs
 from openaq_assets.plugins.fitting import reason_against
 from openaq_assets.plugins.guard import RAISED, Guarded, Misfit, Source, guarded
+from openaq_assets.plugins.installed import installed
 
 BUILT_IN = (
     "openaq_assets.plugins.kinds",
@@ -207,12 +207,10 @@ def _words(path: Path) -> set[str]:
 
 
 def _entry_points() -> Sequence[tuple[str, bool, Callable[[], Any]]]:
-    points = sorted(entry_points(group=NAMESPACE), key=lambda entry: (entry.name, entry.value))
-    return [(f"{entry.name} ({entry.value})", _is_ours(entry.dist), entry.load) for entry in points]
-
-
-def _is_ours(distribution: Any) -> bool:
-    return distribution is not None and distribution.name == DISTRIBUTION
+    return [
+        (f"{entry.name} ({entry.value})", entry.distribution == DISTRIBUTION, entry.load)
+        for entry in installed()
+    ]
 
 
 def _files(root: Path | None) -> Sequence[tuple[str, bool, Callable[[], Any]]]:

@@ -1,8 +1,10 @@
 """conf/ -> Project: every file read, every mistake told, and a mistake in one file kept to that file."""
 
 import dataclasses
+import gc
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,26 @@ def find_root(start: Path | None = None) -> Path:
 def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
     """The project; raises ConfigError with every problem, or (``strict=False``) keeps what is good."""
     home = find_root(Path(root)) if root else find_root()
+    with _uncollected():
+        project = _load(home)
+    if strict and project.problems:
+        raise ConfigError(project.problems)
+    return project
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking at a project again and again while it grows."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _load(home: Path) -> Project:
     reading = Reading()
     kept = open_cache(home)
     plugins, problems_of_plugins = load_plugins(home)
@@ -124,10 +146,7 @@ def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
     jobs = dict(_sound_jobs(declared_jobs, graph, places, reading))
     problems = tuple(sorted(set(reading.problems)))
     kept.save()
-    if strict and problems:
-        raise ConfigError(problems)
-    most = settings.max_cost
-    return Project(home, settings.project, graph, jobs, places, plugins, problems, most)
+    return Project(home, settings.project, graph, jobs, places, plugins, problems, settings.max_cost)
 
 
 def _readable(plugins: Plugins, reading: Reading) -> Plugins:

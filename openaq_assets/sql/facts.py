@@ -5,12 +5,10 @@ Each is worked out once per text, and kept in the project's cache: SQL that did 
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
-from sys import implementation
 from typing import Any, NamedTuple
 
-from openaq_assets.cache import current, digest
+from openaq_assets.cache import current, digest, version_of
 
 
 class SqlProblem(NamedTuple):
@@ -70,11 +68,5 @@ def _work_out(what: str, sql: str, *more: Any) -> object:
 
 @cache
 def _version() -> str:
-    """Return what says which code works the facts out: our own, sqlglot's and Python's."""
-    sqlglot = find_spec("sqlglot")
-    sources = sorted(Path(__file__).parent.glob("[!_]*.py"))
-    sources.append(Path(__file__).parents[1] / "errors.py")
-    if sqlglot and sqlglot.origin:
-        sources.append(Path(sqlglot.origin).with_name("_version.py"))
-    texts = [source.read_text(encoding="utf-8") for source in sources]
-    return digest(implementation.cache_tag or "", *texts)
+    here = Path(__file__).parent
+    return version_of("sqlglot", *sorted(here.glob("[!_]*.py")), here.parent / "errors.py")

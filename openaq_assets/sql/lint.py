@@ -6,13 +6,15 @@ project is checked. ``REFUSED`` and ``sql_type_rules`` say why of those that peo
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
 
 from sqlglot import exp
 
 from openaq_assets.errors import nearest
 from openaq_assets.sql.facts import SqlProblem
 from openaq_assets.sql.lint_types import typed_problems
-from openaq_assets.sql.parse import NO_QUALIFY, parse, place_of, table_problems
+from openaq_assets.sql.parse import NO_QUALIFY, parse, parts, place_of, table_problems
 from openaq_assets.sql.types import TEXT, Tables
 
 ALLOWED: Mapping[str, str] = {
@@ -97,17 +99,24 @@ def problems(sql: str, tables: Tables | None = None) -> tuple[SqlProblem, ...]:
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
         return (tree,)
-    found = [*table_problems(sql, tree), *_refused(sql, tree)]
+    found = [*table_problems(sql), *_refused(sql)]
     if not found and tables is not None:
         found = list(typed_problems(sql, tables))
     return tuple(sorted(set(found), key=lambda one: (one.line, one.column)))
 
 
-def _refused(sql: str, tree: exp.Expr) -> Iterator[SqlProblem]:
-    for node in tree.walk():
-        told = _why_not(node)
+def _refused(sql: str) -> Iterator[SqlProblem]:
+    for node in parts(sql):
+        kind: Any = type(node)
+        told = _why_not(node) if _may_be_refused(kind) else None
         if told:
             yield SqlProblem(*place_of(sql, node), *told)
+
+
+@cache
+def _may_be_refused(kind: Any) -> bool:
+    kinds = exp.Func, exp.JSONValue, exp.Bracket, exp.DataType, exp.Star, exp.Qualify, exp.Join
+    return issubclass(kind, (*kinds, exp.TableSample))
 
 
 def _why_not(node: exp.Expr) -> tuple[str, str] | None:

@@ -111,8 +111,15 @@ def _at(sql: str, offset: int) -> tuple[int, int]:
 
 def place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
     """Where a piece of the syntax tree begins, by the first part that says so."""
-    starts = [int(one.meta["start"]) for one in node.walk() if "start" in one.meta]
+    starts = [int(start) for part in node.walk(bfs=False) if (start := part.meta_get("start")) is not None]
     return _at(sql, min(starts)) if starts else (1, 1)
+
+
+@lru_cache(maxsize=4096)
+def parts(sql: str) -> tuple[exp.Expr, ...]:
+    """Every part of a query's syntax tree, each before what is below it; none of what is no query."""
+    tree = parse(sql)
+    return () if isinstance(tree, SqlProblem) else tuple(tree.walk(bfs=False))
 
 
 @lru_cache(maxsize=4096)
@@ -121,12 +128,9 @@ def tables(sql: str) -> tuple[TableUse, ...]:
 
     A table with a database is no table of this project: ``problems`` says so.
     """
-    tree = parse(sql)
-    if isinstance(tree, SqlProblem):
-        return ()
     found: dict[str, TableUse] = {}
-    for table in tree.find_all(exp.Table, bfs=False):
-        if table.name and not table.db and not is_cte(table):
+    for table in parts(sql):
+        if isinstance(table, exp.Table) and table.name and not table.db and not is_cte(table):
             found.setdefault(table.name, TableUse(table.name, *place_of(sql, table.this)))
     return tuple(found.values())
 
@@ -155,10 +159,10 @@ def _names_given(node: exp.Expr, below: exp.Expr) -> Sequence[str]:
     return names[: earlier + bool(ctes.args.get("recursive"))]
 
 
-def table_problems(sql: str, tree: exp.Query) -> Iterator[SqlProblem]:
+def table_problems(sql: str) -> Iterator[SqlProblem]:
     """Tables that are named with a database."""
-    for node in tree.find_all(exp.Table):
-        if node.db:
+    for node in parts(sql):
+        if isinstance(node, exp.Table) and node.db:
             message = f"'{exp.table_name(node)}' names a database; each environment has its own."
             yield SqlProblem(*place_of(sql, node), message, f"Write '{node.name}'.")
 

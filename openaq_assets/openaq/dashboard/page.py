@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from openaq_assets.html import script_json
+from openaq_assets.cli.html import script_json
 from openaq_assets.openaq.dashboard import charts
 from openaq_assets.openaq.dashboard.payload import Overview, payload
 

@@ -59,23 +59,18 @@ class ObjectStore(Protocol):
 
     def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
         """Write if there is nothing yet; False if there is."""
-        ...
 
     def put(self, uri: str, body: bytes) -> None:
         """Write, replacing what was there in one step."""
-        ...
 
     def get(self, uri: str) -> bytes:
-        """The bytes; raises FileNotFoundError."""
-        ...
+        """Return the bytes; raise FileNotFoundError."""
 
     def list(self, prefix: str) -> Iterable[str]:
-        """Every URI that begins with the prefix (a folder, without its final '/'), in order."""
-        ...
+        """Return every URI that begins with the prefix (a folder, without its final '/'), in order."""
 
     def delete(self, uri: str) -> None:
         """Remove it; nothing happens if it is not there."""
-        ...
 
 
 class Progress(Protocol):
@@ -98,31 +93,24 @@ class Platform(Protocol):
 
     def submit(self, operation: Operation) -> Ticket:
         """Start it (or do it, if quick)."""
-        ...
 
     def poll(self, ticket: Ticket) -> Ticket:
-        """The ticket as it is now."""
-        ...
+        """Return the ticket as it is now."""
 
     def cancel(self, ticket: Ticket) -> None:
         """Stop it if it runs."""
-        ...
 
     def read(self, query: Query) -> Rows:
-        """The rows of a bound query."""
-        ...
+        """Return the rows of a bound query."""
 
     def view(self, at: Ref) -> CreateView | None:
-        """What a view is now, as the bound operation that would make it again; None if it is not there."""
-        ...
+        """Return what a view is now, as the operation that would make it again; None if it is not there."""
 
     def drop_view(self, at: Ref) -> None:
         """Forget a view; nothing happens if it is not there."""
-        ...
 
     def views(self, database: str) -> Iterable[str]:
-        """The names of the views in a database, in order; none if there is no such database."""
-        ...
+        """Return the names of the views in a database, in order; none if there is no such database."""
 
 
 def utc_now() -> dt.datetime:

@@ -4,16 +4,30 @@ import csv
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from openaq_assets.errors import PlatformError
+from openaq_assets.graph.columns import Column, ColumnType, Name
 from openaq_assets.graph.contracts import compare, pairs
-from openaq_assets.graph.operations import CreateView, Query
+from openaq_assets.graph.operations import CreateView, Query, Ref
 from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import ObjectStore, Rows, Ticket, ticket
 
 KEPT_FAILURES = 100
+
+
+def columns_of(names_and_types: Iterable[tuple[str, str]]) -> tuple[Column, ...]:
+    """Return what an engine answers with as columns; an ad-hoc answer may have types no contract knows."""
+    return tuple(Column(Name(name), cast(ColumnType, kind)) for name, kind in names_and_types)
+
+
+def view_of(
+    at: Ref, sql: str, columns: Iterable[tuple[str, str]], inputs: Iterable[tuple[str, str]]
+) -> CreateView:
+    """Return the bound operation that would make a view again."""
+    refs = tuple(Ref(name, "view", table=table) for name, table in inputs)
+    return CreateView(at, sql, columns_of(columns), refs)
 
 
 def answered(operation: Query, rows: Rows, objects: ObjectStore) -> Ticket:

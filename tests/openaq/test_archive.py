@@ -23,7 +23,7 @@ from openaq_assets.openaq.fetch import fetch
 from openaq_assets.openaq.operations import Fetch
 from openaq_assets.openaq.settings import Api
 from openaq_assets.openaq.source import archive_of
-from openaq_assets.platforms.transform.reference_decoder import decode, frame
+from openaq_assets.platforms.transform.reference_decoder import decode, rows_frame, settled
 from openaq_assets.platforms.transform.rows import opened
 from openaq_simulator import Simulator, World
 from openaq_simulator.archive import archive_objects, key_of
@@ -295,7 +295,7 @@ def test_lines_are_read_quoted_or_not(line: str, location: str, value: float | N
     """Commas, quotes and line breaks in names, both forms of the archive, and empty cells as NULL."""
     decoded = decode(RECIPE, "2023-01-01", [named(zipped(HEADER, line))])
     assert decoded.bad == []
-    (row,) = frame(RECIPE, decoded).to_dicts()
+    (row,) = settled(RECIPE, rows_frame(RECIPE, decoded.rows)).to_dicts()
     assert (row["location"], row["value"], row["unit"]) == (location, value, "µg/m³")
     assert row["period_to"] == dt.datetime(2023, 1, 1, 1)
 
@@ -356,7 +356,8 @@ def test_the_latest_retrieval_counts_across_neighbours() -> None:
     old, new = (zipped(HEADER, f"7,8,x,2023-01-01T17:00:00Z,1,2,pm25,u,{value}") for value in (1, 2))
     own, near = named(old, hour=5), named(new, "2023-01-02", hour=6)
     for order in (([own], [near]), ([near], [own])):
-        assert frame(RECIPE, decode(RECIPE, "2023-01-01", *order))["value"].to_list() == [2.0]
+        rows = rows_frame(RECIPE, decode(RECIPE, "2023-01-01", *order).rows)
+        assert settled(RECIPE, rows)["value"].to_list() == [2.0]
 
 
 @given(

@@ -126,7 +126,7 @@ class Scripted(LocalPlatform):
 
     def __init__(self, home: Environment) -> None:
         self.store = STORES.setdefault(home.root, MemoryStore())
-        super().__init__(home, self.store, Catalog(self.store, home.root, ParquetInMemory(self.store)), silent)
+        super().__init__(home, Catalog(self.store, home.root, ParquetInMemory(self.store)), silent)
         self.answers: dict[tuple[str, str], float | Exception] = {}
         self.submitted: list[Operation] = []
 

@@ -1,34 +1,25 @@
-"""Views and queries in Athena: started, asked how they stand, and answered as the local platform answers.
-
-Each is a statement or two, whose ticket says how far it is.
-"""
+"""Statements of Athena: started, asked how they stand, answered in the values the local platform gives."""
 
 import datetime as dt
 import decimal
-import json
-import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.graph.columns import Column, ColumnType, Name
+from openaq_assets.graph.columns import Column
 from openaq_assets.graph.contracts import pairs
-from openaq_assets.graph.operations import CreateView, Query, Ref, from_json, to_json
-from openaq_assets.graph.records import Facts
-from openaq_assets.platforms import ObjectStore, Rows, Ticket, ticket
+from openaq_assets.graph.operations import Ref
+from openaq_assets.platforms import Rows
 from openaq_assets.platforms.aws.clients import AwsHooks
 from openaq_assets.platforms.aws.errors import DEPLOY, ask, asking
-from openaq_assets.platforms.aws.glue_catalog import GlueTables
-from openaq_assets.platforms.results import KEPT_FAILURES, answered, contract_checked, require_contract
+from openaq_assets.platforms.results import columns_of
 from openaq_assets.sql.parse import in_full
 
 PAGE = 1000  # the most that one request for rows gives
-MOST_STALE = 20  # views that are made again for one question
-log = logging.getLogger(__name__)
 
 
 def pauses() -> Iterator[float]:
@@ -75,9 +66,8 @@ class Athena:
 
     def is_over(self, query: str) -> bool:
         """Return whether it has ended well; raise PlatformError (StaleView) if it ended otherwise."""
-        info = ask(
-            "ask Athena how a query stands", self.hooks.athena.get_query_info, query_execution_id=query
-        )
+        get = self.hooks.athena.get_query_info
+        info = ask("ask Athena how a query stands", get, query_execution_id=query)
         status = info["QueryExecution"]["Status"]
         if status["State"] in ("FAILED", "CANCELLED"):
             raise failure(status)
@@ -105,14 +95,17 @@ class Athena:
         for page in self._pages(query, most):
             if not columns:
                 infos = page["ResultSetMetadata"]["ColumnInfo"]
-                kinds = [_kind(info) for info in infos]
-                columns = tuple(Column(Name(i["Name"]), cast(ColumnType, k)) for i, k in zip(infos, kinds))
-                readers = [_reader(kind) for kind in kinds]
+                columns = columns_of((info["Name"], _kind(info)) for info in infos)
+                readers = [_reader(column.type) for column in columns]
                 page["Rows"] = page["Rows"][1:]  # the header
             rows += [_values(row["Data"], readers) for row in page["Rows"]]
             if most is not None and len(rows) >= most:
                 break
         return Rows(columns, tuple(rows[:most]))
+
+    def columns(self, query: str) -> tuple[tuple[str, str], ...]:
+        """Return the names and types of the columns of a query that has ended well."""
+        return pairs(self.rows(query, 0).columns)
 
     def _pages(self, query: str, most: int | None) -> Iterator[dict[str, Any]]:
         size = PAGE if most is None else min(PAGE, most + 1)
@@ -147,12 +140,10 @@ def view_statement(table: str, text: str) -> str:
 # --- what is answered ------------------------------------------------------------------------------
 
 
-def _zoned(text: str) -> Any:
+def _zoned(text: str) -> dt.datetime:
     """Return a moment; Athena writes the zone after it: ``2026-01-10 00:00:00.000 UTC``."""
     moment, _, zone = text.rpartition(" ")
-    with suppress(ValueError):
-        return dt.datetime.fromisoformat(moment + zone.replace("UTC", "+00:00"))
-    return text
+    return dt.datetime.fromisoformat(moment + zone.replace("UTC", "+00:00"))
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
@@ -214,104 +205,3 @@ def failure(status: Mapping[str, Any]) -> PlatformError:
     error = status.get("AthenaError", {})
     retryable = bool(error.get("Retryable")) or error.get("ErrorCategory") == _SYSTEM
     return PlatformError(f"Athena: {text}", retryable=retryable)
-
-
-# --- the steps of an operation ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What goes on in the account for an operation: the id of its ticket, as JSON."""
-
-    by: str  # glue, crawler, athena
-    operation: str = ""
-    run: str = ""
-    facts: str = ""
-    ours: bool = False
-    makes: bool = False  # the view itself, after its columns were found to be right
-    healed: int = 0
-
-    def to_json(self) -> str:
-        """Return the id of a ticket."""
-        return json.dumps(asdict(self))
-
-
-@dataclass(frozen=True, slots=True)
-class Questions:
-    """What Athena is asked for an operation, and what becomes of its answers."""
-
-    athena: Athena
-    tables: GlueTables
-    objects: ObjectStore
-
-    def create_view(self, operation: CreateView) -> Ticket:
-        """Ask for its columns first: a view that breaks its contract never comes to be."""
-        if not operation.replace and self.tables.get(operation.into.table):
-            message = f"{operation.into.table} is there already"
-            return ticket("succeeded", {"": Facts()}, message=message)
-        return self.query(operation)
-
-    def query(self, operation: CreateView | Query) -> Ticket:
-        """Start the question, or that for the columns of a view."""
-        return self._started(Work("athena", to_json(operation)))
-
-    def _started(self, work: Work) -> Ticket:
-        """Start the statement of this step."""
-        operation = from_json(work.operation)
-        assert isinstance(operation, CreateView | Query)
-        text = question(operation.sql, operation.inputs)
-        if work.makes:
-            text = view_statement(operation.into.table, text)  # type: ignore[union-attr]
-        elif isinstance(operation, CreateView) or operation.expect == "contract":
-            text = description(text)
-        run = self.athena.start(text)
-        return Ticket(replace(work, run=run).to_json(), "running", link=self.athena.link(run))
-
-    def poll(self, work: Work, now: Ticket) -> Ticket:
-        """Return how far it is: as it was, in its next step, or over."""
-        operation = from_json(work.operation)
-        try:
-            if not self.athena.is_over(work.run):
-                return now
-        except StaleView as stale:
-            self._make_again(stale, work.healed)
-            return self._started(replace(work, healed=work.healed + 1))
-        if isinstance(operation, Query):
-            return replace(self._answered(operation, work.run), link=now.link)
-        assert isinstance(operation, CreateView)
-        if work.makes:
-            require_contract(operation, self.tables.remember(operation))
-            return ticket("succeeded", {"": Facts(objects=1)}, link=now.link)
-        require_contract(operation, pairs(self.athena.rows(work.run, 0).columns))
-        return self._started(replace(work, makes=True))
-
-    def _answered(self, operation: Query, run: str) -> Ticket:
-        if operation.expect == "contract":
-            return contract_checked(operation, pairs(self.athena.rows(run, 0).columns))
-        most = KEPT_FAILURES if operation.expect == "no rows" else None
-        return answered(operation, self.athena.rows(run, most), self.objects)
-
-    def read(self, query: Query) -> Rows:
-        """Return the rows of a bound query; raise PlatformError with the engine's own words."""
-        return self._at_once(question(query.sql, query.inputs), healed=0)
-
-    def _at_once(self, text: str, healed: int) -> Rows:
-        run = self.athena.start(text)
-        try:
-            self.athena.wait(run)
-        except StaleView as stale:
-            self._make_again(stale, healed)
-            return self._at_once(text, healed + 1)
-        return self.athena.rows(run)
-
-    def _make_again(self, stale: StaleView, healed: int) -> None:
-        """Make a view from what it was made from, if that still keeps its contract."""
-        name = stale.name
-        operation = self.tables.view(Ref(name.rpartition(".")[2], "view", table=name))
-        if operation is None or healed >= MOST_STALE:
-            raise stale
-        log.warning("The view %s is stale: a table it reads has changed. It is made again.", name)
-        text = question(operation.sql, operation.inputs)
-        require_contract(operation, pairs(self._at_once(description(text), healed + 1).columns))
-        self.athena.wait(self.athena.start(view_statement(name, text)))
-        self.tables.remember(operation)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.contracts import pairs
 from openaq_assets.graph.operations import CreateView, Ref, Table, digest
 from openaq_assets.graph.partitions import COLUMNS, key_of, segment
 from openaq_assets.platforms import ObjectStore
 from openaq_assets.platforms.aws.clients import AwsHooks
 from openaq_assets.platforms.aws.errors import ask
+from openaq_assets.platforms.results import view_of
 
 AT_ONCE = 100  # the most partitions of one request
 _ABSENT = "EntityNotFoundException"
@@ -127,12 +127,10 @@ class GlueTables:
         if definition is None:
             return None
         view = presto_view(definition)
-        columns = tuple(Column(Name(name), kind) for name, kind in view_columns(view))  # type: ignore[arg-type]
         kept = definition.get("Parameters", {})
         if kept.get(_SEEN) != digest(definition["ViewOriginalText"]):  # somebody else's, or changed since
-            return CreateView(at, str(view["originalSql"]), columns, ())
-        inputs = tuple(Ref(name, "view", table=table) for name, table in json.loads(kept[_INPUTS]))
-        return CreateView(at, kept[_SQL], columns, inputs)
+            return view_of(at, str(view["originalSql"]), view_columns(view), ())
+        return view_of(at, kept[_SQL], view_columns(view), json.loads(kept[_INPUTS]))
 
     def remember(self, operation: CreateView) -> tuple[tuple[str, str], ...]:
         """Keep beside a view that Athena made the very SQL it was made from; return its columns and types."""

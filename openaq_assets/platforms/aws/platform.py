@@ -9,13 +9,15 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
 from openaq_assets.errors import PlatformError
+from openaq_assets.graph import operations
 from openaq_assets.graph.environment import Environment
-from openaq_assets.graph.operations import CreateView, Query, Register, Table, Transform, from_json, to_json
-from openaq_assets.platforms import Progress, Ticket, failed_ticket, silent, ticket
-from openaq_assets.platforms.aws.athena import Athena, Questions, Work, pauses
+from openaq_assets.graph.operations import CreateView, Query, Ref, Register, Table, Transform
+from openaq_assets.graph.records import Facts
+from openaq_assets.platforms import Progress, Rows, Ticket, failed_ticket, results, silent, ticket
+from openaq_assets.platforms.aws import athena
 from openaq_assets.platforms.aws.clients import AwsHooks, hooks_of
 from openaq_assets.platforms.aws.errors import Unanswered
 from openaq_assets.platforms.aws.glue_catalog import GlueTables
@@ -25,7 +27,25 @@ from openaq_assets.platforms.aws.settings import aws_of
 from openaq_assets.platforms.base import BasePlatform
 
 PATIENCE = 20  # polls that AWS does not answer, one after the other
+MOST_STALE = 20  # views that are made again for one question
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What goes on in the account for an operation: the id of its ticket, as JSON."""
+
+    by: str  # glue, crawler, athena
+    operation: str = ""
+    run: str = ""
+    facts: str = ""
+    ours: bool = False
+    makes: bool = False  # the view itself, after its columns were found to be right
+    healed: int = 0
+
+    def to_json(self) -> str:
+        """Return the id of a ticket."""
+        return json.dumps(asdict(self))
 
 
 class AwsPlatform(BasePlatform):
@@ -41,16 +61,14 @@ class AwsPlatform(BasePlatform):
         self.tables = GlueTables(hooks, self.objects)
         self.job = GlueJob(hooks, self.objects, f"{root}/glue-tmp")
         self.crawler = Crawler(hooks)
-        self.athena = Athena(hooks, environment.database, f"{root}/athena-results/")
-        self.questions = Questions(self.athena, self.tables, self.objects)
-        self.read = self.questions.read
+        self.athena = athena.Athena(hooks, environment.database, f"{root}/athena-results/")
         self.view, self.drop_view, self.views = self.tables.view, self.tables.drop_view, self.tables.views
         self._unanswered = 0
 
     def poll(self, ticket: Ticket) -> Ticket:
         """Return the ticket as it is now. What AWS does not answer for a while goes on all the same."""
         polls: Mapping[str, Callable[[Work, Ticket], Ticket]] = {
-            "glue": self._poll_job, "crawler": self._poll_crawl, "athena": self.questions.poll,
+            "glue": self._poll_job, "crawler": self._poll_crawl, "athena": self._poll_query,
         }  # fmt: skip
         if ticket.state != "running":
             return ticket
@@ -108,11 +126,11 @@ class AwsPlatform(BasePlatform):
         return tuple(name for table in operation.tables for name in self.tables.missing(table))
 
     def _crawl(self, operation: Register) -> Ticket:
-        work = Work("crawler", to_json(operation), ours=self.crawler.start())
+        work = Work("crawler", operations.to_json(operation), ours=self.crawler.start())
         return Ticket(work.to_json(), "running", link=self.crawler.link())
 
     def _poll_crawl(self, work: Work, now: Ticket) -> Ticket:
-        operation = from_json(work.operation)
+        operation = operations.from_json(work.operation)
         assert isinstance(operation, Register)
         outcome, crawler = self.crawler.outcome(), f"the crawler {self.crawler.name}"
         if outcome is None:
@@ -132,14 +150,18 @@ class AwsPlatform(BasePlatform):
     # --- views and questions
 
     def _create_view(self, operation: CreateView) -> Ticket:
-        return self._soon(self.questions.create_view(operation))
+        """Ask for its columns first: a view that breaks its contract never comes to be."""
+        if not operation.replace and self.tables.get(operation.into.table):
+            return ticket("succeeded", {"": Facts()}, message=f"{operation.into.table} is there already")
+        return self._query(operation)
 
-    def _query(self, operation: Query) -> Ticket:
-        return self._soon(self.questions.query(operation))
+    def _query(self, operation: CreateView | Query) -> Ticket:
+        """Return the ticket of a query, or of that for the columns of a view, soon."""
+        return self._soon(self._started(Work("athena", operations.to_json(operation))))
 
     def _soon(self, now: Ticket) -> Ticket:
         """Return the ticket once it is over, or as it is after a while: most queries take a second."""
-        end, waits = time.monotonic() + self.quick_seconds, pauses()
+        end, waits = time.monotonic() + self.quick_seconds, athena.pauses()
         try:
             while (now := self.poll(now)).state == "running" and time.monotonic() < end:
                 time.sleep(next(waits))
@@ -147,6 +169,69 @@ class AwsPlatform(BasePlatform):
             self.cancel(now)
             raise
         return now
+
+    def _started(self, work: Work) -> Ticket:
+        """Start the statement of this step."""
+        operation = operations.from_json(work.operation)
+        assert isinstance(operation, CreateView | Query)
+        text = athena.question(operation.sql, operation.inputs)
+        if work.makes:
+            text = athena.view_statement(operation.into.table, text)  # type: ignore[union-attr]
+        elif isinstance(operation, CreateView) or operation.expect == "contract":
+            text = athena.description(text)
+        run = self.athena.start(text)
+        return Ticket(replace(work, run=run).to_json(), "running", link=self.athena.link(run))
+
+    def _poll_query(self, work: Work, now: Ticket) -> Ticket:
+        """Return how far it is: as it was, in its next step, or over."""
+        operation = operations.from_json(work.operation)
+        try:
+            if not self.athena.is_over(work.run):
+                return now
+        except athena.StaleView as stale:
+            self._make_again(stale, work.healed)
+            return self._started(replace(work, healed=work.healed + 1))
+        if isinstance(operation, Query):
+            return replace(self._answered(operation, work.run), link=now.link)
+        assert isinstance(operation, CreateView)
+        if work.makes:
+            results.require_contract(operation, self.tables.remember(operation))
+            return ticket("succeeded", {"": Facts(objects=1)}, link=now.link)
+        results.require_contract(operation, self.athena.columns(work.run))
+        return self._started(replace(work, makes=True))
+
+    def _answered(self, operation: Query, run: str) -> Ticket:
+        if operation.expect == "contract":
+            return results.contract_checked(operation, self.athena.columns(run))
+        most = results.KEPT_FAILURES if operation.expect == "no rows" else None
+        return results.answered(operation, self.athena.rows(run, most), self.objects)
+
+    def read(self, query: Query) -> Rows:
+        """Return the rows of a bound query; raise PlatformError with the engine's own words."""
+        return self.athena.rows(self._done(athena.question(query.sql, query.inputs), healed=0))
+
+    def _done(self, text: str, healed: int) -> str:
+        """Return the id of a statement that has ended well; a stale view in it is made again."""
+        run = self.athena.start(text)
+        try:
+            self.athena.wait(run)
+        except athena.StaleView as stale:
+            self._make_again(stale, healed)
+            return self._done(text, healed + 1)
+        return run
+
+    def _make_again(self, stale: athena.StaleView, healed: int) -> None:
+        """Make a view from what it was made from, if that still keeps its contract."""
+        name = stale.name
+        operation = self.tables.view(Ref(name.rpartition(".")[2], "view", table=name))
+        if operation is None or healed >= MOST_STALE:
+            raise stale
+        log.warning("The view %s is stale: a table it reads has changed. It is made again.", name)
+        text = athena.question(operation.sql, operation.inputs)
+        described = self._done(athena.description(text), healed + 1)
+        results.require_contract(operation, self.athena.columns(described))
+        self.athena.wait(self.athena.start(athena.view_statement(name, text)))
+        self.tables.remember(operation)
 
 
 def open_aws(environment: Environment, progress: Progress = silent) -> AwsPlatform:

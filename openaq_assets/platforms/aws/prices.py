@@ -5,8 +5,9 @@ left out: they end.
 """
 
 import datetime as dt
+import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -21,10 +22,10 @@ _TERABYTE, _GIGABYTE = 10**12, 10**9
 @dataclass(frozen=True, slots=True)
 class _Prices:
     def __post_init__(self) -> None:
-        for one in fields(self):
-            found = getattr(self, one.name)
-            if isinstance(found, int | float) and found < 0:
-                raise FieldError(one.name, f"a price cannot be {found}.", "Write 0 or more.")
+        for field in fields(self):
+            price = getattr(self, field.name)
+            if isinstance(price, int | float) and price < 0:
+                raise FieldError(field.name, f"a price cannot be {price}.", "Write 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,12 @@ class Usage:
     kept: float = 0.0
 
     def __add__(self, other: "Usage") -> "Usage":
-        """Both together."""
-        names = (one.name for one in fields(Usage))
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        """Return both together."""
+        return Usage(*map(operator.add, astuple(self), astuple(other)))
 
     def times(self, number: float) -> "Usage":
-        """So many of it."""
-        return Usage(**{one.name: getattr(self, one.name) * number for one in fields(Usage)})
+        """Return so many of it."""
+        return Usage(*(value * number for value in astuple(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,10 @@ def usage_of(
         case Transform():
             return _transform(days, known, aws, rates)
         case Register():
-            seconds = max(rates.glue.crawler_minimum_seconds, known.seconds)
-            crawled = seconds if aws.catalog == "crawler" else 0.0
-            return Usage(crawler_seconds=crawled, writes=1 + days / 1000)
+            seconds = (
+                max(rates.glue.crawler_minimum_seconds, known.seconds) if aws.catalog == "crawler" else 0.0
+            )
+            return Usage(crawler_seconds=seconds, writes=1 + days / 1000)
         case Load():
             return Usage(writes=2, kept=known.bytes if known.measured else 0)
         case CreateView():  # free of Athena, but it writes a result

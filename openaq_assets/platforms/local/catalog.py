@@ -16,18 +16,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.graph.columns import Column, ColumnType, Name
 from openaq_assets.graph.contracts import DUCKDB, trino_type
 from openaq_assets.graph.partitions import COLUMNS, DAY
-from openaq_assets.platforms import ObjectStore, Rows
+from openaq_assets.platforms import Rows
+from openaq_assets.platforms.local.files import LocalStore
+from openaq_assets.platforms.results import columns_of
 
 if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL
     from duckdb import DuckDBPyConnection as Session
+
+_Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,11 @@ class Entry:
     """A table (its files) or a view (its SQL and the full names of what it reads)."""
 
     name: str
-    columns: tuple[tuple[str, str], ...]
+    columns: _Pairs
     uri: str = ""
     partitioned: bool = False
     sql: str = ""
-    inputs: tuple[tuple[str, str], ...] = ()
+    inputs: _Pairs = ()
 
     @property
     def types(self) -> dict[str, str]:
@@ -84,7 +87,7 @@ class ScansParquet(Protocol):
 class Catalog:
     """The definitions below ``<root>/catalog``."""
 
-    store: ObjectStore
+    store: LocalStore
     root: str
     files: ScansParquet
 
@@ -198,12 +201,7 @@ class Catalog:
 
 
 @lru_cache(maxsize=256)
-def _placed(
-    sql: str,
-    names: tuple[tuple[str, str], ...],
-    tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...],
-    dated: tuple[str, ...],
-) -> str:
+def _placed(sql: str, names: _Pairs, tables: tuple[tuple[str, _Pairs], ...], dated: tuple[str, ...]) -> str:
     """Return the same text for the same question: reading the SQL takes longer than answering it."""
     from openaq_assets.sql.duckdb import to_duckdb
 
@@ -225,7 +223,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def describe(session: "Session", query: str) -> tuple[tuple[str, str], ...]:
+def describe(session: "Session", query: str) -> _Pairs:
     """Return the names and Trino types of a query's answer."""
     rows = session.execute(f"DESCRIBE {query}").fetchall()
     return tuple((str(row[0]), trino_type(str(row[1]))) for row in rows)
@@ -234,10 +232,7 @@ def describe(session: "Session", query: str) -> tuple[tuple[str, str], ...]:
 def rows_of(session: "Session", query: str) -> Rows:
     """Return the answer to a DuckDB query."""
     session.execute(query)
-    columns = tuple(  # an ad-hoc answer may have types no contract knows
-        Column(Name(name), cast(ColumnType, trino_type(str(kind))))
-        for name, kind, *_ in session.description or ()
-    )
+    columns = columns_of((name, trino_type(str(kind))) for name, kind, *_ in session.description or ())
     return Rows(columns, tuple(session.fetchall()))
 
 
@@ -354,13 +349,11 @@ def _execute(session: "Session", statements: Iterable[str]) -> None:
 class Lasting:
     """One database of this process: its tables and views are defined once, and its connections kept."""
 
-    def __init__(
-        self, files: Mapping[str, Sequence[str]], columns: Sequence[tuple[str, str]], created: Sequence[str]
-    ) -> None:
+    def __init__(self, files: _Pairs, columns: _Pairs, created: Sequence[str]) -> None:
         self._setup = [*_SETTINGS, *(f"SET VARIABLE {quoted(name)} = {text}" for name, text in columns)]
         self._session = opened()
         _execute(self._session, self._setup)
-        _tell(self._session, files)
+        _tell(self._session, {name: [path] for name, path in files})
         _execute(self._session, created)
         self._idle: list[tuple[Session, dict[str, Sequence[str]]]] = []
 
@@ -387,14 +380,9 @@ def _tell(session: "Session", files: Mapping[str, Sequence[str]]) -> None:
 
 
 @lru_cache(maxsize=4)
-def _lasting(
-    files: tuple[tuple[str, str], ...],
-    columns: tuple[tuple[str, str], ...],
-    created: tuple[str, ...],
-    process: int,
-) -> Lasting:
+def _lasting(files: _Pairs, columns: _Pairs, created: tuple[str, ...], process: int) -> Lasting:
     """Return the database of these very definitions, with one file per table.
 
     A forked ``process`` has its own.
     """
-    return Lasting({name: [path] for name, path in files}, columns, created)
+    return Lasting(files, columns, created)

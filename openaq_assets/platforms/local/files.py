@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +33,7 @@ class FileStore:
     def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
         """Write if there is nothing yet. The sidecar comes first: an object always has its facts."""
         path = Path(uri)
-        with _told("write", uri):
+        with _translated("write", uri):
             if path.exists():
                 return False
             if metadata:
@@ -42,15 +43,15 @@ class FileStore:
 
     def put(self, uri: str, body: bytes) -> None:
         """Write aside, then rename: a reader sees the old bytes or the new."""
-        with _told("write", uri), _aside(Path(uri), body) as temporary:
+        with _translated("write", uri), _temporary(Path(uri), body) as temporary:
             os.replace(temporary, uri)
 
     def get(self, uri: str) -> bytes:
-        """The bytes; raises FileNotFoundError."""
+        """Return the bytes; raise FileNotFoundError."""
         try:  # there are many small ones: a file object costs as much again as its bytes
             handle = os.open(uri, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                return _rest(handle)
+                return b"".join(iter(partial(os.read, handle, _AT_ONCE), b""))
             finally:
                 os.close(handle)
         except FileNotFoundError:
@@ -59,16 +60,16 @@ class FileStore:
             raise _refused("read", uri, error) from error
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Every object below a folder, in order of names; half-written and sidecar files are not objects."""
-        found = []
-        with _told("list", prefix):
+        """Yield every object below a folder, in order; half-written and sidecar files are no objects."""
+        uris = []
+        with _translated("list", prefix):
             for folder, _, names in os.walk(prefix, onerror=_unlisted):
-                found += [f"{folder}/{name}" for name in names if not name.startswith(".")]
-        yield from sorted(found)
+                uris += [f"{folder}/{name}" for name in names if not name.startswith(".")]
+        yield from sorted(uris)
 
     def delete(self, uri: str) -> None:
         """Remove it; nothing happens if it is not there."""
-        with _told("delete", uri):
+        with _translated("delete", uri):
             Path(uri).unlink(missing_ok=True)
 
     @contextmanager
@@ -77,7 +78,7 @@ class FileStore:
 
         What killed writers left half-written there a day ago goes.
         """
-        with _told("write", uri):
+        with _translated("write", uri):
             Path(uri).mkdir(parents=True, exist_ok=True)
             handle = os.open(f"{uri}/.lock", os.O_WRONLY | os.O_CREAT, 0o666)
         with locked(handle):
@@ -97,7 +98,7 @@ def locked(handle: int) -> Iterator[None]:
 
 def _link(path: Path, body: bytes) -> bool:
     """Write aside, then link: it fails if another writer was first, and never replaces."""
-    with _aside(path, body) as temporary:
+    with _temporary(path, body) as temporary:
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -106,8 +107,8 @@ def _link(path: Path, body: bytes) -> bool:
 
 
 @contextmanager
-def _aside(path: Path, body: bytes) -> Iterator[str]:
-    """The body in a hidden file of the same folder, gone afterwards unless it was renamed."""
+def _temporary(path: Path, body: bytes) -> Iterator[str]:
+    """Yield the body in a hidden file of the same folder, gone afterwards unless it was renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = f"{path.parent}/.{uuid.uuid4().hex}.tmp"
     try:
@@ -123,16 +124,16 @@ def _aside(path: Path, body: bytes) -> Iterator[str]:
 def _sweep(folder: str) -> None:
     old = time.time() - _LEFT_SECONDS
     with os.scandir(folder) as entries:
-        for one in entries:
-            if one.name.startswith(".") and one.name.endswith(".tmp"):
+        for entry in entries:
+            if entry.name.startswith(".") and entry.name.endswith(".tmp"):
                 with suppress(OSError):  # another sweeps, too
-                    if one.stat().st_mtime < old:
-                        os.unlink(one.path)
+                    if entry.stat().st_mtime < old:
+                        os.unlink(entry.path)
 
 
 @contextmanager
-def _told(what: str, uri: str) -> Iterator[None]:
-    """What the system refuses, as one line."""
+def _translated(what: str, uri: str) -> Iterator[None]:
+    """Raise what the system refuses as one line."""
     try:
         yield
     except OSError as error:
@@ -143,14 +144,6 @@ def _refused(what: str, uri: str, error: OSError) -> PlatformError:
     reason = (error.strerror or type(error).__name__).lower()
     hint = "Check the folder, its permissions and free space."
     return PlatformError(f"cannot {what} {uri}: {reason}. {hint}", retryable=True)
-
-
-def _rest(handle: int) -> bytes:
-    """What can still be read."""
-    parts = []
-    while part := os.read(handle, _AT_ONCE):
-        parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _unlisted(error: OSError) -> None:

@@ -120,6 +120,6 @@ def open_memory(environment: Environment, progress: Progress = silent) -> LocalP
     """Return a platform whose lake is this process's memory, shared by all who name the same root."""
     store = STORES.setdefault(environment.root, MemoryStore())
     catalog = Catalog(store, environment.root, ParquetInMemory(store))
-    platform = LocalPlatform(environment, store, catalog, progress)
+    platform = LocalPlatform(environment, catalog, progress)
     platform.name = "memory"
     return platform

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.contracts import pairs
 from openaq_assets.graph.environment import Environment
 from openaq_assets.graph.operations import CreateView, Query, Ref, Table
@@ -13,8 +12,8 @@ from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import Progress, Rows, Ticket, error_line, failed_ticket, silent, ticket
 from openaq_assets.platforms.base import BasePlatform
 from openaq_assets.platforms.local.catalog import Catalog, Entry, ParquetFiles, describe, rows_of
-from openaq_assets.platforms.local.files import FileStore, LocalStore
-from openaq_assets.platforms.results import answered, contract_checked, require_contract
+from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.results import answered, contract_checked, require_contract, view_of
 
 if TYPE_CHECKING:  # each engine is loaded by the operations that need it
     import duckdb
@@ -25,10 +24,8 @@ class LocalPlatform(BasePlatform):
 
     name = "local"
 
-    def __init__(
-        self, environment: Environment, store: LocalStore, catalog: Catalog, progress: Progress
-    ) -> None:
-        super().__init__(environment, store, progress)
+    def __init__(self, environment: Environment, catalog: Catalog, progress: Progress) -> None:
+        super().__init__(environment, catalog.store, progress)
         self.catalog = catalog
 
     def _failed(self, error: Exception) -> Ticket:
@@ -74,11 +71,7 @@ class LocalPlatform(BasePlatform):
     def view(self, at: Ref) -> CreateView | None:
         """Return what a view is now; None if it is not there."""
         entry = self.catalog.get(at.table)
-        if entry is None or not entry.sql:
-            return None
-        columns = tuple(Column(Name(name), kind) for name, kind in entry.columns)  # type: ignore[arg-type]
-        inputs = tuple(Ref(name, "view", table=table) for name, table in entry.inputs)
-        return CreateView(at, entry.sql, columns, inputs)
+        return view_of(at, entry.sql, entry.columns, entry.inputs) if entry and entry.sql else None
 
     def drop_view(self, at: Ref) -> None:
         """Forget a view; nothing happens if it is not there."""
@@ -108,6 +101,4 @@ def told(error: Exception) -> str:
 
 def open_local(environment: Environment, progress: Progress = silent) -> LocalPlatform:
     """Return the platform of the ``local`` profile."""
-    store = FileStore()
-    catalog = Catalog(store, environment.root, ParquetFiles())
-    return LocalPlatform(environment, store, catalog, progress)
+    return LocalPlatform(environment, Catalog(FileStore(), environment.root, ParquetFiles()), progress)

@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TextIO
 
 import msgspec
 
@@ -26,16 +25,9 @@ from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import Progress
 from openaq_assets.platforms.local.files import FileStore, LocalStore
 from openaq_assets.platforms.results import version_of
+from openaq_assets.platforms.transform import reference_decoder as reference
 from openaq_assets.platforms.transform.fast_decoder import RawObject, compiled, table_of
 from openaq_assets.platforms.transform.polars_loading import uncollected
-from openaq_assets.platforms.transform.reference_decoder import (
-    Decoded,
-    decode,
-    parquet,
-    quarantine,
-    rows_frame,
-    settled,
-)
 from openaq_assets.platforms.transform.schema_drift import record
 
 WORKER = (sys.executable, "-P", "-m", "openaq_assets.platforms.transform.days")
@@ -54,45 +46,39 @@ def transformed(store: LocalStore, operation: Transform, progress: Progress) -> 
             with suppress(IndexError):  # the second process took the last one
                 day = waiting.popleft()
                 facts[day] = rebuilt(store, operation, day)
-            if not second and _is_worth_it(store, time.monotonic() - started, facts, waiting):
+            if not second and _is_worth_it(store, time.monotonic() - started, len(facts), len(waiting)):
                 second = threading.Thread(target=_second_process, args=(operation, waiting, facts))
                 second.start()
     finally:
         waiting.clear()  # after an error nothing more is begun
         if second:
             second.join()
-    for day in days:
-        if day not in facts:
-            facts[day] = rebuilt(store, operation, day)
-    progress(f"Transform {operation.into.asset}", len(facts), len(days))
-    return {day: facts[day] for day in days}
+    done = {day: facts.get(day) or rebuilt(store, operation, day) for day in days}
+    progress(f"Transform {operation.into.asset}", len(done), len(days))
+    return done
 
 
 def rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
     """Make one day from all its raw objects."""
+    recipe, uri = operation.recipe, f"{operation.into.uri}/{segment(day)}"
     # Alone, or the files of two runs at once could end older than the newest raw object.
-    with store.alone(f"{operation.into.uri}/{segment(day)}"), uncollected():
-        return _rebuilt(store, operation, day)
-
-
-def _rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
-    recipe = operation.recipe
-    ours = _named(store, operation.source, (day,))
-    near = [each for each in around(day, recipe.spread) if each != day]
-    others = _named(store, operation.source, near)
-    others = {name: others[name] for name in others.keys() - ours.keys()}  # copies are one
-    if compiled(recipe):
-        rows, decoded = table_of(recipe, day, _bodies(store, ours))
-    else:
-        decoded = decode(recipe, day, _pairs(store, ours), _pairs(store, others))
-        rows = rows_frame(recipe, decoded.rows)
-    _quarantine(store, operation, day, decoded)
-    table = settled(recipe, rows)
-    notices = record(store, operation, day, decoded.new)
-    body = parquet(table)
-    store.put(f"{operation.into.uri}/{segment(day)}/part-0.parquet", body)
-    count = len(ours) + len(others)
-    return Facts(table.height, len(body), count, version_of(body), len(decoded.bad), notices=notices)
+    with store.alone(uri), uncollected():
+        ours = _named(store, operation.source, (day,))
+        near = [each for each in around(day, recipe.spread) if each != day]
+        others = _named(store, operation.source, near)
+        others = {name: others[name] for name in others.keys() - ours.keys()}  # copies are one
+        if compiled(recipe):
+            rows, decoded = table_of(recipe, day, _bodies(store, ours))
+        else:
+            decoded = reference.decode(recipe, day, _pairs(store, ours), _pairs(store, others))
+            rows = reference.rows_frame(recipe, decoded.rows)
+        _quarantine(store, operation, day, decoded)
+        table = reference.settled(recipe, rows)
+        notices = record(store, operation, day, decoded.new)
+        body = reference.parquet(table)
+        store.put(f"{uri}/part-0.parquet", body)
+        count = len(ours) + len(others)
+        return Facts(table.height, len(body), count, version_of(body), len(decoded.bad), notices=notices)
 
 
 def _named(store: LocalStore, source: Ref, days: Iterable[str]) -> dict[str, tuple[RawKey, str]]:
@@ -115,13 +101,13 @@ def _pairs(store: LocalStore, named: Mapping[str, tuple[RawKey, str]]) -> Iterat
     return ((name, store.get(uri)) for name, (_, uri) in named.items())
 
 
-def _quarantine(store: LocalStore, operation: Transform, day: str, decoded: Decoded) -> None:
+def _quarantine(store: LocalStore, operation: Transform, day: str, decoded: reference.Decoded) -> None:
     """Keep what does not fit beside the table; raise PlatformError if the recipe allows none."""
     uri = f"{operation.quarantine.uri}/{segment(day)}/part-0.jsonl"
     if not decoded.bad:
         store.delete(uri)
         return
-    store.put(uri, quarantine(decoded))
+    store.put(uri, reference.quarantine(decoded))
     if operation.recipe.on_bad_row == "fail":
         first = decoded.bad[0]
         raise PlatformError(
@@ -133,10 +119,8 @@ def _quarantine(store: LocalStore, operation: Transform, day: str, decoded: Deco
 # --- a second process -------------------------------------------------------------------------------
 
 
-def _is_worth_it(
-    store: LocalStore, seconds: float, facts: Mapping[str, Facts], waiting: "deque[str]"
-) -> bool:
-    left = seconds / len(facts) * len(waiting) if facts else 0.0
+def _is_worth_it(store: LocalStore, seconds: float, done: int, waiting: int) -> bool:
+    left = seconds / done * waiting if done else 0.0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return isinstance(store, FileStore) and left > WORTH_SECONDS and (cores or 1) > 1
 
@@ -164,25 +148,25 @@ def _answer(process: "subprocess.Popen[str]", line: str) -> str:
     return process.stdout.readline()
 
 
-def serve(lines: TextIO, answers: TextIO) -> None:
+def serve() -> None:
     """Be the second process: an operation on the first line of input, then a day per line.
 
     Each is answered by a line: the facts of the day, or ``null`` if it could not be done. When the input
     ends, so does this, even if the other process was killed.
     """
-    operation = from_json(lines.readline())
+    operation = from_json(sys.stdin.readline())
     assert isinstance(operation, Transform)
-    print("ready", file=answers, flush=True)
-    for line in lines:
+    print("ready", flush=True)
+    for line in sys.stdin:
         try:
             answer = msgspec.json.encode(rebuilt(FileStore(), operation, line.strip())).decode()
         except Exception:  # told where the day is done again
             answer = "null"
-        print(answer, file=answers, flush=True)
+        print(answer, flush=True)
 
 
 if __name__ == "__main__":
     gc.freeze()  # what is loaded stays, and need not be searched for garbage at the end
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    serve(sys.stdin, sys.stdout)
+    serve()

@@ -22,15 +22,8 @@ from openaq_assets.graph.columns import ColumnType
 from openaq_assets.graph.operations import Recipe, RecipeColumn
 from openaq_assets.graph.partitions import window
 from openaq_assets.graph.raw_keys import RawKey
-from openaq_assets.platforms.transform.reference_decoder import (
-    POLARS,
-    Decoded,
-    decode,
-    key_text,
-    key_value,
-    rows_frame,
-    typed,
-)
+from openaq_assets.platforms.transform import reference_decoder as reference
+from openaq_assets.platforms.transform.reference_decoder import POLARS, Decoded, decode, key_text, rows_frame
 from openaq_assets.platforms.transform.rows import opened
 from openaq_assets.platforms.transform.schema_drift import MOST_NEW, Tree, below_list, known_to, note
 
@@ -98,7 +91,10 @@ class TypedRecipe:
         rows: Sequence[Any] | None = self.decoder.decode(body).f0
         if rows is None:
             raise Unfit("no rows")
-        named = {column.name: self.readers[column.name][key_text(column, key, name)] for column in self.named}
+        named = {
+            column.name: self.readers[column.name][key_text(column, key, name)]
+            for column in self.named
+        }
         return Read(name, body, named, self._values(rows))
 
     def _values(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -272,7 +268,7 @@ def _reader(column: RecipeColumn) -> Callable[[Any], Any]:
     """Return the reference's own reader, its times as microseconds."""
 
     def read(text: Any) -> Any:
-        value = key_value(column, text) if column.key else typed(column, text)
+        value = reference.key_value(column, text) if column.key else reference.typed(column, text)
         if column.type != "timestamp":
             return value
         return (value - _EPOCH) // dt.timedelta(microseconds=1)
@@ -283,14 +279,10 @@ def _reader(column: RecipeColumn) -> Callable[[Any], Any]:
 # --- the fields that columns name: types to decode into, and the walk to their values ----------------
 
 _LEAVES: Mapping[ColumnType, Any] = {
-    "varchar": str,
-    "timestamp": str,
-    "date": str,
-    "double": float,
-    "boolean": bool,
+    "varchar": str, "timestamp": str, "date": str, "double": float, "boolean": bool,
     "bigint": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
     "integer": Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)],
-}
+}  # fmt: skip
 
 
 class Unfit(ValueError):

@@ -22,14 +22,9 @@ from openaq_assets.platforms.transform.rows import MISSING, BadRow, opened, type
 from openaq_assets.platforms.transform.schema_drift import NewField, note
 
 POLARS: Mapping[ColumnType, Any] = {
-    "varchar": pl.String,
-    "bigint": pl.Int64,
-    "integer": pl.Int32,
-    "double": pl.Float64,
-    "boolean": pl.Boolean,
-    "timestamp": pl.Datetime("us"),
-    "date": pl.Date,
-}
+    "varchar": pl.String, "bigint": pl.Int64, "integer": pl.Int32, "double": pl.Float64,
+    "boolean": pl.Boolean, "timestamp": pl.Datetime("us"), "date": pl.Date,
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -76,43 +71,37 @@ def decode(
 def _decode_rows(
     recipe: Recipe, day: str, name: str, rows: Sequence[Any], from_key: Mapping[str, Any], decoded: Decoded
 ) -> None:
+    name_of_time = recipe.partition_by or recipe.partition_by_end
+    time = [column.name for column in recipe.columns].index(name_of_time) if name_of_time else None
     for position, row in enumerate(rows):
         try:
             values = tuple(
                 from_key[column.name] if column.key else _value(recipe, column, row)
                 for column in recipe.columns
             )
-            if _is_of(day, recipe, values):
+            if time is None or _is_of(day, recipe, values[time]):
                 decoded.rows.append(values)
         except BadRow as error:
             decoded.bad.append({"object": name, "position": position, "reason": str(error), "row": row})
 
 
-def _is_of(day: str, recipe: Recipe, values: tuple[Any, ...]) -> bool:
-    """Whether a row is of the day; raises BadRow if no day near enough to read it has it either."""
-    name = recipe.partition_by or recipe.partition_by_end
-    if not name:
-        return True
-    return _is_at(day, recipe, values[[column.name for column in recipe.columns].index(name)])
-
-
 def _is_near(day: str, recipe: Recipe, row: Any, from_key: Mapping[str, Any]) -> bool:
-    """The same of a row of a neighbour, where what does not fit is told with its own day."""
+    """Return whether a row of a neighbour is of the day; what does not fit is told with its own day."""
     name = recipe.partition_by or recipe.partition_by_end
     for column in recipe.columns:
         if column.name == name:
             with suppress(BadRow):
                 stamp = from_key[name] if column.key else _value(recipe, column, row)
-                return _is_at(day, recipe, stamp)
+                return _is_of(day, recipe, stamp)
     return False
 
 
-def _is_at(day: str, recipe: Recipe, stamp: dt.datetime | None) -> bool:
-    name = recipe.partition_by or recipe.partition_by_end
-    found = _start(stamp, recipe).isoformat()[:10] if stamp else ""
-    if found != day and found not in _near(day, recipe.spread):
-        raise BadRow(f"{name}: {stamp} is not of the day {day}")
-    return found == day
+def _is_of(day: str, recipe: Recipe, stamp: dt.datetime | None) -> bool:
+    """Return whether a time is of the day; raise BadRow if no day near enough to read it has it either."""
+    own_day = _start(stamp, recipe).isoformat()[:10] if stamp else ""
+    if own_day != day and own_day not in _near(day, recipe.spread):
+        raise BadRow(f"{recipe.partition_by or recipe.partition_by_end}: {stamp} is not of the day {day}")
+    return own_day == day
 
 
 @lru_cache(64)
@@ -204,19 +193,9 @@ def _timestamp(found: Any) -> dt.datetime:
 
 
 _READERS: Mapping[ColumnType, Callable[[Any], Any]] = {
-    "varchar": _text,
-    "bigint": _whole(64),
-    "integer": _whole(32),
-    "double": _number,
-    "boolean": _truth,
-    "timestamp": _timestamp,
-    "date": lambda found: dt.date.fromisoformat(_text(found)),
-}
-
-
-def frame(recipe: Recipe, decoded: Decoded) -> pl.DataFrame:
-    """The rows as a table: the latest retrieval of each key, in the declared order."""
-    return settled(recipe, rows_frame(recipe, decoded.rows))
+    "varchar": _text, "bigint": _whole(64), "integer": _whole(32), "double": _number, "boolean": _truth,
+    "timestamp": _timestamp, "date": lambda text: dt.date.fromisoformat(_text(text)),
+}  # fmt: skip
 
 
 def rows_frame(recipe: Recipe, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
@@ -226,7 +205,7 @@ def rows_frame(recipe: Recipe, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
 
 
 def settled(recipe: Recipe, table: pl.DataFrame) -> pl.DataFrame:
-    """The last row of each key, in the declared order."""
+    """Return the last row of each key, which is that of the latest retrieval, in the declared order."""
     keys = table.select(recipe.unique)
     if recipe.unique and keys.unique().height < table.height:  # else a copy of all for nothing
         table = table.unique(subset=list(recipe.unique), keep="last", maintain_order=True)

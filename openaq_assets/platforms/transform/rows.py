@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openaq_assets.graph.columns import ColumnType
@@ -28,14 +28,14 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Infinity
 
 
 def opened(recipe: Recipe, body: bytes) -> tuple[Mapping[str, Any], Sequence[Any]]:
-    """An object and the rows in it; raises ValueError, with the reason, if it cannot be read."""
+    """Return an object and the rows in it; raise ValueError, with the reason, if it cannot be read."""
     if recipe.format == "csv":
         return {}, _csv_rows(body, recipe.free_text)
-    found = json.loads(body)
-    rows = found.get(recipe.rows) if isinstance(found, dict) else None
+    page = json.loads(body)
+    rows = page.get(recipe.rows) if isinstance(page, dict) else None
     if not isinstance(rows, list):
         raise ValueError(f"'{recipe.rows}' is not a list")
-    return found, rows
+    return page, rows
 
 
 def _csv_rows(body: bytes, free_text: str) -> Sequence[Any]:
@@ -54,7 +54,7 @@ def _csv_rows(body: bytes, free_text: str) -> Sequence[Any]:
 
 
 def _named(header: list[str], cells: list[str], free_text: str) -> Any:
-    """A row as a mapping; one of another length as the list of cells it is.
+    """Return a row as a mapping; one of another length as the list of cells it is.
 
     Commas that nobody quoted can only be in the free text, so what is too much belongs there.
     """
@@ -67,20 +67,20 @@ def _named(header: list[str], cells: list[str], free_text: str) -> Any:
 
 
 def value_at(recipe: Recipe, path: str, kind: ColumnType, row: Any) -> Any:
-    """The value a path leads to in a row, as JSON would have it; MISSING if there is none."""
+    """Return the value a path leads to in a row, as JSON would have it; MISSING if there is none."""
     if recipe.format == "csv":
         if not isinstance(row, dict):
             raise BadRow(f"{len(row)} cells, which is not what the header has")
         text = row.get(path, "")
         return typed_text(kind, text) if text else MISSING
-    found = row
+    value = row
     for step in path.split("."):
-        found = _down(found, step)
-    return found
+        value = _down(value, step)
+    return value
 
 
 def _down(value: Any, step: str) -> Any:
-    """One step of a path: a field of an object, or a position in a list."""
+    """Take one step of a path: a field of an object, or a position in a list."""
     if isinstance(value, dict):
         return value.get(step, MISSING)
     if isinstance(value, list) and step.isdecimal():
@@ -88,23 +88,10 @@ def _down(value: Any, step: str) -> Any:
     return MISSING
 
 
-def _whole(text: str) -> Any:
-    return int(text) if _WHOLE.fullmatch(text) else text
-
-
-def _number(text: str) -> Any:
-    return float(text) if _NUMBER.fullmatch(text) else text
-
-
-def _truth(text: str) -> Any:
-    return {"true": True, "false": False}.get(text, text)
-
-
-_TEXTS: Mapping[str, Callable[[str], Any]] = {
-    "bigint": _whole, "integer": _whole, "double": _number, "boolean": _truth,
-}  # fmt: skip
-
-
 def typed_text(kind: ColumnType, text: str) -> Any:
-    """Text as the JSON value it is written as, if it is one of that type; else the text."""
-    return _TEXTS[kind](text) if kind in _TEXTS else text
+    """Return text as the JSON value it is written as, if it is one of that type; else the text."""
+    if kind == "double":
+        return float(text) if _NUMBER.fullmatch(text) else text
+    if kind in ("bigint", "integer"):
+        return int(text) if _WHOLE.fullmatch(text) else text
+    return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text

@@ -15,7 +15,13 @@ from polars.testing import assert_frame_equal
 from openaq_assets.graph.operations import Recipe, RecipeColumn
 from openaq_assets.graph.raw_keys import parse_raw_key, raw_key
 from openaq_assets.platforms.transform import fast_decoder as recipe_typed
-from openaq_assets.platforms.transform.reference_decoder import decode, frame, parquet, quarantine, settled
+from openaq_assets.platforms.transform.reference_decoder import (
+    decode,
+    parquet,
+    quarantine,
+    rows_frame,
+    settled,
+)
 
 DAY = "2026-01-10"
 NOON = dt.datetime(2026, 1, 12, tzinfo=dt.UTC)
@@ -116,7 +122,7 @@ def alike(recipe: Recipe, stored: list[tuple[str, int, bytes]]) -> int:
     keyed = [(parse_raw_key(name), name, body) for name, body in objects.items()]
     ordered = sorted(keyed, key=lambda one: (one[0].retrieved, one[1]))  # type: ignore[union-attr]
     table, aside = recipe_typed.table_of(recipe, DAY, ordered)  # type: ignore[arg-type]
-    expected, found = frame(recipe, reference), settled(recipe, table)
+    expected, found = settled(recipe, rows_frame(recipe, reference.rows)), settled(recipe, table)
     assert_frame_equal(found, expected, check_exact=True)
     assert repr(found.rows()) == repr(expected.rows())  # NaN, and zeros with their signs
     assert quarantine(aside) == quarantine(reference)

@@ -24,24 +24,24 @@ FROM view_latest_aqi ORDER BY us_aqi DESC NULLS LAST, location
 
 
 def run_demo(project: Project, profile: str | None, days: int | None) -> int:
-    """The exit code of a run of the main job, a promotion and the dashboard, told as it goes."""
-    place, _ = open_platform(project, "dev", profile)
-    real = bool(api_of(place).key)
-    if real:
-        click.echo(f"Using the OpenAQ API at {api_of(place).url} (about 60 requests a minute).")
+    """Run the main job, promote and draw the dashboard, saying how it goes; return the exit code."""
+    home, _ = open_platform(project, "dev", profile)
+    api = api_of(home)
+    if api.key:
+        click.echo(f"Using the OpenAQ API at {api.url} (about 60 requests a minute).")
     else:
         click.secho(
             "No OPENAQ_API_KEY: the bundled simulator answers. THE DATA ARE SYNTHETIC.",
             fg="yellow", bold=True,
         )  # fmt: skip
-    request = make_request(project.graph, days=days or (2 if real else 30))
-    click.echo(f"\n{JOB}: {summary(request.days)} into {place.root}\n")
+    request = make_request(project.graph, days=days or (2 if api.key else 30))
+    click.echo(f"\n{JOB}: {summary(request.days)} into {home.root}\n")
     progress = Bars()
     run = open_run(project, request, "dev", profile, progress)
     with progress:
-        results = run_all(run, project.keys(JOB), told=lambda one: progress.say(result_line(one)))
+        results = run_all(run, project.keys(JOB), told=lambda result: progress.say(result_line(result)))
     click.echo(summary_line(results))
-    if any(one.state in ("failed", "blocked") for one in results):
+    if any(result.state in ("failed", "blocked") for result in results):
         return 3
     try:
         done = promote(run, "prod")
@@ -53,8 +53,8 @@ def run_demo(project: Project, profile: str | None, days: int | None) -> int:
         f"{len(done.unchanged)} unchanged.\n"
     )
     print_rows(ask(project, LATEST, "prod", profile), "table")
-    _say_where(project, profile, place.root)
-    return 3 if any(one.state == "partial" for one in results) else 0
+    _say_where(project, profile, home.root)
+    return 3 if any(result.state == "partial" for result in results) else 0
 
 
 def _say_where(project: Project, profile: str | None, root: str) -> None:

@@ -10,14 +10,30 @@ import click
 
 from openaq_assets.cli.groups import Commands
 from openaq_assets.cli.options import Day, env_option, handle_errors, load_project, profile_name
+from openaq_assets.cli.output import print_rows, result_line, summary_line
 from openaq_assets.cli.progress import Bars
 from openaq_assets.errors import PlatformError, SelectionError
+from openaq_assets.graph.partitions import summary
+from openaq_assets.openaq.dashboard.write import write_dashboard, write_pictures
 from openaq_assets.openaq.owox.check import check_owox
 from openaq_assets.openaq.owox.checklist import checklist as checklist_lines
 from openaq_assets.openaq.owox.plan import read_plan
+from openaq_assets.openaq.settings import api_of
+from openaq_assets.project.project import Project
+from openaq_assets.promotion.promote import promote
+from openaq_assets.runs.context import open_platform, open_run
+from openaq_assets.runs.plan import make_request
+from openaq_assets.runs.query import ask
+from openaq_assets.runs.run import run_all
 from openaq_simulator import FAULTS, Simulator, World, parse_fault
 from openaq_simulator.archive import archive_objects
 
+JOB = "openaq_ingestion"
+LATEST = """
+SELECT location, city, as_of, us_pollutant AS pollutant, us_aqi, us_category AS category, vn_aqi,
+    us_reason AS reason
+FROM view_latest_aqi ORDER BY us_aqi DESC NULLS LAST, location
+"""
 _DAY, _PATH = Day(), click.Path(path_type=Path)
 
 
@@ -115,8 +131,6 @@ def dashboard(out: Path | None, open_it: bool, png: Path | None, language: str, 
     Examples: openaq-assets dashboard --open
               openaq-assets dashboard --png pictures --env prod --language vi
     """
-    from openaq_assets.openaq.dashboard.write import write_dashboard, write_pictures
-
     if png is not None:
         for picture in write_pictures(load_project(), profile_name(), png, env, language):
             click.echo(f"wrote {picture}")
@@ -227,6 +241,41 @@ def demo(days: int | None) -> None:
     \b
     Example: openaq-assets demo      (make demo does this after installing)
     """
-    from openaq_assets.openaq.demo import run_demo
+    project, profile = load_project(), profile_name()
+    home, _ = open_platform(project, "dev", profile)
+    api = api_of(home)
+    if api.key:
+        click.echo(f"Using the OpenAQ API at {api.url} (about 60 requests a minute).")
+    else:
+        text = "No OPENAQ_API_KEY: the bundled simulator answers. THE DATA ARE SYNTHETIC."
+        click.secho(text, fg="yellow", bold=True)
+    request = make_request(project.graph, days=days or (2 if api.key else 30))
+    click.echo(f"\n{JOB}: {summary(request.days)} into {home.root}\n")
+    progress = Bars()
+    run = open_run(project, request, "dev", profile, progress)
+    with progress:
+        results = run_all(run, project.keys(JOB), told=lambda result: progress.say(result_line(result)))
+    click.echo(summary_line(results))
+    states = {result.state for result in results}
+    if states & {"failed", "blocked"}:
+        sys.exit(3)
+    done = promote(run, "prod")
+    counts = (
+        f"{len(done.created)} views created, {len(done.replaced)} replaced, {len(done.unchanged)} unchanged"
+    )
+    click.echo(f"prod: {counts}.\n")
+    print_rows(ask(project, LATEST, "prod", profile), "table")
+    _say_where(project, profile, home.root)
+    if "partial" in states:
+        sys.exit(3)
 
-    sys.exit(run_demo(load_project(), profile_name(), days))
+
+def _say_where(project: Project, profile: str | None, root: str) -> None:
+    page, _ = write_dashboard(project, profile)
+    click.echo("\nWhere everything lies:")
+    for what, where in (
+        ("raw answers", f"{root}/dev/raw/"), ("tables", f"{root}/dev/processed/"),
+        ("views", f"{root}/catalog/openaq_prod/"), ("records", f"{root}/dev/ledger/"),
+        ("CSV", f"{root}/dev/export/latest_aqi_csv/latest_aqi_csv.csv"), ("dashboard", page),
+    ):  # fmt: skip
+        click.echo(f"  {what:12} {where}")

@@ -85,7 +85,7 @@ def request_of(
     run_type: str = "manual",
     today: dt.date | None = None,
 ) -> Request:
-    """What a DAG run asks for: the dates of its form, the day of its key, or the last days.
+    """Return what a DAG run asks for: the dates of its form, the day of its key, or the last days.
 
     A scheduled run works on the job's last days up to its key, for rows that arrived late; a
     backfill or a run by hand on exactly the key's. Raises SelectionError for what makes no sense.
@@ -122,7 +122,7 @@ class MaterializationLink(BaseOperatorLink):
     name = "Materialization record"
 
     def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:
-        """The page of the records of this run; Airflow asks for it when the task has ended."""
+        """Return the page of the records of this run; Airflow asks for it when the task has ended."""
         from airflow.sdk.configuration import conf
 
         asset, env = operator.asset_key, operator.environment  # type: ignore[attr-defined]
@@ -137,7 +137,7 @@ class AwsConsoleLink(BaseOperatorLink):
     name = "AWS console"
 
     def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:
-        """The page of the console; '' (and no button) where nothing was started."""
+        """Return the page of the console; '' (and no button) where nothing was started."""
         run = getattr(operator, "_run", None)
         return run.link if run else ""
 
@@ -238,7 +238,7 @@ class MaterializeOperator(BaseOperator):
 
 
 def _show(context: Context, ticket: str) -> None:
-    """The link of what goes on elsewhere, before the task has ended."""
+    """Show the link of what goes on elsewhere, before the task has ended."""
     if link := json.loads(ticket)["link"]:
         context["ti"].xcom_push(key=AwsConsoleLink().xcom_key, value=link)
 

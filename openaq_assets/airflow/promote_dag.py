@@ -22,7 +22,7 @@ replaced, validated, and put back if that fails. A breaking change passes only f
 
 
 def environments_of(project: Project) -> tuple[str, str] | None:
-    """The environment whose views are promoted and the one that serves them, if there are such."""
+    """Return the environment whose views are promoted and the one that serves them, if there are such."""
     for name, settings in sorted(project.places.environments.items()):
         if settings.tables_from:
             return settings.tables_from, name
@@ -30,7 +30,7 @@ def environments_of(project: Project) -> tuple[str, str] | None:
 
 
 def promote_dag(project: Project) -> DAG | None:
-    """The DAG, if the project has views and an environment to serve them from."""
+    """Return the DAG, if the project has views and an environment to serve them from."""
     pair = environments_of(project)
     names = [asset.key for asset in project.graph if asset.holds == "view"]
     if pair is None or not names:

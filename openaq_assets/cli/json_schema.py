@@ -22,7 +22,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas(plugins: Plugins) -> Mapping[str, str]:
-    """The schema of every kind of file in conf/, by file name."""
+    """Return the schema of every kind of file in conf/, by file name."""
     kinds = [_asset(kind.name, kind.fields) for _, kind in sorted(plugins.kinds.items())]
     settings = _object((Settings,))
     settings["properties"]["jobs"] = _named(_type(Job))
@@ -83,7 +83,7 @@ _SCALARS: Mapping[Any, Mapping[str, Any]] = {
 
 
 def _named(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries by name."""
+    """Return entries by name."""
     return {"type": "object", "propertyNames": _type(Name), "additionalProperties": entry}
 
 

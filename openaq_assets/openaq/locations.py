@@ -16,7 +16,7 @@ class Country(str):
 
     @classmethod
     def parse(cls, text: str) -> "Country":
-        """The code; raises ValueError with the remedy."""
+        """Return the code; raise ValueError with the remedy."""
         if cls.pattern.match(text):
             return cls(text)
         if cls.pattern.match(text.upper()):
@@ -60,7 +60,7 @@ class Location:
 
     @property
     def selector(self) -> str:
-        """How it is asked for and recorded: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N`` or
+        """Return how it is asked for and recorded: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N`` or
         ``near=LAT,LON,METRES``."""
         if self.bbox:
             return "bbox=" + ",".join(f"{side:.4f}" for side in self.bbox)

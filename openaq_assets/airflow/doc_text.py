@@ -44,7 +44,8 @@ def asset_text(asset: Asset, graph: AssetGraph) -> str:
 
 
 def _table(columns: Iterable[Column]) -> str:
-    rows = [f"| {one.name} | {one.type} | {_cell(one.unit)} | {_cell(one.description)} |" for one in columns]
+    cells = ((column.name, column.type, _cell(column.unit), _cell(column.description)) for column in columns)
+    rows = [f"| {' | '.join(row)} |" for row in cells]
     return "\n".join(["| column | type | unit | meaning |", "| --- | --- | --- | --- |", *rows])
 
 

@@ -44,21 +44,21 @@ class Raw(Kind):
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
         """Return locations that are not declared, and data without an inventory."""
-        found = [
+        problems = [
             asset.problem(f"locations[{index}]", f"no location '{name}'.", nearest(name, _locations(graph)))
             for index, name in enumerate(asset.spec.locations)
             if name not in _locations(graph)
         ]
         if asset.spec.endpoint != "locations" and not asset.spec.inventory:
             hint = "Add 'inventory: ' and the raw asset of endpoint 'locations'."
-            found.append(asset.problem("endpoint", "data are asked per sensor of an inventory.", hint))
+            problems.append(asset.problem("endpoint", "data are asked per sensor of an inventory.", hint))
         if asset.spec.active_within.days < 1:
             message = "a station is asked by the day; this is less than one."
-            found.append(asset.problem("active_within", message, "Write '1 day' or more."))
+            problems.append(asset.problem("active_within", message, "Write '1 day' or more."))
         if asset.spec.endpoint == "locations" and asset.partitions != "snapshot":
             hint = "Add 'partitions: snapshot'."
-            found.append(asset.problem("endpoint", "an inventory is of the day it is taken.", hint))
-        return found
+            problems.append(asset.problem("endpoint", "an inventory is of the day it is taken.", hint))
+        return problems
 
     def scope(self, asset: Asset, graph: AssetGraph) -> tuple[str, ...]:
         """Return the selectors of the asset's locations (all declared by default), without repetition."""

@@ -7,11 +7,12 @@ from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.types import TaskInstanceKey
 
 from openaq_assets.airflow.alerts import with_airflow
 from openaq_assets.airflow.assets import emit
@@ -26,9 +27,6 @@ from openaq_assets.runs.context import Result, Run, open_run
 from openaq_assets.runs.cost import limit_of, refuse_beyond
 from openaq_assets.runs.plan import Request, grouped, make_request
 from openaq_assets.runs.run import materialize
-
-if TYPE_CHECKING:
-    from airflow.sdk.types import TaskInstanceKey
 
 PROGRESS_SECONDS = 5.0
 _TICKETS = "tickets"
@@ -121,7 +119,7 @@ class MaterializationLink(BaseOperatorLink):
 
     name = "Materialization record"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the page of the records of this run; Airflow asks for it when the task has ended."""
         from airflow.sdk.configuration import conf
 
@@ -136,7 +134,7 @@ class AwsConsoleLink(BaseOperatorLink):
 
     name = "AWS console"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the page of the console; '' (and no button) where nothing was started."""
         run = getattr(operator, "_run", None)
         return run.link if run else ""

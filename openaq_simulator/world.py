@@ -117,17 +117,16 @@ _ENDPOINTS = {"1hour": "hours", "1day": "days", "1year": "years"}
 def _recorded(results: Iterable[Json]) -> tuple[tuple[int, bytes], ...]:
     """Give recorded rows as (period end, compact JSON): byte for byte what was recorded."""
     return tuple(
-        (
-            unix(row["period"]["datetimeTo"]["utc"]),
-            json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode(),
-        )
-        for row in results
+        (_end(row), json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()) for row in results
     )
 
 
+def _end(row: Json) -> int:
+    return unix(row["period"]["datetimeTo"]["utc"])
+
+
 def _row_of(result: Json) -> Row:
-    end = unix(result["period"]["datetimeTo"]["utc"])
-    return Row(end, result["value"], result["flagInfo"]["hasFlags"])
+    return Row(_end(result), result["value"], result["flagInfo"]["hasFlags"])
 
 
 def _stamp(location: Mapping[str, Any], name: str) -> int | None:
@@ -152,21 +151,14 @@ def _sensors_of(station: Station, first_id: int, seed: int) -> dict[int, Sensor]
 
 def parameter_json(pollutant: Pollutant, display: bool = True) -> Json:
     """Give a parameter as it stands inside other answers."""
-    shown = pollutant.display if display else None
-    return {
-        "id": pollutant.id, "name": pollutant.name, "units": pollutant.units,
-        "displayName": shown,
-    }  # fmt: skip
+    described = {name: getattr(pollutant, name) for name in ("id", "name", "units")}
+    return {**described, "displayName": pollutant.display if display else None}
 
 
 def sensor_json(sensor: Sensor) -> Json:
     """Give a sensor as it stands inside a location."""
-    pollutant = sensor.parameter
-    return {
-        "id": sensor.id,
-        "name": f"{pollutant.name} {pollutant.units}",
-        "parameter": parameter_json(pollutant),
-    }
+    pollutant, name = sensor.parameter, f"{sensor.parameter.name} {sensor.parameter.units}"
+    return {"id": sensor.id, "name": name, "parameter": parameter_json(pollutant)}
 
 
 def _location_of(station: Station, sensors: Iterable[Sensor]) -> Json:

@@ -31,7 +31,7 @@ class AirflowChannels:
 
 
 def with_airflow(project: Project) -> Project:
-    """The project, its alerts also going to Airflow's channels."""
+    """Return the project, its alerts also going to Airflow's channels."""
     manager = project.plugins.manager
     if not manager.has_plugin(NAME):
         manager.register(AirflowChannels(), NAME)
@@ -39,7 +39,7 @@ def with_airflow(project: Project) -> Project:
 
 
 def send_email(channel: Notify, alert: Alert) -> None:
-    """One message by the SMTP connection; its sender is the connection's unless the channel has one."""
+    """Send a message by the SMTP connection; its sender is the connection's unless the channel has one."""
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
     with SmtpHook(smtp_conn_id=channel.connection or SMTP_CONNECTION) as hook:
@@ -52,7 +52,7 @@ def send_email(channel: Notify, alert: Alert) -> None:
 
 
 def address(channel: Notify) -> str:
-    """The address in a connection of any type: its password if that is one, else its host."""
+    """Return the address in a connection of any type: its password if that is one, else its host."""
     connection = BaseHook.get_connection(channel.connection)
     for text in (connection.password, connection.host):
         if text and text.startswith(("https://", "http://")):
@@ -61,7 +61,7 @@ def address(channel: Notify) -> str:
 
 
 def tell_failure(context: Context) -> None:
-    """Airflow's callback for a task that failed for good."""
+    """Tell of a task that failed for good, as Airflow's callback."""
     task: Any = context["task"]
     try:
         project = with_airflow(load(task.project_root, strict=False))

@@ -13,7 +13,7 @@ _SHORT = 100
 
 
 def job_text(name: str, job: Job, lent: Sequence[tuple[str, str]]) -> str:
-    """A job: what it is, where it is declared, and which assets another job tells events of."""
+    """Return a job: what it is, where it is declared, and which assets another job tells events of."""
     declared = (
         f"Declared as `jobs.{name}` in `{SETTINGS}`: assets `{job.select}`, environment "
         f"`{job.environment}`. Without dates it works on {job.days} days up to today (UTC)."
@@ -31,7 +31,7 @@ def job_text(name: str, job: Job, lent: Sequence[tuple[str, str]]) -> str:
 
 
 def asset_text(asset: Asset, graph: AssetGraph) -> str:
-    """An asset: what it is, where it is declared, its promised columns."""
+    """Return an asset: what it is, where it is declared, its promised columns."""
     prints = graph.fingerprints[asset.key]
     # No line number: an edit elsewhere in the file would change this DAG's version.
     facts = [f"kind `{asset.kind.name}`", f"declared in `{asset.at.path}`"]
@@ -44,7 +44,8 @@ def asset_text(asset: Asset, graph: AssetGraph) -> str:
 
 
 def _table(columns: Iterable[Column]) -> str:
-    rows = [f"| {one.name} | {one.type} | {_cell(one.unit)} | {_cell(one.description)} |" for one in columns]
+    cells = ((column.name, column.type, _cell(column.unit), _cell(column.description)) for column in columns)
+    rows = [f"| {' | '.join(row)} |" for row in cells]
     return "\n".join(["| column | type | unit | meaning |", "| --- | --- | --- | --- |", *rows])
 
 
@@ -53,17 +54,17 @@ def _cell(text: str) -> str:
 
 
 def problems_text(problems: Iterable[Problem]) -> str:
-    """Problems as plain lines, for a log or Airflow's list of import errors."""
+    """Return problems as plain lines, for a log or Airflow's list of import errors."""
     return "\n".join(str(problem) for problem in problems)
 
 
 def broken_text(what: str, problems: Sequence[Problem]) -> str:
-    """Problems as the page of a placeholder."""
+    """Return problems as the page of a placeholder."""
     lines = "\n".join(f"    {problem}" for problem in problems)
     return f"`{what}` cannot be used:\n\n{lines}\n\nMend it, and this DAG goes away."
 
 
 def shortened(problems: Sequence[Problem]) -> str:
-    """The first problem in a few words, for a list; says how many more there are."""
+    """Return the first problem in a few words, for a list; say how many more there are."""
     text = textwrap.shorten(problems[0].message, _SHORT, placeholder=" ...")
     return text if len(problems) == 1 else f"{text} (and {len(problems) - 1} more)"

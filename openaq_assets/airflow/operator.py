@@ -7,11 +7,12 @@ from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.types import TaskInstanceKey
 
 from openaq_assets.airflow.alerts import with_airflow
 from openaq_assets.airflow.assets import emit
@@ -26,9 +27,6 @@ from openaq_assets.runs.context import Result, Run, open_run
 from openaq_assets.runs.cost import limit_of, refuse_beyond
 from openaq_assets.runs.plan import Request, grouped, make_request
 from openaq_assets.runs.run import materialize
-
-if TYPE_CHECKING:
-    from airflow.sdk.types import TaskInstanceKey
 
 PROGRESS_SECONDS = 5.0
 _TICKETS = "tickets"
@@ -85,7 +83,7 @@ def request_of(
     run_type: str = "manual",
     today: dt.date | None = None,
 ) -> Request:
-    """What a DAG run asks for: the dates of its form, the day of its key, or the last days.
+    """Return what a DAG run asks for: the dates of its form, the day of its key, or the last days.
 
     A scheduled run works on the job's last days up to its key, for rows that arrived late; a
     backfill or a run by hand on exactly the key's. Raises SelectionError for what makes no sense.
@@ -121,8 +119,8 @@ class MaterializationLink(BaseOperatorLink):
 
     name = "Materialization record"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:
-        """The page of the records of this run; Airflow asks for it when the task has ended."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the page of the records of this run; Airflow asks for it when the task has ended."""
         from airflow.sdk.configuration import conf
 
         asset, env = operator.asset_key, operator.environment  # type: ignore[attr-defined]
@@ -136,8 +134,8 @@ class AwsConsoleLink(BaseOperatorLink):
 
     name = "AWS console"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:
-        """The page of the console; '' (and no button) where nothing was started."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the page of the console; '' (and no button) where nothing was started."""
         run = getattr(operator, "_run", None)
         return run.link if run else ""
 
@@ -238,7 +236,7 @@ class MaterializeOperator(BaseOperator):
 
 
 def _show(context: Context, ticket: str) -> None:
-    """The link of what goes on elsewhere, before the task has ended."""
+    """Show the link of what goes on elsewhere, before the task has ended."""
     if link := json.loads(ticket)["link"]:
         context["ti"].xcom_push(key=AwsConsoleLink().xcom_key, value=link)
 

@@ -23,20 +23,20 @@ class ManualPartitionTimetable(CorePartitionTimetable):
 
     @property
     def summary(self) -> str:
-        """What the UI shows as the schedule."""
+        """Return what the UI shows as the schedule."""
         return "manual, by day"
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Never: only people and backfills start it."""
+        """Return nothing: only people and backfills start it."""
         return None
 
 
 def timetable_of(
     schedule: Schedule,
 ) -> ManualPartitionTimetable | CronPartitionTimetable | CronTriggerTimetable:
-    """The timetable of a job's schedule; raises ValueError for a cron expression nobody can keep.
+    """Return the timetable of a job's schedule; raise ValueError for a cron expression nobody can keep.
 
     Midnight gives partition runs of the day before. Another cron cannot (two runs of one day would
     share a key), so its runs have none and work on the job's last days.

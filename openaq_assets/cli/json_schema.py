@@ -11,7 +11,6 @@ from typing import Any, Literal
 from openaq_assets.graph.assets import Common
 from openaq_assets.graph.columns import Name
 from openaq_assets.graph.environment import Profile
-from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.jobs import Job
 from openaq_assets.plugins.manager import Plugins
 from openaq_assets.project.decode import declared
@@ -23,7 +22,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas(plugins: Plugins) -> Mapping[str, str]:
-    """The schema of every kind of file in conf/, by file name."""
+    """Return the schema of every kind of file in conf/, by file name."""
     kinds = [_asset(kind.name, kind.fields) for _, kind in sorted(plugins.kinds.items())]
     settings = _object((Settings,))
     settings["properties"]["jobs"] = _named(_type(Job))
@@ -32,30 +31,25 @@ def schemas(plugins: Plugins) -> Mapping[str, str]:
         "additionalProperties": False,
         "properties": {name: {"type": "object"} for name in sorted(plugins.kinds)},
     }
+    environments = _object((Places,))
+    profile = _object((Profile, settings_type(plugins)))
+    environments["properties"]["profiles"] = {"type": "object", "additionalProperties": profile}
     files = {
         "assets.schema.json": _file("assets", {"oneOf": kinds}),
-        "environments.schema.json": _environments(plugins),
+        "environments.schema.json": environments,
         "openaq.schema.json": settings,
-        **{f"{name}.schema.json": _conf(file) for name, file in plugins.conf_files.items()},
+        **{
+            f"{name}.schema.json": _file(file.section, _type(file.type))
+            if file.section
+            else _object((file.type,))
+            for name, file in plugins.conf_files.items()
+        },
         "tests.schema.json": _file("tests", _object((TestFields,))),
     }
     return {
         name: json.dumps({"$schema": _DRAFT, **body}, indent=1, ensure_ascii=False)
         for name, body in files.items()
     }
-
-
-def _environments(plugins: Plugins) -> dict[str, Any]:
-    built = _object((Places,))
-    profile = _object((Profile, settings_type(plugins)))
-    built["properties"]["profiles"] = {"type": "object", "additionalProperties": profile}
-    return built
-
-
-def _conf(file: ConfFile) -> dict[str, Any]:
-    if file.section:
-        return _file(file.section, _type(file.type))
-    return _object((file.type,))
 
 
 def _file(section: str, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,12 +64,12 @@ def _asset(kind: str, fields: type) -> dict[str, Any]:
 
 
 def _object(kinds: tuple[type, ...]) -> dict[str, Any]:
-    fields = {name: one for kind in kinds for name, one in declared(kind).items()}
+    fields = {name: field for kind in kinds for name, field in declared(kind).items()}
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {name: _type(one.type) for name, one in fields.items()},
-        "required": sorted(name for name, one in fields.items() if one.required),
+        "properties": {name: _type(field.type) for name, field in fields.items()},
+        "required": sorted(name for name, field in fields.items() if field.required),
     }
 
 
@@ -89,14 +83,14 @@ _SCALARS: Mapping[Any, Mapping[str, Any]] = {
 
 
 def _named(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries by name."""
+    """Return entries by name."""
     return {"type": "object", "propertyNames": _type(Name), "additionalProperties": entry}
 
 
 def _type(kind: Any) -> dict[str, Any]:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        inner = next(one for one in arguments if one is not type(None))
+        inner = next(part for part in arguments if part is not type(None))
         return {"anyOf": [_type(inner), {"type": "null"}]}
     if origin is Literal:
         return {"enum": list(arguments)}

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 SHOWN_PROBLEMS = 20
+#: How an error is told, and its exit code; the more special first.
+_REFUSALS: Mapping[type[AssetsError], tuple[str, int]] = {
+    PlatformError: ("error", 3), PromotionError: ("not promoted", 1), TooExpensive: ("not run", 1),
+    AssetsError: ("error", 2),
+}  # fmt: skip
 
 
 class Day(click.ParamType[dt.date]):
@@ -46,19 +51,13 @@ def handle_errors(function: Callable[P, None]) -> Callable[P, None]:
         except ConfigError as error:
             print_problems(error.problems)
             sys.exit(1)
-        except PlatformError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(3)
-        except PromotionError as error:
-            done = "rolled back" if function.__name__ == "rollback" else "promoted"
-            click.echo(f"not {done}: {error}", err=True)
-            sys.exit(1)
-        except TooExpensive as error:
-            click.echo(f"not run: {error}", err=True)
-            sys.exit(1)
         except AssetsError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
+            kind = next(kind for kind in _REFUSALS if isinstance(error, kind))
+            begins, code = _REFUSALS[kind]
+            if kind is PromotionError and function.__name__ == "rollback":
+                begins = "not rolled back"
+            click.echo(f"{begins}: {error}", err=True)
+            sys.exit(code)
 
     return wrapped
 

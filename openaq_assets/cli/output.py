@@ -47,16 +47,7 @@ def _shown(value: Any) -> str:
 def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
     """Print assets, and with ``everything`` also locations and jobs."""
     graph = project.graph
-    rows = [
-        (
-            key,
-            graph[key].kind.name,
-            graph[key].partitions or "",
-            ", ".join(graph.upstream[key]),
-            _first(graph[key]),
-        )
-        for key in keys
-    ]
+    rows = [(*_listed(graph[key]), ", ".join(graph.upstream[key]), _first(graph[key])) for key in keys]
     click.echo(table(("asset", "kind", "partitions", "reads", "description"), rows))
     if not everything:
         return
@@ -70,6 +61,10 @@ def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
             click.echo("\n" + table(headers, entries))
     jobs = [(name, str(job.schedule), job.environment, job.select) for name, job in project.jobs.items()]
     click.echo("\n" + table(("job", "schedule", "environment", "selection"), jobs))
+
+
+def _listed(asset: Asset) -> tuple[str, str, str]:
+    return asset.key, asset.kind.name, asset.partitions or ""
 
 
 def _first(asset: Asset) -> str:

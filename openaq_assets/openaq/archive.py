@@ -9,7 +9,6 @@ import asyncio
 import datetime as dt
 import gzip
 import logging
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +33,6 @@ from openaq_assets.platforms import ObjectStore, Progress, silent
 
 EXTENSION = "csv.gz"
 _TRIES = 5
-_FILE = re.compile(r".*/location-(\d+)-(\d{8})\.csv\.gz", re.ASCII)
 #: The bucket itself cannot be used: no location of it can.
 _HOPELESS = frozenset({"NoSuchBucket", "InvalidBucketName", "InvalidAccessKeyId", "InvalidRegion"})
 _log = logging.getLogger("openaq_assets.openaq")
@@ -133,19 +131,14 @@ class Bucket:
             self._fail(month.location, month.days, error)
             return
         for day in month.days:
-            if day in keys:
-                await self._fetch_day(month.location, day, keys[day])
+            key = f"{month.prefix}location-{month.location}-{day.replace('-', '')}.csv.gz"
+            if key in keys:
+                await self._fetch_day(month.location, day, key)
 
-    def _list(self, month: Month) -> dict[str, str]:
-        """Return the keys of a month's files by day."""
-        pages = self._s3.get_paginator("list_objects_v2")
-        keys = {}
-        for page in pages.paginate(Bucket=self._name, Prefix=month.prefix):
-            for entry in page.get("Contents", ()):
-                match = _FILE.fullmatch(entry["Key"])
-                if match and int(match[1]) == month.location:
-                    keys[f"{match[2][:4]}-{match[2][4:6]}-{match[2][6:]}"] = entry["Key"]
-        return keys
+    def _list(self, month: Month) -> set[str]:
+        """Return the keys of a month's files."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=month.prefix)
+        return {entry["Key"] for page in pages for entry in page.get("Contents", ())}
 
     async def _fetch_day(self, location: int, day: str, key: str) -> None:
         try:

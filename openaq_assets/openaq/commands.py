@@ -10,9 +10,31 @@ import click
 
 from openaq_assets.cli.groups import Commands
 from openaq_assets.cli.options import Day, env_option, handle_errors, load_project, profile_name
+from openaq_assets.cli.output import print_rows, result_line, summary_line
 from openaq_assets.cli.progress import Bars
 from openaq_assets.errors import PlatformError, SelectionError
+from openaq_assets.graph.partitions import summary
+from openaq_assets.openaq.dashboard.write import write_dashboard, write_pictures
+from openaq_assets.openaq.owox.check import check_owox
+from openaq_assets.openaq.owox.checklist import checklist as checklist_lines
 from openaq_assets.openaq.owox.plan import read_plan
+from openaq_assets.openaq.settings import api_of
+from openaq_assets.project.project import Project
+from openaq_assets.promotion.promote import promote
+from openaq_assets.runs.context import open_platform, open_run
+from openaq_assets.runs.plan import make_request
+from openaq_assets.runs.query import ask
+from openaq_assets.runs.run import run_all
+from openaq_simulator import FAULTS, Simulator, World, parse_fault
+from openaq_simulator.archive import archive_objects
+
+JOB = "openaq_ingestion"
+LATEST = """
+SELECT location, city, as_of, us_pollutant AS pollutant, us_aqi, us_category AS category, vn_aqi,
+    us_reason AS reason
+FROM view_latest_aqi ORDER BY us_aqi DESC NULLS LAST, location
+"""
+_DAY, _PATH = Day(), click.Path(path_type=Path)
 
 
 @click.group(cls=Commands)
@@ -36,14 +58,12 @@ def check(bucket: str) -> None:
     Example: openaq-assets owox check
              AWS_PROFILE=owox-integrator openaq-assets --profile aws owox check --bucket my-results
     """
-    from openaq_assets.openaq.owox.check import check_owox
-
     project = load_project()
     bad = 0
-    for one in check_owox(project, read_plan(project), profile_name(), bucket):
-        bad += not one.ok
-        mark = "ok" if one.ok else "WRONG"
-        click.echo(f"{mark:6}{one.environment:6}{one.what}" + (f"  ({one.detail})" if one.detail else ""))
+    for finding in check_owox(project, read_plan(project), profile_name(), bucket):
+        bad += not finding.ok
+        detail = f"  ({finding.detail})" if finding.detail else ""
+        click.echo(f"{'ok' if finding.ok else 'WRONG':6}{finding.environment:6}{finding.what}{detail}")
     click.echo("All as it must be." if not bad else f"{bad} wrong.", err=bool(bad))
     if bad:
         sys.exit(1)
@@ -53,10 +73,8 @@ def check(bucket: str) -> None:
 @handle_errors
 def checklist() -> None:
     """Print what is to be done by hand in Data Studio, with the exact values, as Markdown."""
-    from openaq_assets.openaq.owox.checklist import checklist as lines
-
     project = load_project()
-    for line in lines(project, read_plan(project)):
+    for line in checklist_lines(project, read_plan(project)):
         click.echo(line)
 
 
@@ -91,20 +109,16 @@ def publish(url: str, region: str, bucket: str, ids: Path) -> None:
     if missing:
         raise SelectionError(f"{', '.join(missing)} missing. Set it and try again.")
     project = load_project()
-    plan = read_plan(project)
     account = Account(region, bucket, *keys)
     with Owox(url, os.environ.get("OWOX_TOKEN", "")) as server:
-        for line in published(project, plan, server, account, Kept(ids)):
+        for line in published(project, read_plan(project), server, account, Kept(ids)):
             click.echo(line)
 
 
-_PLACE = click.Path(path_type=Path)
-
-
 @click.command()
-@click.option("--out", type=_PLACE, help="The file (default: <root>/dashboard/...).")
+@click.option("--out", type=_PATH, help="The file (default: <root>/dashboard/...).")
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
-@click.option("--png", type=_PLACE, help="Instead of the page: its charts as PNG files in this folder.")
+@click.option("--png", type=_PATH, help="Instead of the page: its charts as PNG files in this folder.")
 @click.option("--language", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Of PNGs.")
 @env_option
 @handle_errors
@@ -117,8 +131,6 @@ def dashboard(out: Path | None, open_it: bool, png: Path | None, language: str, 
     Examples: openaq-assets dashboard --open
               openaq-assets dashboard --png pictures --env prod --language vi
     """
-    from openaq_assets.openaq.dashboard.write import write_dashboard, write_pictures
-
     if png is not None:
         for picture in write_pictures(load_project(), profile_name(), png, env, language):
             click.echo(f"wrote {picture}")
@@ -129,9 +141,6 @@ def dashboard(out: Path | None, open_it: bool, png: Path | None, language: str, 
     click.echo(f"wrote {page}")
     if open_it:
         click.launch(page)
-
-
-_DAY = Day()
 
 
 @click.command()
@@ -164,7 +173,6 @@ def simulate(
                 openaq-assets run --job openaq_ingestion
               openaq-assets simulate --archive bucket --from 2026-01-01 --to 2026-01-31
     """
-
     stands = now.replace(tzinfo=dt.UTC) if now else None
     if archive is None:
         if first or last:
@@ -180,13 +188,10 @@ def simulate(
 
 
 def write_archive(folder: Path, seed: int, first: dt.date, last: dt.date | None, now: dt.datetime) -> int:
-    """How many files of the synthetic archive, as of ``now``, were written into a folder.
+    """Write the files of the synthetic archive, as of ``now``, into a folder; return how many.
 
     A local day has its files 72 hours after its end. Raises PlatformError where nothing can be written.
     """
-    from openaq_simulator import World
-    from openaq_simulator.archive import archive_objects
-
     until, count = last or now.date(), 0
     days = [first + dt.timedelta(days=n) for n in range((until - first).days + 1)]
     world = World.synthetic(seed=seed)
@@ -206,19 +211,15 @@ def write_archive(folder: Path, seed: int, first: dt.date, last: dt.date | None,
 
 def serve_simulator(port: int, seed: int, faults: str, now: dt.datetime | None) -> None:
     """Serve the synthetic API until interrupted; raises SelectionError for a fault it does not know."""
-    from openaq_simulator import FAULTS, Simulator, World, parse_fault
-
     if faults == "list":
         for name, description in FAULTS.items():
             print(f"{name:18}{description}")
         return
     try:
-        chosen = tuple(parse_fault(one.strip()) for one in faults.split(",") if one.strip())
+        chosen = [parse_fault(text.strip()) for text in faults.split(",") if text.strip()]
+        server = Simulator(World.synthetic(seed=seed), port, now, faults=chosen).start()
     except ValueError as error:
         raise SelectionError(str(error)) from error
-    server = Simulator(world=World.synthetic(seed=seed), port=port, now=now, faults=chosen)
-    try:
-        server.start()
     except OSError as error:
         raise SelectionError(f"port {port} cannot be used ({error}). Choose another --port.") from error
     print(f"Synthetic OpenAQ API on {server.url} (any key of 64 hex digits). Ctrl-C stops it.", flush=True)
@@ -240,6 +241,41 @@ def demo(days: int | None) -> None:
     \b
     Example: openaq-assets demo      (make demo does this after installing)
     """
-    from openaq_assets.openaq.demo import run_demo
+    project, profile = load_project(), profile_name()
+    home, _ = open_platform(project, "dev", profile)
+    api = api_of(home)
+    if api.key:
+        click.echo(f"Using the OpenAQ API at {api.url} (about 60 requests a minute).")
+    else:
+        text = "No OPENAQ_API_KEY: the bundled simulator answers. THE DATA ARE SYNTHETIC."
+        click.secho(text, fg="yellow", bold=True)
+    request = make_request(project.graph, days=days or (2 if api.key else 30))
+    click.echo(f"\n{JOB}: {summary(request.days)} into {home.root}\n")
+    progress = Bars()
+    run = open_run(project, request, "dev", profile, progress)
+    with progress:
+        results = run_all(run, project.keys(JOB), told=lambda result: progress.say(result_line(result)))
+    click.echo(summary_line(results))
+    states = {result.state for result in results}
+    if states & {"failed", "blocked"}:
+        sys.exit(3)
+    done = promote(run, "prod")
+    counts = (
+        f"{len(done.created)} views created, {len(done.replaced)} replaced, {len(done.unchanged)} unchanged"
+    )
+    click.echo(f"prod: {counts}.\n")
+    print_rows(ask(project, LATEST, "prod", profile), "table")
+    _say_where(project, profile, home.root)
+    if "partial" in states:
+        sys.exit(3)
 
-    sys.exit(run_demo(load_project(), profile_name(), days))
+
+def _say_where(project: Project, profile: str | None, root: str) -> None:
+    page, _ = write_dashboard(project, profile)
+    click.echo("\nWhere everything lies:")
+    for what, where in (
+        ("raw answers", f"{root}/dev/raw/"), ("tables", f"{root}/dev/processed/"),
+        ("views", f"{root}/catalog/openaq_prod/"), ("records", f"{root}/dev/ledger/"),
+        ("CSV", f"{root}/dev/export/latest_aqi_csv/latest_aqi_csv.csv"), ("dashboard", page),
+    ):  # fmt: skip
+        click.echo(f"  {what:12} {where}")

@@ -113,7 +113,7 @@ _registry_lock = threading.Lock()
 
 
 def limiter_of(api: Api) -> Limiter:
-    """The one limiter of this process for the key (by its digest) at this API."""
+    """Return the one limiter of this process for the key (by its digest) at this API."""
     name = hashlib.sha256(f"{api.url} {api.key}".encode()).hexdigest()
     with _registry_lock:
         limiter = _registry.setdefault(name, Limiter())

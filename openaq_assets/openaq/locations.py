@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from openaq_assets.errors import FieldError
+from openaq_assets.openaq.requests import is_box
 
 
 class Country(str):
@@ -15,7 +16,7 @@ class Country(str):
 
     @classmethod
     def parse(cls, text: str) -> "Country":
-        """The code; raises ValueError with the remedy."""
+        """Return the code; raise ValueError with the remedy."""
         if cls.pattern.match(text):
             return cls(text)
         if cls.pattern.match(text.upper()):
@@ -35,17 +36,16 @@ class Location:
     description: str = ""
 
     def __post_init__(self) -> None:
-        said = [name for name in ("country", "id", "bbox", "near") if getattr(self, name)]
-        if not said and self.id is None:
+        kinds = [name for name in ("country", "id", "bbox", "near") if getattr(self, name)]
+        if not kinds and self.id is None:
             hint = "Add one, like 'country: VN'."
             raise FieldError("", "it says none of 'country', 'id', 'bbox' and 'near'.", hint)
-        if len(said) > 1:
-            message = f"it says both '{said[0]}' and '{said[1]}'."
-            raise FieldError(said[1], message, "Keep one of them.")
+        if len(kinds) > 1:
+            raise FieldError(kinds[1], f"it says both '{kinds[0]}' and '{kinds[1]}'.", "Keep one of them.")
         if self.id is not None and not 1 <= self.id <= 2**31 - 1:
             message = f"expected an OpenAQ location id, got {self.id}."
             raise FieldError("id", message, "Write a number from 1 to 2147483647.")
-        if self.bbox and not _is_box(self.bbox):
+        if self.bbox and not (len(self.bbox) == 4 and is_box(*self.bbox)):
             hint = "Write [west, south, east, north] in degrees."
             raise FieldError("bbox", "these are not the sides of a box.", hint)
         if self.near and not _is_point(self.near):
@@ -60,20 +60,13 @@ class Location:
 
     @property
     def selector(self) -> str:
-        """How it is asked for and recorded: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N`` or
+        """Return how it is asked for and recorded: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N`` or
         ``near=LAT,LON,METRES``."""
         if self.bbox:
             return "bbox=" + ",".join(f"{side:.4f}" for side in self.bbox)
         if self.near:
             return "near=" + ",".join(f"{part:.4f}" for part in self.near) + f",{self.radius}"
         return f"country={self.country}" if self.country else f"id={self.id}"
-
-
-def _is_box(sides: tuple[float, ...]) -> bool:
-    if len(sides) != 4:
-        return False
-    west, south, east, north = sides
-    return -180 <= west < east <= 180 and -90 <= south < north <= 90
 
 
 def _is_point(parts: tuple[float, ...]) -> bool:

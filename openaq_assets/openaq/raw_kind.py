@@ -39,40 +39,40 @@ class Raw(Kind):
     partitions = "daily"
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """The inventory whose sensors are asked."""
+        """Return the inventory whose sensors are asked."""
         return [Reference(asset.spec.inventory, where="inventory")] if asset.spec.inventory else []
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """Locations that are not declared, and data without an inventory."""
-        found = [
+        """Return locations that are not declared, and data without an inventory."""
+        problems = [
             asset.problem(f"locations[{index}]", f"no location '{name}'.", nearest(name, _locations(graph)))
             for index, name in enumerate(asset.spec.locations)
             if name not in _locations(graph)
         ]
         if asset.spec.endpoint != "locations" and not asset.spec.inventory:
             hint = "Add 'inventory: ' and the raw asset of endpoint 'locations'."
-            found.append(asset.problem("endpoint", "data are asked per sensor of an inventory.", hint))
+            problems.append(asset.problem("endpoint", "data are asked per sensor of an inventory.", hint))
         if asset.spec.active_within.days < 1:
             message = "a station is asked by the day; this is less than one."
-            found.append(asset.problem("active_within", message, "Write '1 day' or more."))
+            problems.append(asset.problem("active_within", message, "Write '1 day' or more."))
         if asset.spec.endpoint == "locations" and asset.partitions != "snapshot":
             hint = "Add 'partitions: snapshot'."
-            found.append(asset.problem("endpoint", "an inventory is of the day it is taken.", hint))
-        return found
+            problems.append(asset.problem("endpoint", "an inventory is of the day it is taken.", hint))
+        return problems
 
     def scope(self, asset: Asset, graph: AssetGraph) -> tuple[str, ...]:
-        """The selectors of the asset's locations (all declared ones by default), without repetition."""
+        """Return the selectors of the asset's locations (all declared by default), without repetition."""
         names = asset.spec.locations or tuple(_locations(graph))
         return tuple(sorted({_locations(graph)[name].selector for name in names}))
 
     def lookback(self, asset: Asset) -> dt.timedelta:
-        """Recent days are read again: rows arrive late."""
+        """Return how far back recent days are read again: rows arrive late."""
         return dt.timedelta(days=asset.spec.lookback.days, seconds=asset.spec.lookback.seconds)
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """One Fetch for all the days, so that one place holds the rate limit."""
+        """Return one Fetch for all the days, so that one place holds the rate limit."""
         fetch = Fetch(
             endpoint=asset.spec.endpoint,
             locations=scope,

@@ -16,11 +16,7 @@ Endpoint = Literal["hours", "measurements", "days"]
 #: ``(from, to]`` on the end of a period, in UTC.
 Window = tuple[dt.datetime, dt.datetime]
 LIMIT = 1000
-_BOUNDS = {
-    "hours": ("datetime_from", "datetime_to"),
-    "measurements": ("datetime_from", "datetime_to"),
-    "days": ("date_from", "date_to"),
-}
+_BOUNDS = {"hours": "datetime", "measurements": "datetime", "days": "date"}
 _MAX_ID = 2**31 - 1
 _NUMBER = r"-?\d{1,3}(?:\.\d+)?"
 
@@ -51,7 +47,7 @@ def about_locations(selector: str) -> ApiRequest:
         identity = str(_identity(int(value)))
         return ApiRequest(f"/locations/{identity}", paged=False, about=("id", identity))
     numbers = _numbers(value) if name in ("bbox", "near") else []
-    if name == "bbox" and len(numbers) == 4 and _is_box(*numbers):
+    if name == "bbox" and len(numbers) == 4 and is_box(*numbers):
         return ApiRequest("/locations", (("bbox", value),))
     if name == "near" and len(numbers) == 3 and _is_circle(*numbers):
         latitude, longitude, radius = value.split(",")
@@ -74,7 +70,7 @@ def about_sensor(endpoint: Endpoint, sensor: int, window: Window) -> ApiRequest:
     texts = [moment.astimezone(dt.UTC).strftime(form) for moment in window]
     if texts[0] == texts[1]:
         raise PlatformError(f"{first}..{last} lies in one date: the API refuses it. Ask D..D+1.")
-    params = tuple(zip(_BOUNDS[endpoint], texts))
+    params = tuple((f"{_BOUNDS[endpoint]}_{side}", text) for side, text in zip(("from", "to"), texts))
     return ApiRequest(f"/sensors/{_identity(sensor)}/{endpoint}", params, endpoint=endpoint, window=window)
 
 
@@ -156,7 +152,8 @@ def _numbers(text: str) -> list[float]:
     return [float(part) for part in parts] if plain else []
 
 
-def _is_box(west: float, south: float, east: float, north: float) -> bool:
+def is_box(west: float, south: float, east: float, north: float) -> bool:
+    """Tell whether these are the sides of a box, in degrees."""
     return -180 <= west < east <= 180 and -90 <= south < north <= 90
 
 

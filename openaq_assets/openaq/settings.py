@@ -28,8 +28,8 @@ class Api:
     def __post_init__(self) -> None:
         least = {"requests_per_minute": 0, "requests_per_hour": 0, "concurrency": 1}  # 0: no limit
         for name, low in least.items():
-            if (found := getattr(self, name)) < low:
-                raise FieldError(name, f"expected {low} or more, got {found}.", "Correct the number.")
+            if (value := getattr(self, name)) < low:
+                raise FieldError(name, f"expected {low} or more, got {value}.", "Correct the number.")
 
 
 def api_of(environment: Environment) -> Api:

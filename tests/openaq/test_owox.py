@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from support.runner_fixtures import write_project
 
 from openaq_assets.cli.main import cli
 from openaq_assets.errors import ConfigError, PlatformError
-from openaq_assets.openaq.owox.check import check_owox, statements
+from openaq_assets.openaq.owox.check import check_owox, engine_of, statements
 from openaq_assets.openaq.owox.checklist import checklist
 from openaq_assets.openaq.owox.plan import read_plan
 from openaq_assets.openaq.owox.publish import Account, Kept, Owox, publish
+from openaq_assets.platforms.aws.athena import Athena
+from openaq_assets.platforms.aws.settings import Aws
 from openaq_assets.project.project import Project
 from openaq_assets.promotion.promote import promote
 from openaq_assets.runs.context import open_run
@@ -144,6 +147,53 @@ def _view(project: Project) -> Any:
     from openaq_assets.graph.operations import Ref
 
     return project.environment("prod", "local").locate(Ref("overview", "view"))
+
+
+class AthenaAsSeen:
+    """The hook and the client of Athena: keeps what is started, and answers every query with one row."""
+
+    def __init__(self, settings: Any, state: str = "SUCCEEDED") -> None:
+        self.settings, self.state, self.started = settings, state, []  # type: ignore[var-annotated]
+        self.athena = self.conn = self
+
+    def start_query_execution(self, **asked: Any) -> dict[str, str]:
+        self.started.append(asked)
+        return {"QueryExecutionId": "1"}
+
+    def get_query_info(self, query: str) -> dict[str, Any]:
+        status = {"State": self.state, "StateChangeReason": "SYNTAX_ERROR: no such thing"}
+        return {"QueryExecution": {"Status": status}}
+
+    def get_query_results_paginator(self, query: str, page_size: int) -> list[dict[str, Any]]:
+        info = [{"Name": "us_aqi", "Type": "bigint"}]
+        rows = [{"Data": [{"VarCharValue": text}]} for text in ("us_aqi", "57")]
+        return [{"ResultSet": {"ResultSetMetadata": {"ColumnInfo": info}, "Rows": rows}}]
+
+
+@pytest.mark.parametrize("state", ["SUCCEEDED", "FAILED"])
+def test_athena_is_asked_as_owox_asks_it(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    """A text and an output location, no workgroup and no database, with no connection of Airflow's."""
+    hooks: list[AthenaAsSeen] = []
+
+    def made(settings: Aws) -> AthenaAsSeen:
+        hooks.append(AthenaAsSeen(settings, state))
+        return hooks[-1]
+
+    monkeypatch.setattr("openaq_assets.platforms.aws.clients.AwsHooks", made)
+    settings = Aws(connection="aws_default")
+    platform: Any = SimpleNamespace(athena=Athena(None, "dev", "s3://lake/"), settings=settings)  # type: ignore[arg-type]
+    home: Any = SimpleNamespace(root="s3://lake/root", database="openaq_dev")
+    engine, (*_, rows) = engine_of(home, platform, "overview", ""), statements("openaq_dev", "overview")
+    if state == "SUCCEEDED":
+        answer = engine.answer(rows)
+        assert [(str(one.name), one.type) for one in answer.columns] == [("us_aqi", "bigint")]
+        assert answer.rows == ((57,),)
+    else:
+        with pytest.raises(PlatformError, match="SYNTAX_ERROR: no such thing"):
+            engine.answer(rows)
+    output = {"OutputLocation": "s3://lake/owox-data-marts/"}
+    assert hooks[0].started == [{"QueryString": rows.sql, "ResultConfiguration": output}]
+    assert hooks[0].settings.connection == ""
 
 
 # --- the plan -------------------------------------------------------------------------------------

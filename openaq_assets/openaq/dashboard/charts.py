@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
@@ -26,58 +26,57 @@ _SCRIPT_ENDS = re.compile(r"<(/script|!--)", re.IGNORECASE)
 
 
 def resource(name: str) -> str:
-    """The text of a file of this package."""
+    """Return the text of a file of this package."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def specification(name: str) -> dict[str, Any]:
-    """A chart as it is written, with the settings common to all."""
-    spec: dict[str, Any] = json.loads(resource(f"specs/{name}.json"))
+    """Return a chart as it is written, with the settings common to all."""
+    spec = {"config": json.loads(resource("specs/config.json")), **json.loads(resource(f"specs/{name}.json"))}
     spec.pop("description")  # in English, and for who reads the file
-    return {"config": json.loads(resource("specs/config.json")), **spec}
+    return spec
 
 
 @cache
 def compiled() -> str:
-    """All charts as Vega, in one JSON object by name."""
-    specs = json.dumps([specification(name) for name in NAMES], sort_keys=True)
-    return _kept("charts.json", specs, _compiled)
-
-
-def _compiled() -> str:
-    return json.dumps({name: _vega(specification(name)) for name in NAMES}, separators=(",", ":"))
+    """Return all charts as Vega, in one JSON object by name."""
+    specs = {name: specification(name) for name in NAMES}
+    return _kept("charts.json", json.dumps(list(specs.values()), sort_keys=True), lambda: _vega(specs))
 
 
 def _kept(name: str, made_of: str, make: Callable[[], str]) -> str:
-    """What is made of this by this version of the package: from the cache, if there is one."""
+    """Return what is made of this by this version of the package: from the cache, if there is one."""
     folder = os.environ.get("OPENAQ_CACHE")
     if not folder:
         return make()
     of = f"{version('vl-convert-python')} {VEGA_LITE} {made_of}"
     path = Path(folder, f"{hashlib.sha256(of.encode()).hexdigest()[:16]}-{name}")
-    if not path.is_file():
-        text = make()
-        with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
-        return text
-    return path.read_text(encoding="utf-8")
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    text = make()
+    with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    return text
 
 
-def _vega(spec: dict[str, Any]) -> dict[str, Any]:
-    if "vega-lite" not in spec["$schema"]:
-        return spec
+def _vega(specs: Mapping[str, dict[str, Any]]) -> str:
     import vl_convert
 
-    found: dict[str, Any] = vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
-    return found
+    charts = {
+        name: vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
+        if "vega-lite" in spec["$schema"]
+        else spec
+        for name, spec in specs.items()
+    }
+    return json.dumps(charts, separators=(",", ":"))
 
 
 @cache
 def library() -> str:
-    """JavaScript that defines `drawingLibrary`; calling it defines `vegaEmbed`.
+    """Return JavaScript that defines `drawingLibrary`; calling it defines `vegaEmbed`.
 
     Inside a function, so that a browser only skims it until the headline is on the screen.
     """

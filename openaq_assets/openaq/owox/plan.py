@@ -5,7 +5,7 @@ text, so types and aggregations are set by hand in both data sources, alike. Thi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from openaq_assets.errors import ConfigError, FieldError, Problem, nearest
@@ -30,6 +30,9 @@ SHAPES: Mapping[str, str] = {
     "Date & Time": r"[12]\d{3}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d[0-5]\d",
     "Latitude, Longitude": r"-?\d{1,2}(\.\d+)?, ?-?\d{1,3}(\.\d+)?",
 }
+
+
+_HOUR = Duration(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Plan:
     data_marts: Mapping[str, Mart]
     fields: Mapping[str, Field]
     charts: tuple[Chart, ...]
-    cache: Duration = field(default_factory=lambda: Duration(hours=1))
+    cache: Duration = _HOUR
 
 
 def read_plan(project: Project) -> Plan:
@@ -91,7 +94,7 @@ def mistakes(plan: Plan, project: Project) -> Iterator[tuple[str, str, str]]:
         if plan.view not in project.graph.left_out:
             yield "view", f"there is no view '{plan.view}'.", nearest(plan.view, views)
         return
-    columns = {str(one.name): one for one in project.graph.columns(plan.view)}
+    columns = {str(column.name): column for column in project.graph.columns(plan.view)}
     for name in plan.data_marts:
         if name not in project.places.environments:
             hint = nearest(name, project.places.environments)
@@ -101,18 +104,18 @@ def mistakes(plan: Plan, project: Project) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_fields(plan: Plan, columns: Mapping[str, Column]) -> Iterator[tuple[str, str, str]]:
-    for name, one in plan.fields.items():
+    for name, field in plan.fields.items():
         where = f"fields.{name}"
         if name not in columns:
             yield where, f"'{plan.view}' has no column '{name}'.", nearest(name, columns)
             continue
-        held, wanted = columns[name].type, HELD_AS[one.type]
+        held, wanted = columns[name].type, HELD_AS[field.type]
         if held not in wanted:
-            hint = f"Data Studio takes '{one.type}' from {' or '.join(wanted)}."
+            hint = f"Data Studio takes '{field.type}' from {' or '.join(wanted)}."
             yield f"{where}.type", f"'{name}' is {held} in the view.", hint
-        if (one.aggregation == "none") == (one.type == "Number"):
-            hint = "Write average, max or min." if one.type == "Number" else "Leave it out."
-            yield where, f"'{name}' is {one.type} with aggregation {one.aggregation}.", hint
+        if (field.aggregation == "none") == (field.type == "Number"):
+            hint = "Write average, max or min." if field.type == "Number" else "Leave it out."
+            yield where, f"'{name}' is {field.type} with aggregation {field.aggregation}.", hint
 
 
 def _of_charts(plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -122,5 +125,6 @@ def _of_charts(plan: Plan) -> Iterator[tuple[str, str, str]]:
                 where = f"charts[{number}].fields[{n}]"
                 yield where, f"'{name}' is not among the fields.", nearest(name, plan.fields)
         if chart.filter and getattr(plan.fields.get(chart.filter), "type", "") != "Boolean":
-            hint = nearest(chart.filter, [k for k, one in plan.fields.items() if one.type == "Boolean"])
+            known = [name for name, field in plan.fields.items() if field.type == "Boolean"]
+            hint = nearest(chart.filter, known)
             yield f"charts[{number}].filter", f"'{chart.filter}' is no boolean field.", hint

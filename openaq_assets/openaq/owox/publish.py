@@ -147,7 +147,7 @@ def _mart(
 
 
 def _made(owox: Owox, ids: MutableMapping[str, str], name: str, path: str, body: Mapping[str, Any]) -> str:
-    """The id of a thing in OWOX, made if it was not before."""
+    """Return the id of a thing in OWOX, made if it was not before."""
     if name not in ids:
         ids[name] = str(owox.send("POST", path, body)["id"])
     return ids[name]

@@ -91,10 +91,7 @@ class TypedRecipe:
         rows: Sequence[Any] | None = self.decoder.decode(body).f0
         if rows is None:
             raise Unfit("no rows")
-        named = {
-            column.name: self.readers[column.name][key_text(column, key, name)]
-            for column in self.named
-        }
+        named = {column.name: self.readers[column.name][key_text(column, key, name)] for column in self.named}
         return Read(name, body, named, self._values(rows))
 
     def _values(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -6,7 +6,8 @@ with Simulator(World.synthetic(seed=7), faults=["500once"]) as api:
 
 from .faults import FAULTS, Fault, parse_fault
 from .rows import Row
-from .simulator import RequestRecord, Simulator
+from .simulator import Simulator
+from .state import RequestRecord
 from .world import World
 
 __all__ = ["FAULTS", "Fault", "RequestRecord", "Row", "Simulator", "World", "parse_fault"]

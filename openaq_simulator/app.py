@@ -17,7 +17,7 @@ from .gates import Admission, admit, target_of
 from .parameters import Criteria, criteria_reader, request_model
 from .render import text_of
 from .routes import ROUTES, Answer
-from .simulator import Simulator
+from .state import State
 from .world import View
 
 Endpoint = Callable[..., Awaitable[Response]]
@@ -68,7 +68,7 @@ def _times_out(fault: Fault, criteria: Criteria) -> bool:
 
 def _remembered(request: Request, struck: Mapping[str, Fault], make: Answer, criteria: Criteria) -> str:
     """Give the body, up to the simulator's staleness old."""
-    simulator: Simulator = request.state.simulator
+    simulator: State = request.state.simulator
     now: float = request.state.now.timestamp()
     fault = struck.get("stale900")
     staleness = fault.seconds or 0.0 if fault else simulator.cache_staleness.total_seconds()
@@ -96,7 +96,7 @@ def _document(request: Request, struck: Mapping[str, Fault], make: Answer, crite
 
 def _view(request: Request) -> View:
     """Give the world at this moment under the faults that change what it shows."""
-    simulator: Simulator = request.state.simulator
+    simulator: State = request.state.simulator
     faults = tuple(
         replace(fault, path=None) for fault in list(simulator.faults)
         if fault.name in _VIEW_FAULTS and (fault.path is None or fault.path in request.scope["path"])

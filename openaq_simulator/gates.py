@@ -8,7 +8,7 @@ from fastapi import HTTPException, Request, Response
 
 from .errors import Broken, Intercepted
 from .faults import Fault
-from .simulator import KEY, Simulator, Usage, key_hash
+from .state import KEY, State, Usage, key_hash
 
 NO_KEY = "Unauthorized. A valid API key must be provided in the X-API-Key header."
 GONE = (
@@ -60,7 +60,7 @@ def firewall(request: Request) -> Response | None:
 
 async def admit(request: Request) -> Admission:
     """Check the key, count the request and let the faults strike that need no parameters."""
-    simulator: Simulator = request.state.simulator
+    simulator: State = request.state.simulator
     key = key_of(request)
     if not _accepts(simulator, key):
         raise HTTPException(401, "Invalid credentials")
@@ -77,14 +77,14 @@ async def admit(request: Request) -> Admission:
     return Admission(struck, headers)
 
 
-def _accepts(simulator: Simulator, key: str) -> bool:
+def _accepts(simulator: State, key: str) -> bool:
     """Tell whether the key is one of those known, or has the shape of one."""
     if simulator.keys is not None:
         return key in simulator.keys
     return bool(key) if simulator.lenient else bool(KEY.fullmatch(key))
 
 
-def _struck(simulator: Simulator, request: Request) -> dict[str, Fault]:
+def _struck(simulator: State, request: Request) -> dict[str, Fault]:
     """Give the faults that strike this request, by name."""
     name, text = next(iter(request.path_params.items()), ("", ""))
     text = text.strip()
@@ -101,7 +101,7 @@ def target_of(request: Request) -> str:
     return f"{request.scope['path']}?{sorted(request.query_params.items())}"
 
 
-def _usage(simulator: Simulator, key: str, struck: Mapping[str, Fault], now: float) -> Usage | None:
+def _usage(simulator: State, key: str, struck: Mapping[str, Fault], now: float) -> Usage | None:
     """Count the request against its key; faults may change what comes of it."""
     usage = simulator.counters.count(key_hash(key), now) if "429burst" not in struck else None
     if burst := struck.get("429burst"):

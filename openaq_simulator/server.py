@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from .app import API
 from .faults import Fault
 from .gates import firewall, key_of
-from .simulator import Simulator, key_hash
+from .state import State, key_hash
 
 _log = logging.getLogger(__name__)
 #: What uvicorn says about clients is of no interest here.
@@ -54,7 +54,7 @@ def _read_target(scope: Scope) -> None:
     scope["query_string"] = query.partition(b"#")[0]
 
 
-def date_of(simulator: Simulator) -> bytes:
+def date_of(simulator: State) -> bytes:
     """Give the date header of the simulator's time."""
     return formatdate(simulator.now.timestamp(), usegmt=True).encode()
 
@@ -66,7 +66,7 @@ class Exchange:
         self._request = request
         self._receive = receive
         self._send = send
-        self._simulator: Simulator = request.state.simulator
+        self._simulator: State = request.state.simulator
         self._ended = False
         request.state.now = self._simulator.now
         request.state.endings = {}

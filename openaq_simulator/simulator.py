@@ -1,82 +1,14 @@
 """The simulator: an OpenAQ v3 API on the loopback interface, with a clock, a log, rate limits and faults."""
 
-import hashlib
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
-from .faults import Fault, Switches
+from .server import Server
+from .state import State
 from .world import World
 
-#: Shape of a real key.
-KEY = re.compile(r"[0-9a-f]{64}")
 
-
-def key_hash(key: str) -> str:
-    """Give a short, safe name for a key."""
-    return hashlib.sha256(key.encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True)
-class Usage:
-    """How much of a limit is used after a request, and whether the request is refused."""
-
-    limit: int
-    used: int
-    reset: int
-    refused: bool
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Give the four x-ratelimit headers."""
-        numbers = {"limit": self.limit, "used": self.used, "remaining": self.limit - self.used}
-        numbers["reset"] = self.reset
-        return {f"x-ratelimit-{name}": str(number) for name, number in numbers.items()}
-
-
-class Counters:
-    """Counts requests per key in clock windows; a refused request is not counted."""
-
-    def __init__(self, per_minute: int | None, per_hour: int | None) -> None:
-        self._windows = [(w, n) for w, n in ((3600, per_hour), (60, per_minute)) if n is not None]
-        self._counts: dict[tuple[int, str], tuple[int, int, float]] = {}
-
-    def count(self, key: str, now: float) -> Usage | None:
-        """Count a request; None when there is no limit. The minute is answered unless the hour
-        refuses."""
-        usage: Usage | None = None
-        for seconds, limit in self._windows:
-            usage = self._count(key, now, seconds, limit)
-            if usage.refused:
-                return usage
-        return usage
-
-    def _count(self, key: str, now: float, seconds: int, limit: int) -> Usage:
-        window = int(now // seconds)
-        known, used, first = self._counts.get((seconds, key), (window, 0, now))
-        if known != window:
-            used, first = 0, now
-        refused = used >= limit
-        used = used if refused else used + 1
-        self._counts[seconds, key] = (window, used, first)
-        return Usage(limit, used, max(1, seconds - int(now - first)), refused)
-
-
-@dataclass(frozen=True)
-class RequestRecord:
-    """One line of the simulator's log; the key itself is never kept."""
-
-    method: str
-    path: str
-    query: str
-    key_hash: str | None
-    time: datetime
-    status: int
-
-
-class Simulator:
+class Simulator(State):
     """A local OpenAQ v3 API: a context manager with `.url`, a request log and a clock.
 
     `world` is what it serves and may be replaced while running; `now` fixes the clock (None is the
@@ -87,65 +19,11 @@ class Simulator:
     values of before May 2026. It listens on 127.0.0.1 only; port 0 takes a free one."""
 
     def __init__(
-        self,
-        world: World | None = None,
-        port: int = 0,
-        now: datetime | None = None,
-        *,
-        keys: Iterable[str] | None = None,
-        lenient: bool = False,
-        per_minute: int | None = 60,
-        per_hour: int | None = None,
-        faults: Iterable[Fault | str] = (),
-        cache_staleness: timedelta = timedelta(0),
-        edge: bool = True,
-        null_raw_breaks: bool = False,
+        self, world: World | None = None, port: int = 0, now: datetime | None = None, **options: Any
     ) -> None:
-        if now is not None and now.tzinfo is None:
-            raise ValueError(f"now={now} has no time zone: give an aware datetime")
-        self.world = world or World.synthetic()
-        self.keys = None if keys is None else frozenset(keys)
-        self.lenient = lenient
-        self.counters = Counters(per_minute, per_hour)
-        self.switches = Switches(faults)
-        self.cache_staleness = cache_staleness
-        #: When an answer was written, and its body, by its target.
-        self.cache: dict[str, tuple[float, str]] = {}
-        self.edge = edge
-        self.null_raw_breaks = null_raw_breaks
-        self._fixed = now
-        self._shift = timedelta(0)
-        self._log: list[RequestRecord] = []
+        super().__init__(world, now, **options)
         self._port = port
-        self._server: Any = None
-
-    @property
-    def faults(self) -> list[Fault]:
-        """Give the faults switched on; change the list at will. Assigning starts counts anew."""
-        return self.switches.faults
-
-    @faults.setter
-    def faults(self, faults: Iterable[Fault | str]) -> None:
-        self.switches = Switches(faults)
-        self.cache = {}
-
-    @property
-    def log(self) -> list[RequestRecord]:
-        """List every request answered so far, in order."""
-        return list(self._log)
-
-    def record(self, *entry: Any) -> None:
-        """Write a line of the log."""
-        self._log.append(RequestRecord(*entry))
-
-    @property
-    def now(self) -> datetime:
-        """Give the simulator's time, in UTC."""
-        return (self._fixed or datetime.now(UTC)).astimezone(UTC) + self._shift
-
-    def advance(self, step: timedelta) -> None:
-        """Step the clock forward."""
-        self._shift += step
+        self._server: Server | None = None
 
     @property
     def port(self) -> int:
@@ -161,8 +39,6 @@ class Simulator:
 
     def start(self) -> Self:
         """Listen and answer in the background."""
-        from .server import Server
-
         self._server = Server(self._port, simulator=self)
         return self
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from openaq_assets.project.project import Project
 from openaq_assets.runs.context import open_run
 from openaq_assets.runs.cost import estimate
 from openaq_assets.runs.plan import make_request
+
+if TYPE_CHECKING:
+    from openaq_assets.platforms.aws.deploy.account import Account
 
 _SHOWN = 30
 _TYPES = ["t3.micro", "t3.small", "t3.medium", "none"]
@@ -34,11 +38,10 @@ def deploy(yes: bool, dry_run: bool) -> None:
     Examples: openaq-assets deploy --dry-run
               OPENAQ_ROOT=s3://my-bucket openaq-assets deploy --yes
     """
-    from openaq_assets.platforms.aws.deploy.account import open_account
     from openaq_assets.platforms.aws.deploy.changes import carry_out, find_changes, lines
 
     project = load_project()
-    account = open_account(project, profile_name() or os.environ.get("OPENAQ_PROFILE"))
+    account = _account(project)
     number, _ = account.identity
     click.echo(f"Account {number}, region {account.region}, bucket {account.bucket}.")
     changes = find_changes(account, project.root, os.environ)
@@ -67,10 +70,9 @@ def doctor(only_missing: bool) -> None:
     Examples: openaq-assets doctor
               OPENAQ_ROOT=s3://my-bucket openaq-assets doctor --only-missing
     """
-    from openaq_assets.platforms.aws.deploy.account import open_account
     from openaq_assets.platforms.aws.deploy.checkup import findings
 
-    account = open_account(load_project(), profile_name() or os.environ.get("OPENAQ_PROFILE"))
+    account = _account(load_project())
     lacking = 0
     for finding in findings(account):
         lacking += finding.level == "missing"
@@ -125,6 +127,14 @@ def cost(selection: tuple[str, ...], job: str | None, backfill: int, instance: s
     click.echo(f"List prices of {price.rates.as_of} in {price.rates.region}; no free tier, no credits.")
     if run.platform.name != "aws":
         click.echo("Run on this machine it costs nothing: these are the prices of the profile aws.")
+
+
+def _account(project: Project) -> "Account":
+    """Return the account of the profile chosen, by default that of AWS."""
+    from openaq_assets.platforms.aws.deploy.account import PROFILE, open_account
+
+    profile = profile_name() or os.environ.get("OPENAQ_PROFILE") or PROFILE
+    return open_account(project.root, project.environment("dev", profile))
 
 
 def _daily(project: Project, name: str | None) -> Job:

@@ -9,7 +9,7 @@ from openaq_assets.graph.environment import Environment
 from openaq_assets.graph.operations import CreateView, Load, Operation, Query, Register, Table, Transform
 from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import NO_HANDLER, Progress, Ticket, cannot_make, failed_ticket, ticket
-from openaq_assets.platforms.local.files import LocalStore
+from openaq_assets.platforms.files import LocalStore
 from openaq_assets.platforms.results import version_of
 from openaq_assets.platforms.transform.polars_loading import loading_polars
 

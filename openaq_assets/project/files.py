@@ -17,7 +17,8 @@ from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.jobs import Dollars, Job
 from openaq_assets.plugins.manager import Plugins
 from openaq_assets.project.decode import ABSENT, build, build_fields, construct, declared
-from openaq_assets.project.yaml_nodes import Node, Reading, parse_file, read_text
+from openaq_assets.project.yaml_files import parse_file
+from openaq_assets.project.yaml_nodes import Node, Reading, read_text
 
 SETTINGS, ENVIRONMENTS = "conf/openaq.yaml", "conf/environments.yaml"
 ASSETS = "conf/assets"

@@ -4,13 +4,11 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from openaq_assets.cache import current, digest, version_of
 from openaq_assets.errors import Mark, Problem, shortened
 
 
@@ -62,12 +60,6 @@ class Reading:
         self.problems.append(node.mark.problem(where, message, hint))
 
 
-def parse_file(path: Path, name: str, reading: Reading) -> Node | None:
-    """The located content of a YAML file, or None with the reason among the problems."""
-    text = read_text(path, name, reading)
-    return None if text is None else parse(text, name, reading)
-
-
 def read_text(path: Path, name: str, reading: Reading) -> str | None:
     """The text of a UTF-8 file, or None with the reason among the problems."""
     data = b""
@@ -86,47 +78,6 @@ def read_text(path: Path, name: str, reading: Reading) -> str | None:
         message = f"cannot be read ({error.strerror or type(error).__name__})."
         reading.problems.append(Problem(name, 1, 1, "", message, "Make it a readable file."))
     return None
-
-
-def parse(text: str, name: str, reading: Reading) -> Node | None:
-    """The located content of YAML text, or None with the reason among the problems.
-
-    What has no problem is kept, so that a file that did not change is not read by PyYAML again.
-    """
-    key = digest("yaml", _version(), text)
-    if (kept := current().get(key)) is not None:
-        return _unpacked(kept, name)
-    before = len(reading.problems)
-    from openaq_assets.project.yaml_text import read  # which brings PyYAML
-
-    node = read(text, name, reading)
-    if node and len(reading.problems) == before:
-        current().put(key, _packed(node))
-    return node
-
-
-@cache
-def _version() -> str:
-    return version_of("yaml", Path(__file__), Path(__file__).with_name("yaml_text.py"))
-
-
-def _packed(node: Node) -> list[Any]:
-    """Return a node as JSON can hold it: where it and its key begin, and its value."""
-    value: Any = node.value
-    if isinstance(value, tuple):
-        value = [_packed(item) for item in value]
-    elif isinstance(value, Mapping):
-        value = {key: _packed(item) for key, item in value.items()}
-    return [node.mark.line, node.mark.column, value, *(node.key or ())[1:]]
-
-
-def _unpacked(packed: Sequence[Any], name: str) -> Node:
-    line, column, value, *key = packed
-    if isinstance(value, list):
-        value = tuple([_unpacked(item, name) for item in value])
-    elif isinstance(value, dict):
-        value = {title: _unpacked(item, name) for title, item in value.items()}
-    return Node(Mark(name, line, column), value, Mark(name, *key) if key else None)
 
 
 def lose(text: str, reading: Reading) -> None:

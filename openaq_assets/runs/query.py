@@ -8,7 +8,7 @@ from openaq_assets.platforms import Platform, Rows
 from openaq_assets.project.project import Project
 from openaq_assets.runs.context import open_platform
 from openaq_assets.sql import parse as athena
-from openaq_assets.sql.facts import SqlProblem
+from openaq_assets.sql.shapes import SqlProblem
 
 
 def ask(project: Project, sql: str, env: str, profile: str | None = None) -> Rows:

@@ -25,7 +25,8 @@ from openaq_assets.graph.assets import AssetGraph, views_of
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.project.decode import ABSENT, build
 from openaq_assets.project.project import Project
-from openaq_assets.project.yaml_nodes import Node, Reading, parse_file
+from openaq_assets.project.yaml_files import parse_file
+from openaq_assets.project.yaml_nodes import Node, Reading
 
 FOLDER = "views/tests"
 

@@ -12,8 +12,8 @@ import sqlglot
 from sqlglot import exp
 
 from openaq_assets.graph.partitions import COLUMNS, DAY
-from openaq_assets.sql.facts import SqlProblem
 from openaq_assets.sql.parse import DIALECT, is_cte, with_full_names
+from openaq_assets.sql.shapes import SqlProblem
 from openaq_assets.sql.types import DATE, FLOAT, INSTANT, MOMENT, TEXT, WHOLE, Tables, is_a, typed
 
 _DIGITS = "0123456789"

@@ -6,41 +6,10 @@ Each is worked out once per text, and kept in the project's cache: SQL that did 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from openaq_assets.cache import current, digest, version_of
-
-
-class SqlProblem(NamedTuple):
-    """A mistake in SQL text; line and column count from 1."""
-
-    line: int
-    column: int
-    message: str
-    hint: str = ""
-
-
-class TableUse(NamedTuple):
-    """A table the SQL reads, and where it is named first."""
-
-    name: str
-    line: int
-    column: int
-
-
-class Output(NamedTuple):
-    """A column a query answers with ('' if it has no name, '*' if it is not one column), and its place."""
-
-    name: str
-    line: int
-    column: int
-
-
-class Shape(NamedTuple):
-    """The tables a query reads, in order of first use, and the columns it answers with, in order."""
-
-    tables: tuple[TableUse, ...]
-    outputs: tuple[Output, ...]
+from openaq_assets.sql.shapes import Output, Shape, SqlProblem, TableUse
 
 
 def shape(sql: str) -> Shape:

@@ -12,9 +12,9 @@ from typing import Any
 from sqlglot import exp
 
 from openaq_assets.errors import nearest
-from openaq_assets.sql.facts import SqlProblem
 from openaq_assets.sql.lint_types import typed_problems
 from openaq_assets.sql.parse import NO_QUALIFY, parse, parts, place_of, table_problems
+from openaq_assets.sql.shapes import SqlProblem
 from openaq_assets.sql.types import TEXT, Tables
 
 ALLOWED: Mapping[str, str] = {

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from openaq_assets.sql.facts import SqlProblem
 from openaq_assets.sql.parse import parse, place_of
 from openaq_assets.sql.plain import NotPlain, Plain
+from openaq_assets.sql.shapes import SqlProblem
 from openaq_assets.sql.types import (
     DATE,
     DECIMAL,

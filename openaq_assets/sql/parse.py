@@ -13,7 +13,7 @@ from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
 
-from openaq_assets.sql.facts import Output, SqlProblem, TableUse
+from openaq_assets.sql.shapes import Output, SqlProblem, TableUse
 
 DIALECT = "athena"
 

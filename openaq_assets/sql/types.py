@@ -11,8 +11,8 @@ from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.annotate_types import TypeAnnotator, annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from openaq_assets.sql.facts import SqlProblem
 from openaq_assets.sql.parse import DIALECT, parse, place_of
+from openaq_assets.sql.shapes import SqlProblem
 
 Tables = Mapping[str, Mapping[str, str]]
 """Of each table the types of its columns, in order: ``{"measurements": {"value": "double"}}``."""

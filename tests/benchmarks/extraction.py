@@ -17,7 +17,7 @@ from openaq_assets.graph.operations import Ref
 from openaq_assets.openaq.fetch import fetch
 from openaq_assets.openaq.operations import Fetch
 from openaq_assets.openaq.settings import Api
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 from openaq_simulator import Simulator
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)

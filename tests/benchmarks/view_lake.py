@@ -23,7 +23,7 @@ import polars as pl
 
 from openaq_assets.graph.environment import bind
 from openaq_assets.graph.partitions import segment
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 from openaq_assets.platforms.transform.reference_decoder import POLARS, parquet
 from openaq_assets.project.project import Project, load
 from openaq_assets.runs.context import open_platform

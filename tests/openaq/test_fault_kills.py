@@ -16,7 +16,7 @@ from support.runner_fixtures import eventually
 
 from openaq_assets.graph.raw_keys import RawKey, parse_raw_key, raw_key
 from openaq_assets.openaq.fetch import version_of
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 from openaq_simulator import Simulator
 
 SCRIPT = Path(__file__).parents[1] / "support" / "fetch_process.py"

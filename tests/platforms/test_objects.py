@@ -13,11 +13,11 @@ import pytest
 from support.runner_fixtures import Lake, eventually
 
 from openaq_assets.errors import PlatformError
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 
 _PUT_FOREVER = """
 import sys
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 store, body = FileStore(), b"x" * 4_000_000
 for n in range(100_000):
     store.put_new(f"{sys.argv[1]}/new/{n:06d}.json", body, {"status": "200"})
@@ -100,7 +100,7 @@ def test_a_folder_is_held_by_one_writer(lake: Lake) -> None:
 def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
     """A folder held by a process that is killed can be held by the next."""
     hold = (
-        "import sys, time; from openaq_assets.platforms.local.files import FileStore\n"
+        "import sys, time; from openaq_assets.platforms.files import FileStore\n"
         "with FileStore().alone(sys.argv[1]): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE) as holder:

@@ -13,7 +13,8 @@ from openaq_assets.graph.jobs import Schedule
 from openaq_assets.openaq.locations import Country
 from openaq_assets.project.decode import ABSENT, build
 from openaq_assets.project.project import load
-from openaq_assets.project.yaml_nodes import Node, Reading, parse
+from openaq_assets.project.yaml_files import parse
+from openaq_assets.project.yaml_nodes import Node, Reading
 
 
 def read(text: str, kind: Any) -> Any:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from openaq_assets.errors import shortened
-from openaq_assets.project.yaml_nodes import Mark, Reading, parse
+from openaq_assets.errors import Mark, shortened
+from openaq_assets.project.yaml_files import parse
+from openaq_assets.project.yaml_nodes import Reading
 
 
 def problems(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from support.runner_fixtures import memory_root, place
 
 from openaq_assets.graph.records import Facts, Materialization
 from openaq_assets.platforms import ObjectStore
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 from openaq_assets.platforms.local.memory import MemoryStore
 from openaq_assets.runs.ledger import Ledger
 

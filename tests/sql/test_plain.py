@@ -10,8 +10,8 @@ from support.portable_cases import CASES, FAIL, REFUSED
 from support.projects import REPOSITORY
 
 from openaq_assets.sql import lint_types, parse
-from openaq_assets.sql.facts import SqlProblem
 from openaq_assets.sql.plain import NotPlain, Plain
+from openaq_assets.sql.shapes import SqlProblem
 
 TYPES = {"a": "bigint", "s": "varchar", "x": "double", "d": "date", "w": "timestamp", "b": "boolean", "i": "integer"}
 TABLES = {"t": TYPES, "u": {name: TYPES[name] for name in "axd"}, "v": {"k": "double"}}

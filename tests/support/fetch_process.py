@@ -11,7 +11,7 @@ from openaq_assets.graph.operations import Ref
 from openaq_assets.openaq.fetch import fetch
 from openaq_assets.openaq.operations import Fetch
 from openaq_assets.openaq.settings import Api
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 
 
 class Mortal(FileStore):

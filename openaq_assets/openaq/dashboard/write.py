@@ -13,7 +13,7 @@ from openaq_assets.openaq.dashboard.pictures import pictures
 from openaq_assets.openaq.dashboard.publishing import NAME, overview_of, page_uri
 from openaq_assets.openaq.operations import Publish
 from openaq_assets.platforms import ObjectStore
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 from openaq_assets.project.project import Project
 from openaq_assets.runs.context import open_platform
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from openaq_assets.errors import PlatformError
 from openaq_assets.platforms.aws.clients import AwsHooks, private_folder
 from openaq_assets.platforms.aws.errors import ask, asking, code_of
-from openaq_assets.platforms.local.files import locked
+from openaq_assets.platforms.files import locked
 
 METADATA_BYTES = 1900  # S3 takes 2 KB of it
 _TURNS = 5  # another writer of the same key, at the same moment

@@ -24,7 +24,7 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.graph.contracts import DUCKDB, trino_type
 from openaq_assets.graph.partitions import COLUMNS, DAY
 from openaq_assets.platforms import Rows
-from openaq_assets.platforms.local.files import LocalStore
+from openaq_assets.platforms.files import LocalStore
 from openaq_assets.platforms.results import columns_of
 
 if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL

@@ -11,8 +11,8 @@ from openaq_assets.graph.operations import CreateView, Query, Ref, Table
 from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import Progress, Rows, Ticket, error_line, failed_ticket, silent, ticket
 from openaq_assets.platforms.base import BasePlatform
+from openaq_assets.platforms.files import FileStore
 from openaq_assets.platforms.local.catalog import Catalog, Entry, ParquetFiles, describe, rows_of
-from openaq_assets.platforms.local.files import FileStore
 from openaq_assets.platforms.results import answered, contract_checked, require_contract, view_of
 
 if TYPE_CHECKING:  # each engine is loaded by the operations that need it

@@ -23,7 +23,7 @@ from openaq_assets.graph.partitions import around, segment
 from openaq_assets.graph.raw_keys import RawKey, parse_raw_key
 from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import Progress
-from openaq_assets.platforms.local.files import FileStore, LocalStore
+from openaq_assets.platforms.files import FileStore, LocalStore
 from openaq_assets.platforms.results import version_of
 from openaq_assets.platforms.transform import reference_decoder as reference
 from openaq_assets.platforms.transform.fast_decoder import RawObject, compiled, table_of

@@ -33,7 +33,7 @@ CHILD = """
 import sys
 from openaq_assets.graph.operations import from_json
 from openaq_assets.platforms.transform import days as recipe_days
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 recipe_days._is_worth_it = lambda *_: True
 operation = from_json(sys.stdin.read())
 for _ in range(30):

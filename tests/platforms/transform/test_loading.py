@@ -12,7 +12,7 @@ from support.projects import REPOSITORY
 
 import openaq_assets
 from openaq_assets.graph.raw_keys import parse_raw_key
-from openaq_assets.platforms.local.files import FileStore
+from openaq_assets.platforms.files import FileStore
 
 PROBE = """
 import gc, json, os, sys

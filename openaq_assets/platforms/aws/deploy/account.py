@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from openaq_assets.errors import PlatformError, SelectionError
 from openaq_assets.graph.environment import Environment
 from openaq_assets.platforms.aws.errors import ask, asking
 from openaq_assets.platforms.aws.settings import Aws, aws_of
-from openaq_assets.project.project import Project
 
 PROFILE = "aws"
 KEY_PARAMETER = "/openaq/api-key"
@@ -21,7 +21,7 @@ STACK_TEMPLATE = "infra/openaq.yaml"
 class Account:
     """An account, and the names that a project uses in it."""
 
-    project: Project
+    root: Path
     environment: Environment
     clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -69,10 +69,8 @@ class Account:
         return tuple(sorted({str(sibling.database) for sibling in self.environment.siblings.values()}))
 
 
-def open_account(project: Project, profile: str | None) -> Account:
-    """Return the account of a profile (by default ``aws``); raise SelectionError if it is not on AWS."""
-    chosen = profile or PROFILE
-    environment = project.environment("dev", chosen)
+def open_account(root: Path, environment: Environment) -> Account:
+    """Return the account of a project's environment; raise SelectionError if its profile is not on AWS."""
     if environment.profile.platform != "aws" or not environment.root.startswith("s3://"):
-        raise SelectionError(f"profile '{chosen}' is not on AWS. Use --profile {PROFILE}.")
-    return Account(project, environment)
+        raise SelectionError(f"profile '{environment.profile.name}' is not on AWS. Use --profile {PROFILE}.")
+    return Account(root, environment)

@@ -125,7 +125,7 @@ def _databases(account: Account) -> Iterator[Finding]:
 
 def _code(account: Account) -> Iterator[Finding]:
     """Check that the script and the project that were uploaded are those of this folder."""
-    wanted, absent = bundle(account.project.root), ("404", "NoSuchKey", "NoSuchBucket")
+    wanted, absent = bundle(account.root), ("404", "NoSuchKey", "NoSuchBucket")
     for what, key in ((SCRIPT, SCRIPT_KEY), ("code of the instance", f"{PROJECT}VERSION")):
         answer = account.ask(what, "s3", "head_object", *absent, Bucket=account.bucket, Key=key)
         if answer is None:

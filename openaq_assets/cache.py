@@ -90,12 +90,13 @@ def current() -> Cache:
 def open_cache(project: Path) -> Cache:
     """Make the cache of a project the current one."""
     global _current
-    folder = _folder()
+    folder = folder_of_caches()
     _current = Cache(folder / f"{digest(str(project))}.jsonl" if folder else None)
     return _current
 
 
-def _folder() -> Path | None:
+def folder_of_caches() -> Path | None:
+    """Return where things are kept between runs; None if nothing is to be kept."""
     named = os.environ.get("OPENAQ_CACHE")
     if named is not None:
         return None if named in ("", "off") else Path(named)

@@ -134,7 +134,7 @@ def _account(project: Project) -> "Account":
     from openaq_assets.platforms.aws.deploy.account import PROFILE, open_account
 
     profile = profile_name() or os.environ.get("OPENAQ_PROFILE") or PROFILE
-    return open_account(project.root, project.environment("dev", profile))
+    return open_account(project.root, project.environment("dev", profile), profile)
 
 
 def _daily(project: Project, name: str | None) -> Job:

@@ -67,7 +67,7 @@ def test_edited_and_removed_files_follow(account: AwsAccount, tmp_path: Path) ->
     from openaq_assets.project.project import load
 
     root = copy_project(tmp_path / "project")
-    opened = open_account(root, load(root).environment("dev", "aws"))
+    opened = open_account(root, load(root).environment("dev", "aws"), "aws")
     for change in find_changes(opened, root, {}):
         carry_out(change)
     assert find_changes(opened, root, {}) == []

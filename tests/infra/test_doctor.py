@@ -21,7 +21,7 @@ from openaq_assets.project.project import load
 def deployed(account: AwsAccount) -> AwsAccount:
     """An account as docs/aws.md leaves it; of the uploaded files those that doctor looks at."""
     build(account, Stack())
-    opened = open_account(REPOSITORY, load(REPOSITORY).environment("dev", "aws"))
+    opened = open_account(REPOSITORY, load(REPOSITORY).environment("dev", "aws"), "aws")
     for change in find_changes(opened, REPOSITORY, {"OPENAQ_API_KEY": "c" * 64}):
         if not change.folder or "VERSION" in change.what or "code/openaq_raw_to_dev" in change.what:
             carry_out(change)

@@ -3,8 +3,8 @@
 A chart is a small JSON file in `specs/`; those in Vega-Lite become Vega here, so that the page
 carries no compiler. Colours are CSS variables: the page's style sheet decides them.
 
-Both are the same on every page, and making them takes 100 MB of memory (a JavaScript engine). Where
-`OPENAQ_CACHE` names a folder they are kept there; `python -m openaq_assets.openaq.dashboard.charts` fills it.
+Both are the same on every page, and making them takes 100 MB of memory (a JavaScript engine). They are
+kept where the package keeps things between runs (openaq_assets.cache); `python -m openaq_assets.openaq.dashboard.charts` fills it.
 """
 
 import contextlib
@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
+
+from openaq_assets.cache import folder_of_caches
 
 NAMES = ("map", "trend", "heatmap", "hours")
 VEGA_LITE = "6.4"
@@ -46,11 +47,11 @@ def compiled() -> str:
 
 def _kept(name: str, made_of: str, make: Callable[[], str]) -> str:
     """Return what is made of this by this version of the package: from the cache, if there is one."""
-    folder = os.environ.get("OPENAQ_CACHE")
-    if not folder:
+    folder = folder_of_caches()
+    if folder is None:
         return make()
     of = f"{version('vl-convert-python')} {VEGA_LITE} {made_of}"
-    path = Path(folder, f"{hashlib.sha256(of.encode()).hexdigest()[:16]}-{name}")
+    path = folder / f"{hashlib.sha256(of.encode()).hexdigest()[:16]}-{name}"
     if path.is_file():
         return path.read_text(encoding="utf-8")
     text = make()

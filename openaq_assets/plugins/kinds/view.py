@@ -8,6 +8,7 @@ from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference, TextF
 from openaq_assets.graph.columns import Check, Column
 from openaq_assets.graph.operations import CreateView, Operation, Ref
 from openaq_assets.sql import facts
+from openaq_assets.sql.shapes import Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class View(Kind):
         return [CreateView(at, text, asset.spec.columns, inputs)]
 
 
-def _breaches(asset: Asset, answered: Sequence[facts.Output]) -> Iterator[Problem]:
+def _breaches(asset: Asset, answered: Sequence[Output]) -> Iterator[Problem]:
     """Where the SQL and the promised columns differ: by name first, then by order."""
     promised = [str(column.name) for column in asset.spec.columns]
     names = [one.name for one in answered]

@@ -69,8 +69,8 @@ class Account:
         return tuple(sorted({str(sibling.database) for sibling in self.environment.siblings.values()}))
 
 
-def open_account(root: Path, environment: Environment) -> Account:
-    """Return the account of a project's environment; raise SelectionError if its profile is not on AWS."""
+def open_account(root: Path, environment: Environment, profile: str) -> Account:
+    """Return the account where a project's environment lies; raise SelectionError if it is not on AWS."""
     if environment.profile.platform != "aws" or not environment.root.startswith("s3://"):
-        raise SelectionError(f"profile '{environment.profile.name}' is not on AWS. Use --profile {PROFILE}.")
+        raise SelectionError(f"profile '{profile}' is not on AWS. Use --profile {PROFILE}.")
     return Account(root, environment)

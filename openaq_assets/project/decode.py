@@ -9,7 +9,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -30,19 +30,30 @@ ABSENT = Absent()
 def build(node: Node, kind: Any, where: str, reading: Reading) -> Any:
     """The node as a value of the declared type, or ``ABSENT`` with the reason among the problems."""
     reading.marks[where] = node.mark
+    read, inner = _reader(kind)
+    return read(node, inner, where, reading)
+
+
+@cache
+def _reader(kind: Any) -> tuple[Callable[[Node, Any, str, Reading], Any], Any]:
+    """Return what reads values of a type, and the type it is to be asked for."""
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
-        return _optional(node, kind, where, reading)
+        return _optional, kind
     if origin is Literal:
-        return _choice(node, kind, where, reading)
+        return _choice, kind
     if origin is tuple:
-        return _list(node, typing.get_args(kind)[0], where, reading)
+        return _list, typing.get_args(kind)[0]
     if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, str]):
-        return _mapping(node, typing.get_args(kind)[1], where, reading)
+        return _mapping, typing.get_args(kind)[1]
     if dataclasses.is_dataclass(kind) and not hasattr(kind, "parse"):
-        built = build_fields(node, (typing.cast(type, kind),), where, reading)
-        return ABSENT if built is None else construct(kind, built[0], node, where, reading)
-    return _typed_scalar(node, kind, where, reading)
+        return _fields, kind
+    return _typed_scalar, kind
+
+
+def _fields(node: Node, kind: Any, where: str, reading: Reading) -> Any:
+    built = build_fields(node, (kind,), where, reading)
+    return ABSENT if built is None else construct(kind, built[0], node, where, reading)
 
 
 def construct(kind: Any, values: dict[str, Any], node: Node, where: str, reading: Reading) -> Any:

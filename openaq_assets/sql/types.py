@@ -9,7 +9,6 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.annotate_types import TypeAnnotator, annotate_types
-from sqlglot.optimizer.qualify import qualify
 
 from openaq_assets.sql.parse import DIALECT, parse, place_of
 from openaq_assets.sql.shapes import SqlProblem
@@ -35,6 +34,8 @@ def typed(sql: str, tables: Tables) -> exp.Query | SqlProblem:
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
         return tree
+    from sqlglot.optimizer.qualify import qualify  # which few queries need
+
     schema: dict[str, object] = {name: dict(columns) for name, columns in tables.items() if columns}
     try:
         qualified = qualify(

@@ -112,8 +112,7 @@ def _temporary(path: Path, body: bytes) -> Iterator[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = f"{path.parent}/.{uuid.uuid4().hex}.tmp"
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(body)
         yield temporary
     finally:

@@ -15,16 +15,15 @@ from openaq_assets.graph.records import Facts
 from openaq_assets.platforms import ObjectStore, Rows, Ticket, ticket
 
 KEPT_FAILURES = 100
+Pairs = Iterable[tuple[str, str]]
 
 
-def columns_of(names_and_types: Iterable[tuple[str, str]]) -> tuple[Column, ...]:
+def columns_of(names_and_types: Pairs) -> tuple[Column, ...]:
     """Return what an engine answers with as columns; an ad-hoc answer may have types no contract knows."""
     return tuple(Column(Name(name), cast(ColumnType, kind)) for name, kind in names_and_types)
 
 
-def view_of(
-    at: Ref, sql: str, columns: Iterable[tuple[str, str]], inputs: Iterable[tuple[str, str]]
-) -> CreateView:
+def view_of(at: Ref, sql: str, columns: Pairs, inputs: Pairs) -> CreateView:
     """Return the bound operation that would make a view again."""
     refs = tuple(Ref(name, "view", table=table) for name, table in inputs)
     return CreateView(at, sql, columns_of(columns), refs)
@@ -49,10 +48,9 @@ def contract_checked(operation: Query, columns: Sequence[tuple[str, str]]) -> Ti
 def require_contract(operation: CreateView, columns: Sequence[tuple[str, str]]) -> None:
     """Raise PlatformError if the view's SQL answers with other columns than it promises."""
     if differences := compare(pairs(operation.columns), columns):
-        raise PlatformError(
-            f"{operation.into.table}: the SQL does not keep its contract: "
-            f"{' '.join(map(str, differences))} Change the columns in YAML, or cast in the SQL."
-        )
+        text = f"the SQL does not keep its contract: {' '.join(map(str, differences))}"
+        remedy = "Change the columns in YAML, or cast in the SQL."
+        raise PlatformError(f"{operation.into.table}: {text} {remedy}")
 
 
 def _verdict(operation: Query, reasons: Sequence[str]) -> Ticket:

@@ -206,11 +206,9 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
 # The only characters beside digits that Athena reads in a text of that type: DuckDB reads more
 # ('epoch', ' 1 ', '1_000', a time behind a date).
 _SHAPES: Mapping[str, tuple[str, ...]] = {
-    "DATE": ("--",),
-    "TIMESTAMP": ("--", "-- :", "-- ::", "-- ::."),
-    "BIGINT": ("", "-", "+"),
-    "INT": ("", "-", "+"),
-}
+    "DATE": ("--",), "TIMESTAMP": ("--", "-- :", "-- ::", "-- ::."),
+    "BIGINT": ("", "-", "+"), "INT": ("", "-", "+"),
+}  # fmt: skip
 
 
 def _converted(node: exp.Cast) -> exp.Expr | None:

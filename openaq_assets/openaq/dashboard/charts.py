@@ -4,7 +4,8 @@ A chart is a small JSON file in `specs/`; those in Vega-Lite become Vega here, s
 carries no compiler. Colours are CSS variables: the page's style sheet decides them.
 
 Both are the same on every page, and making them takes 100 MB of memory (a JavaScript engine). They are
-kept where the package keeps things between runs (openaq_assets.cache); `python -m openaq_assets.openaq.dashboard.charts` fills it.
+kept where the package keeps things between runs (openaq_assets.cache), and made before they are needed by
+`python -m openaq_assets.openaq.dashboard.charts`.
 """
 
 import contextlib

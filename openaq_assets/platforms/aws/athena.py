@@ -35,10 +35,8 @@ class StaleView(PlatformError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(
-            f"the view {name} is stale: a table it reads has changed. "
-            f"Run '{name.rpartition('.')[2]}' again with --force."
-        )
+        remedy = f"Run '{name.rpartition('.')[2]}' again with --force."
+        super().__init__(f"the view {name} is stale: a table it reads has changed. {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +90,23 @@ class Athena:
         columns: tuple[Column, ...] = ()
         readers: list[Callable[[str], Any]] = []
         rows: list[tuple[Any, ...]] = []
-        for page in self._pages(query, most):
-            if not columns:
-                infos = page["ResultSetMetadata"]["ColumnInfo"]
-                columns = columns_of((info["Name"], _kind(info)) for info in infos)
-                readers = [_reader(column.type) for column in columns]
-                page["Rows"] = page["Rows"][1:]  # the header
-            rows += [_values(row["Data"], readers) for row in page["Rows"]]
-            if most is not None and len(rows) >= most:
-                break
+        size = PAGE if most is None else min(PAGE, most + 1)
+        with asking("read the rows of an Athena query"):
+            for page in self.hooks.athena.get_query_results_paginator(query, page_size=size):
+                answer = page["ResultSet"]
+                if not columns:
+                    infos = answer["ResultSetMetadata"]["ColumnInfo"]
+                    columns = columns_of((info["Name"], _kind(info)) for info in infos)
+                    readers = [_reader(column.type) for column in columns]
+                    answer["Rows"] = answer["Rows"][1:]  # the header
+                rows += [_values(row["Data"], readers) for row in answer["Rows"]]
+                if most is not None and len(rows) >= most:
+                    break
         return Rows(columns, tuple(rows[:most]))
 
     def columns(self, query: str) -> tuple[tuple[str, str], ...]:
         """Return the names and types of the columns of a query that has ended well."""
         return pairs(self.rows(query, 0).columns)
-
-    def _pages(self, query: str, most: int | None) -> Iterator[dict[str, Any]]:
-        size = PAGE if most is None else min(PAGE, most + 1)
-        with asking("read the rows of an Athena query"):
-            pages = self.hooks.athena.get_query_results_paginator(query, page_size=size)
-            yield from (page["ResultSet"] for page in pages)
 
     def link(self, query: str) -> str:
         """Return where a person sees it."""
@@ -183,20 +178,20 @@ _NAME = r"'?\"?(?:awsdatacatalog\.)?\"?([\w]+)\"?\.\"?([\w]+)"
 _MISSING = re.compile(rf"(?:Table|View) {_NAME}\"?'? does not exist", re.IGNORECASE)
 _STALE = re.compile(rf"View {_NAME}\"?'? is stale", re.IGNORECASE)
 _SYSTEM = 1  # of AWS, not of the question
+_REMEDIES = {"INVALID_VIEW": "Run the views it reads again with --force.", "SCHEMA_NOT_FOUND": DEPLOY}
 
 
 def failure(status: Mapping[str, Any]) -> PlatformError:
     """Return why a query ended otherwise than well, with the remedy."""
     text = " ".join(str(status.get("StateChangeReason", "no reason given")).split())
     if match := _STALE.search(text):
-        return StaleView(f"{match[1]}.{match[2]}")
+        return StaleView(".".join(match.groups()))
     if match := _MISSING.search(text):
-        name = f"{match[1]}.{match[2]}"
+        name = ".".join(match.groups())
         return PlatformError(f"there is no table or view '{name}'. Run the assets that make it.")
-    if "INVALID_VIEW" in text:
-        return PlatformError(f"Athena: {text} Run the views it reads again with --force.")
-    if "SCHEMA_NOT_FOUND" in text:
-        return PlatformError(f"Athena: {text} {DEPLOY}")
+    for word, remedy in _REMEDIES.items():
+        if word in text:
+            return PlatformError(f"Athena: {text} {remedy}")
     if "Bytes scanned limit" in text:
         remedy = "Filter by day, or raise the limit of the work group."
         return PlatformError(f"Athena: the query would scan more than its work group allows. {remedy}")

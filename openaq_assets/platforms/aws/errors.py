@@ -6,13 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    HTTPClientError,
-    IncompleteReadError,
-)
+from botocore import exceptions as botocore_errors
+from botocore.exceptions import ClientError
 
 from openaq_assets.errors import PlatformError
 
@@ -30,6 +25,10 @@ class Reason:
     retryable: bool = False
 
 
+# A request or its answer that was lost on the way.
+_ON_THE_WAY = (
+    botocore_errors.ConnectionError, botocore_errors.HTTPClientError, botocore_errors.IncompleteReadError,
+)  # fmt: skip
 DEPLOY = "Run 'openaq-assets deploy', or correct the name in conf/environments.yaml."
 THROTTLED = Reason(
     "Throttling ThrottlingException ThrottledException TooManyRequestsException SlowDown"
@@ -79,16 +78,13 @@ _REASONS = {
 class Unanswered(PlatformError):
     """A question that AWS did not answer this time; what it is about goes on all the same."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, retryable=True)
-
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
     """Raise errors of AWS inside as PlatformError: ``cannot <what>: why. What to do.``"""
     try:
         yield
-    except (ClientError, BotoCoreError, HTTPClientError) as error:
+    except (ClientError, botocore_errors.BotoCoreError, botocore_errors.HTTPClientError) as error:
         raise _translated(what, error) from error
 
 
@@ -108,11 +104,11 @@ def _translated(what: str, error: Exception) -> PlatformError:
     reason, details = _reason(error), _details(error)
     if reason is None:
         text = f"cannot {what}: {details}"
-        lost = isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError)  # on the way
-        return Unanswered(text) if lost else PlatformError(text)
+        lost = isinstance(error, _ON_THE_WAY)
+        return Unanswered(text, retryable=True) if lost else PlatformError(text)
     detail = f" ({details})" if reason is DENIED and details else ""
     text = f"cannot {what}: {reason.message}{detail}. {reason.remedy}"
-    return Unanswered(text) if reason.retryable else PlatformError(text)
+    return Unanswered(text, retryable=True) if reason.retryable else PlatformError(text)
 
 
 def code_of(error: BaseException) -> str:

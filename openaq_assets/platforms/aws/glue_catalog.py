@@ -52,9 +52,7 @@ class GlueTables:
             return ()
         if self.get(table.at.table) is None:
             return (f"the table {table.at.table}",)
-        if not table.partitioned:
-            return ()
-        registered = self._registered(table.at.table)
+        registered = self._registered(table.at.table) if table.partitioned else {}
         return tuple(f"{table.at.table} {day}" for day in _days(files) if day not in registered)
 
     def conform(self, table: Table) -> None:
@@ -63,7 +61,7 @@ class GlueTables:
         current = self.get(name)
         if current is None:
             self._write("create_table", name, wanted)
-        elif not _is_as(current, wanted):
+        elif _essence(current) != _essence(wanted):
             kept = {key: value for key, value in current.items() if key in _OF_INPUT}
             kept["Parameters"] = {**current.get("Parameters", {}), **wanted["Parameters"]}
             if current.get("TableType") != wanted["TableType"]:
@@ -82,7 +80,7 @@ class GlueTables:
             wanted = {"Values": values, "StorageDescriptor": {**storage, "Location": location}}
             if day not in registered:
                 new.append(wanted)
-            elif not _is_as(registered[day], wanted):
+            elif _essence(registered[day]) != _essence(wanted):
                 changed.append({"PartitionValueList": values, "PartitionInput": wanted})
         self._batches("batch_create_partition", "PartitionInputList", table.at.table, new)
         self._batches("batch_update_partition", "Entries", table.at.table, changed)
@@ -192,20 +190,13 @@ def _definition(table: Table) -> dict[str, Any]:
     }
 
 
-def _is_as(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Return whether a definition says what is wanted, whatever else it says."""
-    storage, promised = current.get("StorageDescriptor", {}), wanted["StorageDescriptor"]
-    return (
-        _typed(storage.get("Columns", ())) == _typed(promised["Columns"])
-        and _typed(current.get("PartitionKeys", ())) == _typed(wanted.get("PartitionKeys", ()))
-        and str(storage.get("Location", "")).rstrip("/") == promised["Location"].rstrip("/")
-        and storage.get("InputFormat") == promised["InputFormat"]
-        and current.get("TableType") == wanted.get("TableType")
-    )
-
-
-def _typed(columns: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    return [(column["Name"], column["Type"]) for column in columns]
+def _essence(definition: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a definition must say to be as wanted, whatever else it says."""
+    storage = definition.get("StorageDescriptor", {})
+    columns, keys = storage.get("Columns", ()), definition.get("PartitionKeys", ())
+    types = [[(column["Name"], column["Type"]) for column in each] for each in (columns, keys)]
+    location = str(storage.get("Location", "")).rstrip("/")
+    return types, location, storage.get("InputFormat"), definition.get("TableType")
 
 
 def _raise_first(name: str, errors: Iterable[Mapping[str, Any]]) -> None:
@@ -247,10 +238,8 @@ def _widened(definition: Mapping[str, Any]) -> dict[str, Any]:
         column["type"] = _of_any_length(column["type"], "varchar")
     columns = [{**each, "Type": _of_any_length(each["Type"], "string")} for each in storage["Columns"]]
     text = base64.b64encode(json.dumps(view).encode()).decode()
-    return {
-        "ViewOriginalText": f"{_BEFORE}{text}{_AFTER}",
-        "StorageDescriptor": {**storage, "Columns": columns},
-    }
+    changed = {**storage, "Columns": columns}
+    return {"ViewOriginalText": f"{_BEFORE}{text}{_AFTER}", "StorageDescriptor": changed}
 
 
 def _of_any_length(kind: str, text: str) -> str:

@@ -237,8 +237,6 @@ class AwsPlatform(BasePlatform):
 def open_aws(environment: Environment, progress: Progress = silent) -> AwsPlatform:
     """Return the platform of the ``aws`` profile; raise PlatformError if its root is not in S3."""
     if not re.match(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|\Z)", environment.root):
-        raise PlatformError(
-            f"the root of the profile is {environment.root!r}, which is not in S3. "
-            "Set OPENAQ_ROOT=s3://<bucket>."
-        )
+        text = f"the root of the profile is {environment.root!r}, which is not in S3."
+        raise PlatformError(f"{text} Set OPENAQ_ROOT=s3://<bucket>.")
     return AwsPlatform(environment, hooks_of(aws_of(environment.profile)), progress)

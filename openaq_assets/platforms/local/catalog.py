@@ -54,15 +54,9 @@ class Entry:
         """The partition keys, which are folders and not in the files."""
         return COLUMNS if self.partitioned else ()
 
-    @property
-    def files_variable(self) -> str:
-        """The variable of a session that holds the files of a table."""
-        return f"files of {self.name}"
-
-    @property
-    def columns_variable(self) -> str:
-        """The variable of a session that holds the columns of a table, as ``read_parquet`` takes them."""
-        return f"columns of {self.name}"
+    def variable(self, what: str) -> str:
+        """Return the variable of a session that holds the ``files`` of a table, or its ``columns``."""
+        return f"{what} of {self.name}"
 
 
 class ScansParquet(Protocol):
@@ -78,7 +72,7 @@ class ScansParquet(Protocol):
 
     def stamp(self, entry: Entry) -> str: ...
 
-    def found(self, entry: Entry) -> Sequence[str]: ...
+    def paths(self, entry: Entry) -> Sequence[str]: ...
 
     def scan(self, session: "Session | None", entry: Entry) -> str | None: ...
 
@@ -131,9 +125,9 @@ class Catalog:
         entries = tuple(self._needed(names))
         if self.files.lasting:
             tables = [entry for entry in entries if not entry.sql]
-            files = {table.files_variable: self.files.found(table) for table in tables}
+            files = {table.variable("files"): self.files.paths(table) for table in tables}
             known = tuple((name, paths[0]) for name, paths in files.items() if paths)
-            columns = tuple((table.columns_variable, _as_map(table)) for table in tables)
+            columns = tuple((table.variable("columns"), _as_map(table)) for table in tables)
             created = tuple(statement for entry in entries for statement in self._created(None, entry))
             with _lasting(known, columns, created, os.getpid()).session(files) as session:
                 yield session
@@ -248,7 +242,7 @@ class ParquetFiles:
 
     lasting = True
 
-    def found(self, entry: Entry) -> list[str]:
+    def paths(self, entry: Entry) -> list[str]:
         """Return the files of a table, listed once: an engine would do it for every mention of the table."""
         files = sorted(_below(os.path.normpath(entry.uri), entry.keys))
         if not _PATTERN.search("\n".join(files)):
@@ -258,7 +252,7 @@ class ParquetFiles:
 
     def stamp(self, entry: Entry) -> str:
         """Return what a small table of one file is known by; '' for any other."""
-        files = self.found(entry)
+        files = self.paths(entry)
         try:
             status = os.stat(files[0]) if len(files) == 1 else None
         except OSError:  # a pattern, or gone
@@ -276,8 +270,8 @@ class ParquetFiles:
         uri = os.path.normpath(entry.uri)  # as the engine tells the names of files
         if next(_below(uri, entry.keys), None) is None:
             return None
-        schema = f"schema=getvariable('{entry.columns_variable}')"
-        read = f"read_parquet(getvariable('{entry.files_variable}'), {schema}"
+        schema = f"schema=getvariable('{entry.variable('columns')}')"
+        read = f"read_parquet(getvariable('{entry.variable('files')}'), {schema}"
         if not entry.partitioned:
             return f"{read})"
         first = len(uri) + len("/year=") + 1

@@ -82,7 +82,7 @@ class ParquetInMemory:
 
     lasting = False
 
-    def found(self, entry: Entry) -> list[str]:
+    def paths(self, entry: Entry) -> list[str]:
         """Return nothing: there is no file that an engine could read itself."""
         return []
 

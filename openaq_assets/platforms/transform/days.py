@@ -109,11 +109,9 @@ def _quarantine(store: LocalStore, operation: Transform, day: str, decoded: refe
         return
     store.put(uri, reference.quarantine(decoded))
     if operation.recipe.on_bad_row == "fail":
-        first = decoded.bad[0]
-        raise PlatformError(
-            f"{operation.into.asset} {day}: {len(decoded.bad)} rows do not fit, the first in "
-            f"{first['object']}: {first['reason']}. See {uri}."
-        )
+        first, number = decoded.bad[0], len(decoded.bad)
+        text = f"{number} rows do not fit, the first in {first['object']}: {first['reason']}."
+        raise PlatformError(f"{operation.into.asset} {day}: {text} See {uri}.")
 
 
 # --- a second process -------------------------------------------------------------------------------

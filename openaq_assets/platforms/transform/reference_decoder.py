@@ -36,29 +36,27 @@ class Decoded:
     new: dict[str, NewField] = field(default_factory=dict)
 
 
-def decode(
-    recipe: Recipe,
-    day: str,
-    objects: Iterable[tuple[str, bytes]],
-    neighbours: Iterable[tuple[str, bytes]] = (),
-) -> Decoded:
-    """The rows of a day in its own raw objects (name, body) and in those of the days around it,
+Bodies = Iterable[tuple[str, bytes]]
+
+
+def decode(recipe: Recipe, day: str, objects: Bodies, neighbours: Bodies = ()) -> Decoded:
+    """Return the rows of a day in its own raw objects (name, body) and in those of the days around it,
     oldest retrieval first. What does not fit, or is new, is told of its own objects only: once.
     """
     decoded, near = Decoded(), Decoded()
     near.rows = decoded.rows
     named = [
         (key, name, body, into)
-        for found, into in ((objects, decoded), (neighbours, near))
-        for name, body in found
+        for bodies, into in ((objects, decoded), (neighbours, near))
+        for name, body in bodies
         if (key := parse_raw_key(name))
     ]
-    for key, name, body, into in sorted(named, key=lambda one: (one[0].retrieved, one[1])):
+    for key, name, body, into in sorted(named, key=lambda entry: (entry[0].retrieved, entry[1])):
         try:
             page, rows = opened(recipe, body)
             if into is decoded:
                 note(decoded.new, recipe, (name, key.retrieved.isoformat()), page, rows)
-            from_key = {one.name: _from_key(one, key, name) for one in recipe.columns if one.key}
+            from_key = {each.name: _from_key(each, key, name) for each in recipe.columns if each.key}
         except (ValueError, RecursionError) as error:
             into.bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
             continue
@@ -117,9 +115,9 @@ def _start(stamp: dt.datetime, recipe: Recipe) -> dt.datetime:
 
 def _value(recipe: Recipe, column: RecipeColumn, row: Any) -> Any:
     for path in column.paths:
-        found = value_at(recipe, path, column.type, row)
-        if found is not MISSING and found is not None:
-            return typed(column, found)
+        value = value_at(recipe, path, column.type, row)
+        if value is not MISSING and value is not None:
+            return typed(column, value)
     if not column.nullable:
         raise BadRow(f"{column.name}: no value at {' or '.join(column.paths)}")
     return None
@@ -135,58 +133,56 @@ def _from_key(column: RecipeColumn, key: RawKey, name: str) -> Any:
 
 
 def key_text(column: RecipeColumn, key: RawKey, name: str) -> str | None:
-    """The part of an object's name that a column asks for, if it has one."""
-    if column.key == "retrieved":
-        return key.retrieved.isoformat()
-    known = {"object": name, "digest": key.digest}
+    """Return the part of an object's name that a column asks for, if it has one."""
+    known = {"object": name, "digest": key.digest, "retrieved": key.retrieved.isoformat()}
     return known.get(column.key, key.values.get(column.key))
 
 
 def key_value(column: RecipeColumn, text: str) -> Any:
-    """That part as a value of the column; raises BadRow."""
+    """Return that part as a value of the column; raise BadRow."""
     return typed(column, typed_text(column.type, text))
 
 
-def typed(column: RecipeColumn, found: Any) -> Any:
+def typed(column: RecipeColumn, value: Any) -> Any:
     """A value of JSON as a value of the column; raises BadRow."""
     try:
-        return _READERS[column.type](found)
+        return _READERS[column.type](value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadRow(f"{column.name}: {found!r:.80} is not {column.type} ({error})") from None
+        raise BadRow(f"{column.name}: {value!r:.80} is not {column.type} ({error})") from None
 
 
-def _text(found: Any) -> str:
-    if not isinstance(found, str):
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
         raise TypeError("not text")
-    found.encode()  # half of a surrogate pair is no character
-    return found
+    value.encode()  # half of a surrogate pair is no character
+    return value
 
 
 def _whole(bits: int) -> Callable[[Any], int]:
-    def read(found: Any) -> int:
-        if isinstance(found, bool) or not isinstance(found, int):
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError("not a whole number")
-        if not -(2 ** (bits - 1)) <= found < 2 ** (bits - 1):
+        if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
             raise OverflowError(f"more than {bits} bits")
-        return found
+        return value
 
     return read
 
 
-def _number(found: Any) -> float:
-    if isinstance(found, bool) or not isinstance(found, int | float):
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("not a number")
-    return float(found)
+    return float(value)
 
 
-def _truth(found: Any) -> bool:
-    if not isinstance(found, bool):
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
         raise TypeError("not true or false")
-    return found
+    return value
 
 
-def _timestamp(found: Any) -> dt.datetime:
-    stamp = dt.datetime.fromisoformat(_text(found))
+def _timestamp(value: Any) -> dt.datetime:
+    stamp = dt.datetime.fromisoformat(_text(value))
     if stamp.tzinfo is None:
         raise ValueError("no offset from UTC")
     return stamp.astimezone(dt.UTC).replace(tzinfo=None)
@@ -199,7 +195,7 @@ _READERS: Mapping[ColumnType, Callable[[Any], Any]] = {
 
 
 def rows_frame(recipe: Recipe, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
-    """The rows as a table, as they are."""
+    """Return the rows as a table, as they are."""
     schema = {column.name: POLARS[column.type] for column in recipe.columns}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -217,13 +213,13 @@ def settled(recipe: Recipe, table: pl.DataFrame) -> pl.DataFrame:
 
 
 def parquet(table: pl.DataFrame) -> bytes:
-    """The table as Snappy Parquet with statistics; the same rows give the same bytes."""
+    """Return the table as Snappy Parquet with statistics; the same rows give the same bytes."""
     buffer = io.BytesIO()
     table.write_parquet(buffer, compression="snappy", statistics=True)
     return buffer.getvalue()
 
 
 def quarantine(decoded: Decoded) -> bytes:
-    """What did not fit, one JSON object per line; half surrogates as the escapes they came as."""
-    lines = (json.dumps(one, ensure_ascii=False, default=str) + "\n" for one in decoded.bad)
+    """Return what did not fit, one JSON object per line; half surrogates as the escapes they came as."""
+    lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in decoded.bad)
     return "".join(lines).encode(errors="backslashreplace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,8 @@ from openaq_assets.graph.operations import (
     Register,
     Transform,
 )
-from openaq_assets.openaq.operations import Fetch  # fmt: skip
+from openaq_assets.openaq.operations import Fetch
+from openaq_assets.openaq.usage import usage_of_fetch
 from openaq_assets.platforms.aws.prices import (
     AthenaRates,
     GlueRates,
@@ -33,12 +35,13 @@ from openaq_assets.platforms.aws.prices import (
     dollars,
     keeping,
     shown,
-    usage_of,
 )  # fmt: skip
+from openaq_assets.platforms.aws.prices import usage_of as usage_in_aws
 from openaq_assets.platforms.aws.settings import Aws
 from openaq_assets.project.project import load
 
 REF = Ref("a", "processed")
+usage_of = partial(usage_in_aws, own={Fetch: usage_of_fetch})
 OPERATIONS: dict[str, Operation] = {
     "fetch": Fetch("hours", ("country=VN",), REF),
     "transform": Transform(REF, Recipe("results", ()), REF, REF),

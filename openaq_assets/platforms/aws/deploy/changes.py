@@ -117,13 +117,9 @@ def _primary(account: Account) -> Iterator[Change]:
         return
     # A limit that is there is somebody's choice; enforcing would send OWOX's results elsewhere.
     updates = {"EnforceWorkGroupConfiguration": False, "BytesScannedCutoffPerQuery": limit or LIMIT}
-    yield Change(
-        "~",
-        f"work group primary: a query may scan {limit or LIMIT:,} bytes, results go where a client says",
-        partial(
-            account.client("athena").update_work_group, WorkGroup="primary", ConfigurationUpdates=updates
-        ),
-    )
+    update = account.client("athena").update_work_group
+    what = f"work group primary: a query may scan {limit or LIMIT:,} bytes, results go where a client says"
+    yield Change("~", what, partial(update, WorkGroup="primary", ConfigurationUpdates=updates))
 
 
 def _key(account: Account, key: str) -> Iterator[Change]:
@@ -137,11 +133,8 @@ def _key(account: Account, key: str) -> Iterator[Change]:
     if answer and answer["Parameter"]["Value"] == key:
         return
     put = account.client("ssm").put_parameter
-    yield Change(
-        "~" if answer else "+",
-        f"parameter {KEY_PARAMETER} (from OPENAQ_API_KEY, encrypted)",
-        partial(put, Name=KEY_PARAMETER, Value=key, Type="SecureString", Overwrite=True),
-    )
+    put = partial(put, Name=KEY_PARAMETER, Value=key, Type="SecureString", Overwrite=True)
+    yield Change("~" if answer else "+", f"parameter {KEY_PARAMETER} (from OPENAQ_API_KEY, encrypted)", put)
 
 
 def carry_out(change: Change) -> None:

@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from .rows import Row
-from .world import Json, Sensor, World
+from .values import Sensor
+from .world import Json, World
 
 COLUMNS = (
     "location_id", "sensors_id", "location", "datetime", "lat", "lon",

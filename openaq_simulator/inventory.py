@@ -14,7 +14,8 @@ from .parameters import Criteria
 from .render import Page, clock_text, moment_json, sliced, text_of, total_of
 from .rows import DAY, HOUR, Row, summarise
 from .series import FOREVER, seconds
-from .world import Json, Sensor, View, raw_rows, sensor_json, sensor_of
+from .values import Sensor
+from .world import Json, View, raw_rows, sensor_json, sensor_of
 
 #: How far back the latest value is looked for, and flags and sensor summaries are computed.
 LOOK_BACK = 30 * DAY

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from .parameters import Criteria
 from .rows import Period, Row, Summary, significant
 from .stations import Pollutant
-from .world import Json, Sensor, parameter_json
+from .values import Sensor
+from .world import Json, parameter_json
 
 _SUMMARY = "{" + ",".join(f'"{key}":%s' for key in Summary._fields) + "}"
 NO_SUMMARY = _SUMMARY.replace("%s", "null")

@@ -14,7 +14,8 @@ from .faults import corrected
 from .parameters import Criteria
 from .render import Page, coverage_text, period_text, raw_text, total_of
 from .rows import DAY, HOUR, Period, Row, as_row, factors_of, hours_of, periods_of
-from .world import Sensor, View, raw_rows, sensor_of
+from .values import Sensor
+from .world import View, raw_rows, sensor_of
 
 #: Later than any row.
 FOREVER = 1 << 40

@@ -9,7 +9,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from .rows import DAY, HOUR, Row
-from .stations import Climate
+from .stations import Climate, Pollutant
 
 _MASK = (1 << 64) - 1
 #: Relative level by local hour: peaks at 7-8 and 19-20, as in recorded profiles.
@@ -50,16 +50,18 @@ def slow_noise(seed: int, location: int, span: int, end: int) -> float:
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a synthetic series depends on, for one sensor."""
+class Sensor:
+    """One sensor: its parameter, its location, and what its synthetic rows depend on."""
 
-    seed: int
-    sensor: int
-    location: int
-    parameter: int
+    id: int
+    parameter: Pollutant
+    location_id: int
     city: str
     climate: Climate
     timezone: str
+    seed: int
+    first: int | None
+    last: int | None
     step: int = HOUR
     traits: frozenset[str] = frozenset()
 
@@ -100,63 +102,63 @@ _FORMULAS: Mapping[int, Callable[[float, float, float, float, float, float], flo
 }
 
 
-def ordinary(source: Source, end: int) -> float:
+def ordinary(sensor: Sensor, end: int) -> float:
     """Give the value before any instrument fault; `end` is the end of its period."""
     hour_end = -(-end // HOUR) * HOUR
-    hour, season = _local(source.timezone, hour_end)
-    dust = _fine_dust(source.seed, source.location, source.city, source.climate, source.timezone, hour_end)
-    if source.step < HOUR:
-        dust *= 0.94 + 0.12 * uniform(source.seed, source.location, 5, end)
-    share = uniform(source.seed, source.sensor, 2, end)
-    climate, sun = source.climate, max(0.0, math.sin(math.pi * (hour - 6) / 13))
+    hour, season = _local(sensor.timezone, hour_end)
+    dust = _fine_dust(sensor.seed, sensor.location_id, sensor.city, sensor.climate, sensor.timezone, hour_end)
+    if sensor.step < HOUR:
+        dust *= 0.94 + 0.12 * uniform(sensor.seed, sensor.location_id, 5, end)
+    share = uniform(sensor.seed, sensor.id, 2, end)
+    climate, sun = sensor.climate, max(0.0, math.sin(math.pi * (hour - 6) / 13))
     warm = climate.warmth - climate.seasonal_warmth * math.cos(2 * math.pi * season)
     warm += 4.2 * math.sin(math.pi * (hour - 9) / 12)
-    formula = _FORMULAS.get(source.parameter, _FORMULAS[2])
+    formula = _FORMULAS.get(sensor.parameter.id, _FORMULAS[2])
     value = formula(dust, share, _TRAFFIC[hour], sun, warm, climate.warmth)
-    return round(value, _DECIMALS.get(source.parameter, 1))
+    return round(value, _DECIMALS.get(sensor.parameter.id, 1))
 
 
-def _absent(source: Source, end: int) -> bool:
+def _absent(sensor: Sensor, end: int) -> bool:
     """Tell whether the row is missing: single hours anywhere, days at the outage station."""
-    if uniform(source.seed, source.sensor, 3, end // HOUR) < 0.004:
+    if uniform(sensor.seed, sensor.id, 3, end // HOUR) < 0.004:
         return True
-    if "outage" not in source.traits:
+    if "outage" not in sensor.traits:
         return False
     cycle, since = divmod(end, 45 * DAY)
-    start = int(uniform(source.seed, source.location, 4, cycle) * 40) * DAY
+    start = int(uniform(sensor.seed, sensor.location_id, 4, cycle) * 40) * DAY
     return start < since <= start + 119 * HOUR
 
 
-def _troubled(source: Source, end: int, value: float) -> Row:
+def _troubled(sensor: Sensor, end: int, value: float) -> Row:
     """Apply the faults a station is known for."""
-    chance, traits = uniform(source.seed, source.sensor, 6, end), source.traits
+    chance, traits = uniform(sensor.seed, sensor.id, 6, end), sensor.traits
     if chance < 0.006:
         if "null-flags" in traits:
             return Row(end, None, True)
         bad = {"minus999": FAULTY, "zero": 0.0, "negative": -round(0.1 + 350 * chance, 1)}
         for trait in filter(traits.__contains__, bad):
             return Row(end, bad[trait])
-    if "stuck985" in traits and _is_stuck(source, end):
+    if "stuck985" in traits and _is_stuck(sensor, end):
         return Row(end, STUCK)
     return Row(end, value)
 
 
-def _is_stuck(source: Source, end: int) -> bool:
+def _is_stuck(sensor: Sensor, end: int) -> bool:
     """Tell whether a dust sensor stands still: six hours in about every nine days."""
-    if source.parameter != 2:
+    if sensor.parameter.id != 2:
         return False
     cycle, since = divmod(end, 9 * DAY)
-    start = int(uniform(source.seed, source.location, 7, cycle) * 200) * HOUR
+    start = int(uniform(sensor.seed, sensor.location_id, 7, cycle) * 200) * HOUR
     return start < since <= start + 6 * HOUR
 
 
-def synthetic_rows(source: Source, after: int, until: int) -> Iterator[Row]:
+def synthetic_rows(sensor: Sensor, after: int, until: int) -> Iterator[Row]:
     """Give the rows with period end in `(after, until]` (Unix seconds), in time order."""
-    step = source.step
+    step = sensor.step
     for end in range((after // step + 1) * step, until + 1, step):
-        if not _absent(source, end):
-            value = ordinary(source, end)
-            yield _troubled(source, end, value) if source.traits else Row(end, value)
+        if not _absent(sensor, end):
+            value = ordinary(sensor, end)
+            yield _troubled(sensor, end, value) if sensor.traits else Row(end, value)
 
 
 def unix(text: str) -> int:

@@ -12,29 +12,13 @@ from typing import Any, cast
 from .faults import ROW_FAULTS, Fault, struck_rows
 from .rows import HOUR, Row
 from .stations import FOREIGN, POLLUTANTS, Pollutant, Station, climate_at, vietnamese_stations
-from .values import Source, synthetic_rows, unix
+from .values import Sensor, synthetic_rows, unix
 
 Json = dict[str, Any]
 
 PROVIDER: Json = {"id": 9001, "name": "Synthetic (openaq-assets simulator)"}
 OWNER: Json = {"id": 9001, "name": "Synthetic (openaq-assets simulator)"}
 INSTRUMENT: Json = {"id": 9001, "name": "Synthetic instrument"}
-#: Start of a series whose beginning is not stated.
-BEGINNING = unix("2024-01-01T00:00:00Z")
-
-
-@dataclass(frozen=True)
-class Sensor:
-    """One sensor: its parameter, its location and how its rows come about."""
-
-    id: int
-    parameter: Pollutant
-    location_id: int
-    timezone: str
-    step: int = HOUR
-    first: int | None = BEGINNING
-    last: int | None = None
-    source: Source | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +89,10 @@ class World:
         """Give the rows of a sensor with period end in `(after, until]`, in time order."""
         if sensor.id in self.rows:
             return (row for row in self.rows[sensor.id] if after < row.end <= until)
-        if sensor.source is None or sensor.first is None:
+        if sensor.first is None:
             return iter(())
         last = until if sensor.last is None else min(until, sensor.last)
-        return synthetic_rows(sensor.source, max(after, sensor.first - 1), last)
+        return synthetic_rows(sensor, max(after, sensor.first - 1), last)
 
 
 _ENDPOINTS = {"1hour": "hours", "1day": "days", "1year": "years"}
@@ -136,17 +120,13 @@ def _stamp(location: Mapping[str, Any], name: str) -> int | None:
 def _sensors_of(station: Station, first_id: int, seed: int) -> dict[int, Sensor]:
     first = unix(station.first) if station.first else None
     last = unix(station.last) if station.last else None
-    sensors = {}
-    for number, parameter in enumerate(station.parameters, first_id):
-        source = Source(
-            seed, number, station.id, parameter, station.city, station.climate,
-            station.timezone, station.step, station.traits,
-        )  # fmt: skip
-        sensors[number] = Sensor(
-            number, POLLUTANTS[parameter], station.id, station.timezone, station.step, first,
-            last, source,
-        )  # fmt: skip
-    return sensors
+    return {
+        number: Sensor(
+            number, POLLUTANTS[parameter], station.id, station.city, station.climate, station.timezone,
+            seed, first, last, station.step, station.traits,
+        )
+        for number, parameter in enumerate(station.parameters, first_id)
+    }  # fmt: skip
 
 
 def parameter_json(pollutant: Pollutant, display: bool = True) -> Json:
@@ -191,8 +171,7 @@ def _recorded_sensors(location: Mapping[str, Any], seed: int, newest: int) -> di
         pollutant = POLLUTANTS.get(shown["id"]) or Pollutant(
             shown["id"], shown["name"], shown["units"], shown["displayName"], None
         )
-        source = Source(seed, key, location["id"], pollutant.id, city, climate, zone)
-        sensors[key] = Sensor(key, pollutant, location["id"], zone, HOUR, first, ended, source)
+        sensors[key] = Sensor(key, pollutant, location["id"], city, climate, zone, seed, first, ended)
     return sensors
 
 

@@ -100,21 +100,21 @@ def _answer(answer: Any, source: Source) -> Any:
     """Return an answer as its caller takes it; raise Misfit for what is none."""
     if inspect.iscoroutine(answer):
         answer.close()
-        raise Misfit("a hook cannot be asynchronous")
+        raise Misfit("is asynchronous, which a hook cannot be")
     if source.hook in LISTING:
         return None if answer is None and source.hook == "lint_rules" else _contribution(answer, source)
     if answer is None or source.hook not in ("views_gate", "airflow_operator"):
         return answer
     if source.hook == "views_gate" and not all(callable(getattr(answer, name, None)) for name in _GATE):
-        raise Misfit(f"{answer!r} is no ViewsGate")
+        raise Misfit(f"gives {answer!r}, which is no ViewsGate")
     if source.hook == "airflow_operator" and not inspect.isclass(answer):
-        raise Misfit(f"{answer!r} is no class of operators")
+        raise Misfit(f"gives {answer!r}, which is no class of operators")
     return answer
 
 
 def _contribution(answer: Any, source: Source) -> Contribution:
     if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
-        raise Misfit(f"{answer!r} is no list")
+        raise Misfit(f"gives {answer!r}, which is no list")
     contribution = answer if isinstance(answer, Contribution) else Contribution(answer)
     if not hasattr(contribution, "source"):
         contribution.source = source
@@ -128,7 +128,7 @@ def _guarded_wrapper(function: Any, source: Source, watcher: Watcher) -> Callabl
             wrapper = function(*arguments)
             next(wrapper)
         except RAISED as error:
-            watcher.failed(source, Misfit("it does not yield") if isinstance(error, StopIteration) else error)
+            watcher.failed(source, Misfit("does not yield") if isinstance(error, StopIteration) else error)
             return (yield)
         result = yield
         try:
@@ -139,7 +139,7 @@ def _guarded_wrapper(function: Any, source: Source, watcher: Watcher) -> Callabl
             watcher.failed(source, error)
             return result
         wrapper.close()
-        watcher.failed(source, Misfit("it yields more than once"))
+        watcher.failed(source, Misfit("yields more than once"))
         return result
 
     return wrap
@@ -151,7 +151,7 @@ def _wrapped(value: Any, result: Any, source: Source, watcher: Watcher) -> Any:
         if source.hook not in LISTING:
             return _answer(value, source)
         if not isinstance(value, list):
-            raise Misfit(f"a wrapper has to return the list of results, not {value!r}")
+            raise Misfit(f"gives {value!r}, but a wrapper has to return the list of results")
         return [_contribution(answer, source) for answer in value]
     except RAISED as error:
         watcher.failed(source, error)

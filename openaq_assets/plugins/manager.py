@@ -141,7 +141,7 @@ class PluginManager(pluggy.PluginManager):
             log.error("the plugin %s failed", source.plugin, exc_info=error)
             return
         if isinstance(error, Misfit):
-            self._problems.append(source.problem(f"gives no answer: {error}"))
+            self._problems.append(source.problem(str(error)))
             return
         what = f"'{source.hook}' fails"
         self._problems.append(failure(source.plugin, error, what, source.line))

@@ -104,6 +104,7 @@ class CheckRunner:
             return _result(check, 0, measured)
         rows = self._failing(check, (partition,) if partition else ())
         text = _expected(check.type.say(check.check, measured, rows.as_dicts()), str, "say")
+        text = " ".join(text.split())
         kept = self._kept(check, partition, rows) if check.type.keeps else ""
         return _result(check, failures, measured, text, kept)
 

@@ -3,9 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from openaq_assets import Asset, AssetGraph, Column, Kind, Name, Operation, Query, Ref, Reference, table_ref
-from openaq_assets.graph.columns import Check
-from openaq_assets.graph.operations import Load
+from openaq_assets import (
+    Asset,
+    AssetGraph,
+    Check,
+    Column,
+    Kind,
+    Name,
+    Operation,
+    Query,
+    Ref,
+    Reference,
+    table_ref,
+)
+from openaq_assets.operations import Load
 
 COLUMNS = (Column(Name("n"), "bigint"), Column(Name("value"), "double"))
 

@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from measuring_kit.kinds import Scale, Series, Weigh
-from openaq_assets import Asset, Column, Kind, hookimpl
-from openaq_assets.graph.checks import CheckType
-from openaq_assets.graph.columns import Check
-from openaq_assets.graph.extensions import Command, ConfFile, OperationHandler, ProfileSettings
+from openaq_assets import (
+    Asset,
+    Check,
+    CheckType,
+    Column,
+    Command,
+    ConfFile,
+    Kind,
+    OperationHandler,
+    ProfileSettings,
+    hookimpl,
+)
 from openaq_assets.graph.records import Materialization
 
 

@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 
 from measuring_kit.kinds import Weigh
-from openaq_assets.graph.records import Facts
-from openaq_assets.platforms import Work
+from openaq_assets import Facts, Work
 
 
 def weigh(operation: Weigh, work: Work) -> Mapping[str, Facts]:

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from openaq_assets import hookimpl
-from openaq_assets.platforms import PlatformType
+from openaq_assets import PlatformType, hookimpl
 
 SQLITE = PlatformType("sqlite", "one SQLite file, Polars and DuckDB", "sqlite_lake.platform:open_sqlite")
 

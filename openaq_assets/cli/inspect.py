@@ -12,7 +12,7 @@ import click
 from openaq_assets.cli.docs import catalog, newest_records, render_catalog
 from openaq_assets.cli.json_schema import schemas
 from openaq_assets.cli.options import env_option, handle_errors, load_project, profile_name
-from openaq_assets.cli.output import check_lines, details, listing, mermaid, table
+from openaq_assets.cli.output import check_lines, details, listing, mermaid, overview, table
 from openaq_assets.errors import ConfigError, PlatformError
 from openaq_assets.graph.assets import Asset, AssetGraph
 from openaq_assets.graph.operations import Transform
@@ -31,15 +31,17 @@ _Folder = click.Path(path_type=Path)
 @click.argument("selection", nargs=-1)
 @handle_errors
 def list_(selection: tuple[str, ...]) -> None:
-    """List assets, jobs and what else conf/ declares.
+    """List assets, jobs and what else conf/ declares; internal assets only where they are selected.
 
     \b
     Examples: openaq-assets list kind:view
               openaq-assets list +view_latest_aqi
     """
     project = load_project(strict=False)
-    keys = select(project.graph, " ".join(selection)) if selection else tuple(project.graph.assets)
-    listing(project, keys, everything=not selection)
+    if selection:
+        listing(project, select(project.graph, " ".join(selection)))
+    else:
+        overview(project)
     if project.problems:  # what is good was shown; what is not is still an error
         raise ConfigError(project.problems)
 

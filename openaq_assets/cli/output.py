@@ -44,13 +44,22 @@ def _shown(value: Any) -> str:
     return "" if value is None else " ".join(re.split(r"[\n\t]", str(value)))
 
 
-def listing(project: Project, keys: Sequence[str], *, everything: bool) -> None:
-    """Print assets, and with ``everything`` also locations and jobs."""
+def listing(project: Project, keys: Sequence[str]) -> None:
+    """Print assets."""
     graph = project.graph
     rows = [(*_listed(graph[key]), ", ".join(graph.upstream[key]), _first(graph[key])) for key in keys]
     click.echo(table(("asset", "kind", "partitions", "reads", "description"), rows))
-    if not everything:
-        return
+
+
+def overview(project: Project) -> None:
+    """Print the assets that are not internal, the entries of other files in conf/, and the jobs."""
+    graph = project.graph
+    internal = [asset.key for asset in graph if asset.kind.internal]
+    listing(project, [key for key in graph.assets if key not in internal])
+    if internal:
+        click.echo(
+            f"Not listed, because internal: {len(internal)}. Name them to see them: openaq-assets list {internal[0]}"
+        )
     for file in project.plugins.conf_files.values():
         entries = [
             (name, selector, getattr(graph.conf[file.path][name], "description", ""))

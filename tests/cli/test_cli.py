@@ -98,6 +98,37 @@ def test_list_of_a_selection(sample: Path) -> None:
     assert [line.split()[0] for line in lines[1:]] == ["aqi_breakpoints", "cities", "qc_ranges"]
 
 
+STEP = """
+from dataclasses import dataclass
+from openaq_assets.graph.assets import Kind
+from openaq_assets.markers import hookimpl
+
+@dataclass(frozen=True)
+class StepFields:
+    pass
+
+class Step(Kind):
+    name, fields, internal, holds = "step", StepFields, True, "nothing"
+    def operations(self, asset, graph, partitions, scope):
+        return []
+
+@hookimpl
+def asset_kinds():
+    return [Step()]
+"""
+
+
+def test_internal_assets_are_listed_by_name(tmp_path: Path) -> None:
+    """What its kind calls internal is counted below the listing, and listed where it is selected."""
+    root = copy_sample(tmp_path / "project")
+    (root / "plugins/asset_kinds/steps.py").write_text(STEP, encoding="utf-8")
+    (root / "conf/assets/steps.yaml").write_text("assets:\n  half_made: {kind: step}\n", encoding="utf-8")
+    lines = run(root, "list").stdout.splitlines()
+    assert not any(line.startswith("half_made ") for line in lines)
+    assert "Not listed, because internal: 1. See: openaq-assets list half_made" in lines
+    assert run(root, "list", "half_made").stdout.splitlines()[1].split()[:2] == ["half_made", "step"]
+
+
 def test_graph_is_mermaid(sample: Path) -> None:
     """The drawing has exactly the nodes and edges of the graph."""
     first, *lines = run(sample, "graph").stdout.splitlines()

@@ -72,4 +72,4 @@ def open_sqlite(environment: Environment, progress: Progress = silent) -> Sqlite
     """Return the platform whose lake is the file that the profile names as its root."""
     store = SqliteStore(environment.root)
     catalog = Catalog(store, environment.root, ParquetInSqlite(store))
-    return SqlitePlatform(environment, store, catalog, progress)
+    return SqlitePlatform(environment, catalog, progress)

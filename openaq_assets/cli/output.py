@@ -57,9 +57,7 @@ def overview(project: Project) -> None:
     internal = [asset.key for asset in graph if asset.kind.internal]
     listing(project, [key for key in graph.assets if key not in internal])
     if internal:
-        click.echo(
-            f"Not listed, because internal: {len(internal)}. Name them to see them: openaq-assets list {internal[0]}"
-        )
+        click.echo(f"Not listed, because internal: {len(internal)}. See: openaq-assets list {internal[0]}")
     for file in project.plugins.conf_files.values():
         entries = [
             (name, selector, getattr(graph.conf[file.path][name], "description", ""))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks import harness, view_graph
 
-from openaq_assets.project import load
+from openaq_assets.project.project import load
 
 
 def test_the_many_views_are_a_sound_project(tmp_path: Path) -> None:

@@ -145,5 +145,5 @@ def test_plugins_are_listed(sample: Path) -> None:
     """Every kind, check and platform is listed with its plugin."""
     lines = [line.split() for line in run(sample, "plugins").stdout.splitlines()]
     assert ["kind", "export", "plugins/asset_kinds/export.py"] in lines
-    assert ["check", "unique", "openaq_assets.graph.checks"] in lines
+    assert ["check", "unique", "openaq_assets.plugins.kinds"] in lines
     assert any(line[:2] == ["platform", "local"] for line in lines)

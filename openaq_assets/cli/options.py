@@ -128,6 +128,7 @@ def profile_name() -> str | None:
 
 def prepare(options: dict[str, Any]) -> "tuple[Run, tuple[str, ...], Bars]":
     """Return the run that the options mean, the assets selected, and the progress bars."""
+    from openaq_assets.cli.progress import Bars
     from openaq_assets.runs.context import open_run
     from openaq_assets.runs.plan import make_request
 

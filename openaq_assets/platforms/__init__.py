@@ -207,6 +207,7 @@ def cannot_make(platform: str, operation: str) -> str:
     return f"the platform '{platform}' cannot carry out '{operation}'."
 
 
+_WAIST = ("name", "objects", "submit", "poll", "cancel", "read", "view", "drop_view", "views")
 NO_HANDLER = "Choose another profile, or add a handler (hook 'operation_handlers')."
 
 
@@ -225,9 +226,25 @@ class PlatformType:
     def open(
         self, environment: Environment, progress: Progress = silent, handlers: Iterable[OperationHandler] = ()
     ) -> Platform:
-        """Return the platform that carries an environment, with the handlers that plugins bring for it."""
-        platform: Platform = imported(self.opener)(environment, progress)
+        """Return the platform that carries an environment, with the handlers that plugins bring for it.
+
+        Raises PlatformError if it cannot be opened.
+        """
+        platform = self._opened(environment, progress)
         own = [entry for entry in handlers if entry.platform == self.name]
         if not own:
             return platform
         return cast(Platform, ExtendedPlatform(Work(platform, environment, progress), own))
+
+    def _opened(self, environment: Environment, progress: Progress) -> Platform:
+        try:
+            platform = imported(self.opener)(environment, progress)
+            lacking = [name for name in _WAIST if not hasattr(platform, name)]
+            if lacking:
+                raise TypeError(f"{platform!r} is no platform: it lacks {', '.join(lacking)}")
+            return cast(Platform, platform)
+        except AssetsError:
+            raise
+        except (Exception, SystemExit) as error:  # a platform may be foreign code
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise PlatformError(f"the platform '{self.name}' cannot be opened ({reason}).") from error

@@ -2,19 +2,21 @@
 
 import collections.abc
 import dataclasses
+import re
 import types
 import typing
 from typing import Any
 
 from openaq_assets.graph.assets import Holds, Kind, PartitionScheme
 from openaq_assets.graph.columns import Name
-from openaq_assets.graph.extensions import ProfileSettings
+from openaq_assets.graph.extensions import Command, ProfileSettings
 from openaq_assets.plugins.guard import RAISED
 
 _METHODS = (
     "operations", "references", "tables", "columns", "problems", "checks", "scope", "lookback", "spread",
     "source",
 )  # fmt: skip
+_COMMAND = re.compile(r"[a-z][a-z0-9_-]*\Z", re.ASCII)
 _FLAGS = ("always", "from_raw", "everywhere", "internal")
 
 
@@ -26,6 +28,8 @@ def reason_against(value: Any, kind: type, identifier: bool) -> str:
             reason = _of_name(value.name)
         if not reason and kind is ProfileSettings:
             reason = _of_settings(value)
+        if not reason and kind is Command and not _COMMAND.match(value.name):
+            reason = f"names {value.name!r}, which nobody could type: use lower case letters, digits and -"
         hash(value.name if not reason else "")
         return reason
     except RAISED as error:
@@ -59,7 +63,8 @@ def _of_name(name: Any) -> str:
 
 def _of_settings(value: ProfileSettings) -> str:
     try:
-        value.fields()
+        if type(value.fields()).__hash__ is None:
+            return f"gives settings '{value.name}' with a default that can change: freeze the dataclass"
     except RAISED as error:
         return f"gives settings '{value.name}' without defaults ({type(error).__name__}: {error})"
     return ""

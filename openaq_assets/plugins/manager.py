@@ -94,6 +94,12 @@ class Plugins:
                     self.manager.blame(answer, f"gives {value!r}, which is no Problem")
         return problems + self.manager.take_problems()
 
+    def blamed(self, what: str, name: str, error: BaseException, text: str) -> Problem:
+        """Return what something that a plugin provides raised, as a problem of the plugin."""
+        source = next((entry for entry in self.provided if (entry.what, entry.name) == (what, name)), None)
+        plugin, line = (source.plugin, source.line) if source else ("plugins", 1)
+        return failure(plugin, error, text, line)
+
     def can_carry_out(self, operation: type, platform: str) -> bool:
         """Return whether a platform, or a plugin for it, carries out operations of a type."""
         known = self.platforms.get(platform)

@@ -15,6 +15,7 @@ from openaq_assets.graph.columns import Name
 from openaq_assets.graph.environment import LogicalEnvironment, Profile
 from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.jobs import Dollars, Job
+from openaq_assets.plugins.guard import RAISED
 from openaq_assets.plugins.manager import Plugins
 from openaq_assets.project.decode import ABSENT, build, build_fields, construct, declared
 from openaq_assets.project.yaml_files import parse_file
@@ -119,8 +120,24 @@ def read_scopes(
     for file in plugins.conf_files.values():
         if file.selector and (home / file.path).exists():
             conf[file.path] = entries = read_conf(home, file, reading)
-            selectors[file.section] = {name: file.selector(entries[name]) for name in entries}
+            selectors[file.section] = _selectors(file, entries, plugins, reading)
     return conf, selectors
+
+
+def _selectors(
+    file: ConfFile, entries: Mapping[str, Any], plugins: Plugins, reading: Reading
+) -> Mapping[str, str]:
+    """Return the selector of each entry; none if the plugin fails on one."""
+    try:
+        chosen = {name: file.selector(entry) for name, entry in entries.items() if file.selector}
+        wrong = [selector for selector in chosen.values() if not isinstance(selector, str)]
+        if wrong:
+            raise TypeError(f"{wrong[0]!r} is no text")
+        return chosen
+    except RAISED as error:  # a plugin is foreign code
+        what = f"the selector of {file.path} fails"
+        reading.problems.append(plugins.blamed("conf file", file.name, error, what))
+        return {}
 
 
 def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:

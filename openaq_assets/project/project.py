@@ -17,6 +17,7 @@ from openaq_assets.graph.environment import Environment, open_environment
 from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.jobs import Job
 from openaq_assets.graph.selection import select
+from openaq_assets.plugins.guard import RAISED
 from openaq_assets.plugins.manager import Plugins, failure, load_plugins
 from openaq_assets.project.decode import declared
 from openaq_assets.project.files import (
@@ -81,9 +82,15 @@ class Project:
         value = read_conf(self.root, file, reading)
         if value is None:
             return value, reading.problems
-        for where, message, hint in file.mistakes_in(value, self):
-            mark = reading.marks.get(where, reading.marks[""])
-            reading.problems.append(mark.problem(where, message, hint))
+        try:
+            for where, message, hint in file.mistakes_in(value, self):
+                mark = reading.marks.get(where, reading.marks[""])
+                if not (isinstance(message, str) and isinstance(hint, str)):
+                    raise TypeError(f"{message!r}, {hint!r} are no message and remedy")
+                reading.problems.append(mark.problem(where, message, hint))
+        except RAISED as error:  # a plugin is foreign code
+            what = f"the search for mistakes in {file.path} fails"
+            reading.problems.append(self.plugins.blamed("conf file", file.name, error, what))
         return value, reading.problems
 
     def keys(self, job: str) -> tuple[str, ...]:
@@ -150,19 +157,25 @@ def _load(home: Path) -> Project:
 
 
 def _readable(plugins: Plugins, reading: Reading) -> Plugins:
-    """Return the plugins without the kinds whose fields no YAML can be read by."""
-    kinds = dict(plugins.kinds)
+    """Return the plugins without the kinds, settings and files whose fields no YAML can be read by."""
+    read: dict[str, dict[str, Any]] = {
+        "kind": dict(plugins.kinds),
+        "settings": dict(plugins.settings),
+        "conf file": dict(plugins.conf_files),
+    }
     for entry in plugins.provided:
-        if entry.what != "kind":
+        if entry.what not in read:
             continue
         try:
-            declared(kinds[entry.name].fields)
-        except Exception as error:  # a plugin is foreign code
-            what = f"the fields of kind '{entry.name}' cannot be read"
+            declared(read[entry.what][entry.name].fields)
+        except RAISED as error:  # a plugin is foreign code
+            what = f"the fields of {entry.what} '{entry.name}' cannot be read"
             reading.problems.append(failure(entry.plugin, error, what, entry.line))
             reading.lost.add(entry.name)
-            del kinds[entry.name]
-    return dataclasses.replace(plugins, kinds=kinds)
+            del read[entry.what][entry.name]
+    return dataclasses.replace(
+        plugins, kinds=read["kind"], settings=read["settings"], conf_files=read["conf file"]
+    )
 
 
 def _sound_jobs(

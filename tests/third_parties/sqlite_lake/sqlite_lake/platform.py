@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -11,7 +10,7 @@ import polars as pl
 from openaq_assets.graph.environment import Environment
 from openaq_assets.graph.partitions import key_of, segment
 from openaq_assets.platforms import Progress, silent
-from openaq_assets.platforms.local.catalog import Catalog
+from openaq_assets.platforms.local.catalog import Catalog, Entry
 from openaq_assets.platforms.local.platform import LocalPlatform
 from sqlite_lake.store import SqliteStore
 
@@ -34,18 +33,17 @@ class ParquetInSqlite:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
-    def found(self, uri: str, partitioned: bool) -> list[str]:
+    def paths(self, entry: Entry) -> list[str]:
         """Return no file: there is none that an engine could read itself."""
         return []
 
-    def stamp(self, uri: str) -> str:
+    def stamp(self, entry: Entry) -> str:
         """Return nothing: no table is held by a session."""
         return ""
 
-    def scan(
-        self, session: duckdb.DuckDBPyConnection | None, uri: str, partitioned: bool, types: Mapping[str, str]
-    ) -> str | None:
+    def scan(self, session: duckdb.DuckDBPyConnection | None, entry: Entry) -> str | None:
         """Return the FROM part of a query of the table; None if it has no object."""
+        uri, partitioned, types = entry.uri, entry.partitioned, entry.types
         parts = [self._part(name, partitioned) for name in self._store.list(uri) if name.endswith(".parquet")]
         if not parts or session is None:
             return None

@@ -147,7 +147,10 @@ def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
         entries = _section(node, file.section, reading)
         return _each(entries, file.type, file.section, reading)
     node = _content(home, file.path, reading, file.empty)
-    value = build(node, file.type, "", reading) if node else ABSENT
+    if node is None:
+        return None
+    declared(file.type)  # raises what a plugin's mistake raises, before anything is told of the file
+    value = build(node, file.type, "", reading)
     if isinstance(value, file.type) and "version" in reading.marks:
         _check_version(getattr(value, "version", 1), reading)
     return value if isinstance(value, file.type) else None

@@ -78,18 +78,17 @@ class Project:
         return tuple(sorted({problem for file in there for problem in self._read(file)[1]}))
 
     def _read(self, file: ConfFile) -> tuple[Any, list[Problem]]:
-        reading = Reading()
-        value = read_conf(self.root, file, reading)
-        if value is None:
-            return value, reading.problems
-        try:
-            for where, message, hint in file.mistakes_in(value, self):
+        reading, value = Reading(), None
+        what = f"the fields of conf file '{file.name}' cannot be read"
+        try:  # a plugin is foreign code
+            value = read_conf(self.root, file, reading)
+            what = f"the search for mistakes in {file.path} fails"
+            for where, message, hint in file.mistakes_in(value, self) if value is not None else ():
                 mark = reading.marks.get(where, reading.marks[""])
                 if not (isinstance(message, str) and isinstance(hint, str)):
                     raise TypeError(f"{message!r}, {hint!r} are no message and remedy")
                 reading.problems.append(mark.problem(where, message, hint))
-        except RAISED as error:  # a plugin is foreign code
-            what = f"the search for mistakes in {file.path} fails"
+        except RAISED as error:
             reading.problems.append(self.plugins.blamed("conf file", file.name, error, what))
         return value, reading.problems
 
@@ -167,7 +166,9 @@ def _readable(plugins: Plugins, reading: Reading) -> Plugins:
         if entry.what not in read:
             continue
         try:
-            declared(read[entry.what][entry.name].fields)
+            fields = _fields_of(read[entry.what][entry.name])
+            if fields is not None:
+                declared(fields)
         except RAISED as error:  # a plugin is foreign code
             what = f"the fields of {entry.what} '{entry.name}' cannot be read"
             reading.problems.append(failure(entry.plugin, error, what, entry.line))
@@ -176,6 +177,13 @@ def _readable(plugins: Plugins, reading: Reading) -> Plugins:
     return dataclasses.replace(
         plugins, kinds=read["kind"], settings=read["settings"], conf_files=read["conf file"]
     )
+
+
+def _fields_of(value: Any) -> Any:
+    """Return the dataclass of a kind, settings or a file; None if it is loaded only with such a file."""
+    if not isinstance(value, ConfFile):
+        return value.fields
+    return value.type if value.selector or not isinstance(value.fields, str) else None
 
 
 def _sound_jobs(

@@ -170,6 +170,19 @@ def test_a_search_for_mistakes_that_fails(tmp_path: Path, answer: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["no.such.module:x", "math:nothing", "math", "math:pi", ""])
+def test_the_fields_of_a_file_that_are_not_there(tmp_path: Path, target: str) -> None:
+    """Fields that cannot be loaded are a problem of their plugin, told where there is such a file."""
+    text = FILES.replace("ANSWER", "[]").replace("CONF", f"ConfFile('mine', {target!r})")
+    root = project_with(tmp_path / "project", text)
+    assert load(root).conf_problems() == ()
+    (root / "conf/mine.yaml").write_text("version: 1\n", encoding="utf-8")
+    problems, _ = goes_on(root)
+    (problem,) = load(root).conf_problems()
+    assert problems == [] and problem.path == PLUGIN
+    assert problem.message.startswith("the fields of conf file 'mine' cannot be read (")
+
+
+@pytest.mark.parametrize("target", ["no.such.module:x", "math:nothing", "math", "math:pi", ""])
 def test_a_command_that_is_not_there(tmp_path: Path, target: str) -> None:
     """A command that cannot be loaded says so in one line when it is used; the help still lists it."""
     text = f"{HEAD}from openaq_assets import Command\n\n\n@hookimpl\ndef commands():\n    return [Command('mine', {target!r}, 'Mine.')]\n"

@@ -54,7 +54,7 @@ def test_airflow_is_a_quiet_guest(endpoint: Endpoint, tmp_path: Path) -> None:
     """Importing the hooks changes neither logging nor variables, and prints and makes nothing at home."""
     code = (
         "import logging, os; logging.basicConfig(level='WARNING'); before = dict(os.environ)\n"
-        "from openaq_assets.platforms.aws.clients import AwsHooks; from openaq_assets.graph.environment import Aws\n"
+        "from openaq_assets.platforms.aws.clients import AwsHooks; from openaq_assets.platforms.aws.settings import Aws\n"
         "hooks = AwsHooks(Aws()); hooks.s3; hooks.athena; hooks.jobs; hooks.crawlers\n"
         "assert dict(os.environ) == before and len(logging.getLogger().handlers) == 1\n"
         "assert logging.getLogger().level == logging.WARNING"

@@ -164,7 +164,7 @@ def to_json(operation: Operation) -> str:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass, in a third of the time of ``asdict``; raise TypeError if it is none."""
+    """Return the fields of a dataclass, sooner than ``asdict`` does; raise TypeError if it is none."""
     return {name: getattr(value, name) for name in _names(typing.cast(Any, type(value)))}
 
 

@@ -160,11 +160,11 @@ class AthenaAsSeen:
         self.started.append(asked)
         return {"QueryExecutionId": "1"}
 
-    def get_query_info(self, query: str) -> dict[str, Any]:
+    def get_query_info(self, query_execution_id: str) -> dict[str, Any]:
         status = {"State": self.state, "StateChangeReason": "SYNTAX_ERROR: no such thing"}
         return {"QueryExecution": {"Status": status}}
 
-    def get_query_results_paginator(self, query: str, page_size: int) -> list[dict[str, Any]]:
+    def get_query_results_paginator(self, query_execution_id: str, page_size: int) -> list[dict[str, Any]]:
         info = [{"Name": "us_aqi", "Type": "bigint"}]
         rows = [{"Data": [{"VarCharValue": text}]} for text in ("us_aqi", "57")]
         return [{"ResultSet": {"ResultSetMetadata": {"ColumnInfo": info}, "Rows": rows}}]

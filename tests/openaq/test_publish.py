@@ -6,11 +6,11 @@ import json
 import re
 from typing import Any
 
-from openaq_assets.openaq.dashboard.questions import VIEWS, publish
 from support.runner_fixtures import Lake
 
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.operations import CreateView, Load, Ref
+from openaq_assets.openaq.dashboard.kind import VIEWS, publish
 
 KINDS = {
     "location_id": "bigint", "hour": "bigint", "hours": "bigint", "age_minutes": "bigint", "local_day": "date",

@@ -59,7 +59,7 @@ class ProjectCopy:
             [sys.executable, "-m", "openaq_assets.cli.main", *arguments],
             env=self.environ, cwd=self.root, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def ledger(self) -> list[dict[str, Any]]:

@@ -25,8 +25,9 @@ JOB = "openaq_ingestion"
 SLOW = '''
 import os, pickle, time
 from pathlib import Path
-from openaq_assets import hookimpl
+from openaq_assets import OperationHandler, hookimpl
 from openaq_assets.graph.operations import Load
+from openaq_assets.openaq.operations import Fetch, Publish
 from openaq_assets.platforms import PlatformType, Ticket
 from openaq_assets.platforms.local.platform import LocalPlatform, open_local
 
@@ -55,6 +56,13 @@ def open_slow(environment, progress):
 @hookimpl
 def platforms():
     return [PlatformType("slow", "local, some of it elsewhere", f"{__name__}:open_slow")]
+
+@hookimpl
+def operation_handlers():
+    return [
+        OperationHandler(Fetch, "slow", "openaq_assets.openaq.source:handle_fetch"),
+        OperationHandler(Publish, "slow", "openaq_assets.openaq.dashboard.publishing:handle_publish"),
+    ]
 '''
 
 

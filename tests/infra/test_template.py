@@ -107,7 +107,7 @@ def test_names_are_those_of_the_configuration(stack: Stack) -> None:
     assert place.root == f"s3://{BUCKET}"
     names = {one["DatabaseInput"]["Name"] for one in stack.of("AWS::Glue::Database").values()}
     assert names == {str(one.database) for one in place.siblings.values()}
-    settings = place.profile.aws
+    settings = place.profile.settings["aws"]
     assert settings.job in {one["Name"] for one in stack.of("AWS::Glue::Job").values()}
     assert settings.crawler in {one["Name"] for one in stack.of("AWS::Glue::Crawler").values()}
     assert settings.workgroup in {one["Name"] for one in stack.of("AWS::Athena::WorkGroup").values()}

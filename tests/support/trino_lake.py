@@ -5,7 +5,7 @@ import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -28,8 +28,8 @@ class Lake:
 
     @property
     def platform(self) -> LocalPlatform:
-        assert isinstance(self.run.platform, LocalPlatform)
-        return self.run.platform
+        assert self.run.platform.name == "local"
+        return cast(LocalPlatform, self.run.platform)
 
     def write(self, table: str, day: str, rows: list[dict[str, Any]]) -> None:
         """One more Parquet file of a table; what a row does not say is NULL."""

@@ -1,10 +1,8 @@
 """conf/ -> Project: every file read, every mistake told, and a mistake in one file kept to that file."""
 
 import dataclasses
-import gc
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from openaq_assets.graph.environment import Environment, open_environment
 from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.jobs import Job
 from openaq_assets.graph.selection import select
+from openaq_assets.platforms.transform.polars_loading import uncollected
 from openaq_assets.plugins.guard import RAISED
 from openaq_assets.plugins.manager import Plugins, failure, load_plugins
 from openaq_assets.project.decode import declared
@@ -116,23 +115,11 @@ def find_root(start: Path | None = None) -> Path:
 def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
     """The project; raises ConfigError with every problem, or (``strict=False``) keeps what is good."""
     home = find_root(Path(root)) if root else find_root()
-    with _uncollected():
+    with uncollected():  # a project grows, and nothing of it is garbage
         project = _load(home)
     if strict and project.problems:
         raise ConfigError(project.problems)
     return project
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector from looking at a project again and again while it grows."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _load(home: Path) -> Project:

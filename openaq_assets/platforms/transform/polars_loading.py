@@ -11,7 +11,7 @@ THREADS = "POLARS_MAX_THREADS"
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No searches for garbage meanwhile: decoding makes many objects, and none that hold each other."""
+    """Search for no garbage meanwhile: what makes many objects at once needs all of them."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""``openaq-assets check`` as a whole process: this project, and 1,000 views beside the peers that check as many.
+"""Time ``openaq-assets check`` as a whole process: this project, and 1,000 views beside the peers that check as many.
 
 Each runs warm (it ran before) and cold (whatever it keeps between runs is deleted first; only compiled modules
 stay). Of the peers only SQLMesh reads the SQL: its lint looks for columns that no table has, as ours does.
@@ -6,12 +6,13 @@ stay). Of the peers only SQLMesh reads the SQL: its lint looks for columns that 
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import view_graph
 from benchmarks.harness import ROOT, Command, Row, compare, python_of
+from benchmarks.view_graph import View
 
 BUILD = ROOT / "build" / "check"
 QUIET = {
@@ -47,8 +48,8 @@ def ours(project: Path, cache: Path) -> Command:
     return Command((str(command), "check"), project, environ, log=BUILD / "ours.log")
 
 
-def peers(count: int) -> Mapping[str, tuple[Command, tuple[Path, ...]]]:
-    """The command of each peer over its own project of that many views, and the folders it keeps."""
+def peers(graph: str, views: Sequence[View]) -> Mapping[str, tuple[Command, tuple[Path, ...]]]:
+    """Return the command of each peer over its own project of these views, and the folders it keeps."""
     commands = {}
     for label, peer in PEERS.items():
         name = peer.arguments[0]
@@ -56,7 +57,7 @@ def peers(count: int) -> Mapping[str, tuple[Command, tuple[Path, ...]]]:
         if not python:
             print(f"  {label} is not installed (make bench does it): left out", flush=True)
             continue
-        folder = project(name, getattr(view_graph, name), count)
+        folder = project(f"{name}-{graph}", getattr(view_graph, name)(views))
         argv = (str(Path(python).with_name(name)), *peer.arguments[1:])
         environ = QUIET | {"DAGSTER_HOME": str(folder / "home")}
         command = Command(argv, folder, environ, log=BUILD / f"{name}.log")
@@ -64,11 +65,11 @@ def peers(count: int) -> Mapping[str, tuple[Command, tuple[Path, ...]]]:
     return commands
 
 
-def project(name: str, files: Callable[[int], Iterator[tuple[str, str]]], count: int) -> Path:
-    """The folder of a project of so many views, written anew."""
-    folder = BUILD / f"{name}-{count}"
+def project(name: str, files: Iterator[tuple[str, str]]) -> Path:
+    """Write a project anew and return its folder."""
+    folder = BUILD / name
     shutil.rmtree(folder, ignore_errors=True)
-    view_graph.write(folder, files(count))
+    view_graph.write(folder, files)
     return folder
 
 
@@ -80,8 +81,10 @@ def rows(quick: bool = False) -> Iterator[Row]:
     own, cache = ours(ROOT, BUILD / "cache-own"), BUILD / "cache-own"
     nothing = Command((sys.executable, "-c", "pass"))
     yield from both("check, this project", own, cache, {"python -c pass": (nothing, ())}, 5 * rounds)
-    many, cache = ours(project("ours", view_graph.ours, count), BUILD / "cache-many"), BUILD / "cache-many"
-    yield from both(f"check, {count:,} views", many, cache, peers(count), rounds)
+    for graph, views in {"plain": view_graph.plain_views(count), "chained": view_graph.chained_views(count)}.items():
+        chosen, cache = tuple(views), BUILD / f"cache-{graph}"
+        many = ours(project(f"ours-{graph}", view_graph.ours(chosen)), cache)
+        yield from both(f"check, {count:,} {graph} views", many, cache, peers(graph, chosen), rounds)
 
 
 def both(

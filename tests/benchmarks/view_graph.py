@@ -1,11 +1,11 @@
-"""One graph of many views, written as a project of ours and of each peer: the same names, reads and columns.
+"""Write one graph of many views as a project of ours and of each peer: the same names, reads and columns.
 
-Views stand in blocks of ten: the first reads a table, each other the one before it, and every second of those
+There are two graphs. In the plain one each view selects from a table. In the other views stand in blocks of ten: the first reads a table, each other the one before it, and every second of those
 joins what the block before holds. So no view is further than ten steps from a table, as in projects of people.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,7 @@ FROM days
 WHERE hours > 0
 """,
 )
+PLAIN = "SELECT id, day, parameter, value, hours, is_high FROM {0} WHERE value IS NOT NULL AND hours >= 18\n"
 JOIN = """\
 -- The mean of two views of the same days.
 SELECT
@@ -120,8 +121,14 @@ class View:
         return self.pattern.format(*map(reference, self.reads))
 
 
-def views(count: int) -> Iterator[View]:
-    """The views of the graph; the same count gives the same views."""
+def plain_views(count: int) -> Iterator[View]:
+    """Yield views that each select rows of one table."""
+    for number in range(count):
+        yield View(_name(number), PLAIN, (TABLES[number % len(TABLES)],))
+
+
+def chained_views(count: int) -> Iterator[View]:
+    """Yield views in blocks of ten, with windows, joins and WITH; the same count gives the same views."""
     for number in range(count):
         block, position = divmod(number, BLOCK)
         before = _name(number - 1)
@@ -148,7 +155,7 @@ def write(folder: Path, files: Iterator[tuple[str, str]]) -> None:
 # --- ours ----------------------------------------------------------------------------------------
 
 
-def ours(count: int) -> Iterator[tuple[str, str]]:
+def ours(views: Sequence[View]) -> Iterator[tuple[str, str]]:
     """The files of a project of ours: tables are reference tables of a row each."""
     yield "conf/openaq.yaml", SETTINGS
     yield "conf/environments.yaml", ENVIRONMENTS
@@ -157,9 +164,9 @@ def ours(count: int) -> Iterator[tuple[str, str]]:
         yield f"conf/reference/{table}.csv", f"{','.join(COLUMNS)}\n1,2026-01-01,pm25,12.5,24,false\n"
     tables = (_entry(table, f"kind: reference\n    file: conf/reference/{table}.csv") for table in TABLES)
     yield "conf/assets/reference.yaml", f"assets:\n{''.join(tables)}"
-    entries = (_entry(view.name, f"kind: view\n    sql: views/{view.name}.sql") for view in views(count))
+    entries = (_entry(view.name, f"kind: view\n    sql: views/{view.name}.sql") for view in views)
     yield "conf/assets/views.yaml", f"assets:\n{''.join(entries)}"
-    for view in views(count):
+    for view in views:
         yield f"views/{view.name}.sql", view.sql()
 
 
@@ -171,15 +178,15 @@ def _entry(name: str, fields: str) -> str:
 # --- peers ---------------------------------------------------------------------------------------
 
 
-def dbt(count: int) -> Iterator[tuple[str, str]]:
+def dbt(views: Sequence[View]) -> Iterator[tuple[str, str]]:
     """The files of a dbt project: columns are declared, as in ours."""
     yield "dbt_project.yml", DBT
     yield "profiles.yml", DBT_PROFILE
     tables = "".join(f"      - name: {table}\n{_dbt_columns('        ')}" for table in TABLES)
     yield "models/sources.yml", f"version: 2\nsources:\n  - name: lake\n    tables:\n{tables}"
-    models = "".join(f"  - name: {view.name}\n{_dbt_columns('    ')}" for view in views(count))
+    models = "".join(f"  - name: {view.name}\n{_dbt_columns('    ')}" for view in views)
     yield "models/views.yml", f"version: 2\nmodels:\n{models}"
-    for view in views(count):
+    for view in views:
         yield f"models/{view.name}.sql", view.sql(_dbt_reference)
 
 
@@ -192,19 +199,19 @@ def _dbt_reference(name: str) -> str:
     return f"{{{{ source('lake', '{name}') }}}}" if name in TABLES else f"{{{{ ref('{name}') }}}}"
 
 
-def sqlmesh(count: int) -> Iterator[tuple[str, str]]:
+def sqlmesh(views: Sequence[View]) -> Iterator[tuple[str, str]]:
     """The files of a SQLMesh project: columns of views are worked out, and lint looks for those nobody has."""
     yield "config.yaml", SQLMESH
     columns = "".join(f"    {column}: {kind}\n" for column, kind in COLUMNS.items())
     yield "external_models.yaml", "".join(f"- name: lake.{table}\n  columns:\n{columns}" for table in TABLES)
-    for view in views(count):
+    for view in views:
         header = f"MODEL (name lake.{view.name}, kind VIEW);\n\n"
         yield f"models/{view.name}.sql", header + view.sql("lake.{}".format)
 
 
-def dagster(count: int) -> Iterator[tuple[str, str]]:
+def dagster(views: Sequence[View]) -> Iterator[tuple[str, str]]:
     """The files of a Dagster project: an asset per view, of which Dagster knows what it reads, and no SQL."""
-    graph = {view.name: view.reads for view in views(count)}
+    graph = {view.name: view.reads for view in views}
     yield "graph.json", json.dumps(dict.fromkeys(TABLES, ()) | graph)
     yield "definitions.py", DAGSTER
     yield "home/dagster.yaml", "telemetry: {enabled: false}\n"

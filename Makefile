@@ -3,15 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test trino lint airflow lock schema clean pictures test-long bench memory
+.PHONY: help demo test trino lint docs airflow lock schema clean pictures test-long bench memory
 
 help:
 	@echo "make demo      install, then run the whole way once: API to dashboard (lake/)"
 	@echo "make test      install what tests need, then lint, types and every test"
+	@echo "make docs      the documentation site, in site/ (part of make test)"
 	@echo "make trino     a real Trino through Maven: every view and check on it and on DuckDB, compared"
 	@echo "make airflow   Airflow 3.3 on 127.0.0.1:8080 with the generated DAGs (.airflow/)"
 	@echo "make test-long the property tests with many more examples"
-	@echo "make bench     ours beside the peers in one run; writes docs/benchmarks.md (ONLY=--quick, ONLY=check)"
+	@echo "make bench     ours beside the peers in one run; writes docs/explanation/benchmarks.md (ONLY=--quick, ONLY=check)"
 	@echo "make memory    Airflow as docker-compose.yml starts it, a day of 200 sensors, inside 1 GB and less"
 	@echo "make schema    write the JSON Schema of conf/ again"
 	@echo "make pictures  make the pictures of docs/ again (needs chromium)"
@@ -36,10 +37,14 @@ help:
 	@PYTHON=$(BIN)/python sh infra/install_spark.sh
 	@touch $@
 
+.venv/installed-docs: infra/requirements-docs.txt .venv/installed
+	$(PIP) --require-hashes -r infra/requirements-docs.txt
+	@touch $@
+
 demo: .venv/installed
 	@$(BIN)/openaq-assets demo
 
-test: .venv/installed-test lint
+test: .venv/installed-test lint docs
 	$(BIN)/openaq-assets test
 	$(BIN)/python -m pytest
 
@@ -47,6 +52,9 @@ lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/installed-docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
 
 trino: .venv/installed-test
 	@sh infra/install_trino.sh
@@ -72,12 +80,14 @@ lock:
 		--no-emit-index-url --no-header --no-annotate -q -o requirements.txt
 	uv pip compile infra/docker/requirements.in -c requirements-test.txt --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate -q -o infra/docker/requirements.txt
+	uv pip compile infra/requirements-docs.in -c requirements-test.txt --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate -q -o infra/requirements-docs.txt
 	for name in bench bench-dbt bench-sqlmesh bench-dagster; do \
 		uv pip compile infra/requirements-$$name.in --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-emit-index-url --no-header --no-annotate -q -o infra/requirements-$$name.txt || exit 1; done
 
 clean:
-	rm -rf .venv .venv-spark35 .venv-spark41 .venv-bench .venv-bench-* lake .airflow build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-spark35 .venv-spark41 .venv-bench .venv-bench-* lake .airflow build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 bench: .venv/installed-test
 	@PYTHON=$(BIN)/python sh infra/install_bench.sh

@@ -32,7 +32,7 @@ def deploy(yes: bool, dry_run: bool) -> None:
     """Bring the AWS account up to date: the Glue script, conf and code, and what the stack cannot make.
 
     Shows what it will change and asks first. Run again, it changes nothing. The stack itself
-    (infra/openaq.yaml) is made before, by CloudFormation: docs/aws.md.
+    (infra/openaq.yaml) is made before, by CloudFormation: docs/how-to/aws.md.
 
     \b
     Examples: openaq-assets deploy --dry-run

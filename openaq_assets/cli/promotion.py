@@ -27,7 +27,7 @@ def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
     """Serve dev's views from prod: compare contracts, check, replace, validate; undo if that fails.
 
     A change that can break a reader passes only for views named with --allow. A view that is no longer
-    in the project stays in prod until it is named so. See docs/promote.md.
+    in the project stays in prod until it is named so. See docs/how-to/promote.md.
 
     \b
     Examples: openaq-assets promote
@@ -49,7 +49,7 @@ def rollback(to: int | None, listed: bool, target: str, allow: tuple[str, ...]) 
     """Serve what prod served before its latest promotion, or right after an earlier one.
 
     What an interrupted promotion left is put back first; without --to that is all. What readers would
-    miss needs to be allowed by name, as in a promotion. See docs/promote.md.
+    miss needs to be allowed by name, as in a promotion. See docs/how-to/promote.md.
 
     \b
     Examples: openaq-assets rollback --list

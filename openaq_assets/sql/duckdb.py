@@ -1,8 +1,8 @@
 """A query in Athena SQL as DuckDB must be asked it, so that both give the same rows and types.
 
 ``lint`` refuses what cannot be carried over; what is left is carried over here. The comments say what
-Athena does; ``docs/sql.md`` lists the differences, and ``tests/support/portable_cases.py`` has a case of each
-that is also asked of a real Trino.
+Athena does; ``docs/explanation/sql.md`` lists the differences, and
+``tests/support/portable_cases.py`` has a case of each that is also asked of a real Trino.
 """
 
 from collections.abc import Callable, Collection, Mapping

@@ -168,7 +168,7 @@ def allowed_names() -> list[str]:
 def _unknown(name: str) -> tuple[str, str]:
     hint = nearest(name, allowed_names())
     if not hint.startswith("Did you mean"):
-        hint = "docs/sql.md lists what may be used."
+        hint = "docs/reference/sql.md lists what may be used."
     return f"{name}: not known to mean the same in Athena and in DuckDB.", hint
 
 

@@ -1,6 +1,6 @@
 """``python -m benchmarks [extraction|transform|views|check ...] [--quick]``: measure and print.
 
-Writes build/bench.json and docs/benchmarks.md as well, unless it is to be ``--quick``: fewer sizes and rounds,
+Writes build/bench.json and docs/explanation/benchmarks.md as well, unless it is to be ``--quick``: fewer sizes and rounds,
 to see where one is.
 """
 

@@ -43,7 +43,7 @@ TOLD = (
     "  rows of a table; *chained* views stand in chains of ten with windows, joins and WITH. dbt and Dagster read no",
     "  SQL; `sqlmesh lint` does, with the rule for columns that no table has.",
 )
-RESULTS, PAGE = ROOT / "build" / "bench.json", ROOT / "docs" / "benchmarks.md"
+RESULTS, PAGE = ROOT / "build" / "bench.json", ROOT / "docs" / "explanation" / "benchmarks.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ def save(rows: list[Row]) -> None:
 
 
 def page(rows: list[dict[str, object]]) -> str:
-    """The table of docs/benchmarks.md."""
+    """The table of docs/explanation/benchmarks.md."""
     machine = f"{multiprocessing.cpu_count()} cores, {platform.system()} {platform.machine()}"
     lines = [
         "# Benchmarks",

@@ -19,7 +19,7 @@ from openaq_assets.project.project import load
 
 @pytest.fixture
 def deployed(account: AwsAccount) -> AwsAccount:
-    """An account as docs/aws.md leaves it; of the uploaded files those that doctor looks at."""
+    """An account as docs/how-to/aws.md leaves it; of the uploaded files those that doctor looks at."""
     build(account, Stack())
     opened = open_account(REPOSITORY, load(REPOSITORY).environment("dev", "aws"), "aws")
     for change in find_changes(opened, REPOSITORY, {"OPENAQ_API_KEY": "c" * 64}):

@@ -1,4 +1,4 @@
-"""The rules of the serving views again, hour by hour in plain Python with exact fractions, from docs/views.md alone."""
+"""The rules of the serving views again, hour by hour in plain Python with exact fractions, from docs/explanation/views.md alone."""
 
 import datetime as dt
 import math

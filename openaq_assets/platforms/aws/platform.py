@@ -143,7 +143,7 @@ class AwsPlatform(BasePlatform):
             raise PlatformError(f"{crawler} failed: {outcome}. {remedy}", retryable=True)
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            remedy = "Correct its S3 target and grouping (docs/aws.md), or set 'catalog: partitions'."
+            remedy = "Correct its S3 target and grouping (docs/how-to/aws.md), or set 'catalog: partitions'."
             raise PlatformError(f"{crawler} left out {missing[0]}{more}. {remedy}")
         return replace(super()._register(operation), link=now.link)
 

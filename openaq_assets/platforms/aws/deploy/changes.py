@@ -60,7 +60,7 @@ def lines(changes: Sequence[Change], most: int) -> Iterator[str]:
 def _require_bucket(account: Account) -> None:
     what, absent = f"look into the bucket {account.bucket}", ("404", "NoSuchBucket")
     if account.ask(what, "s3", "head_bucket", *absent, Bucket=account.bucket) is None:
-        remedy = f"Create the stack of {STACK_TEMPLATE} first: docs/aws.md, step 1."
+        remedy = f"Create the stack of {STACK_TEMPLATE} first: docs/how-to/aws.md, step 1."
         raise PlatformError(f"there is no bucket '{account.bucket}'. {remedy}")
 
 

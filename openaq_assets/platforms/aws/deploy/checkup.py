@@ -14,7 +14,7 @@ from openaq_assets.platforms.aws.deploy.account import KEY_PARAMETER, SCRIPT, Ac
 from openaq_assets.platforms.aws.deploy.changes import PROJECT, SCRIPT_KEY, bundle
 
 DEPLOY = "Run 'openaq-assets deploy'."
-STACK = "Update the stack with infra/openaq.yaml (docs/aws.md)."
+STACK = "Update the stack with infra/openaq.yaml (docs/how-to/aws.md)."
 GLUE_VERSION = "5.1"
 LONGEST = 60  # minutes a job may run unnoticed
 TABLE_LEVEL = 4  # <bucket>/dev/processed/<table>

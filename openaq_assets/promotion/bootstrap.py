@@ -1,4 +1,4 @@
-"""What stands between a run and the views of another environment: its first views, and its state."""
+"""The gate between a run and the views of another environment: makes the first views, reports the state."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,17 +12,17 @@ from openaq_assets.platforms import Ticket, Work, ticket
 from openaq_assets.promotion.journal import Journal, Record, busy_text, this_person
 from openaq_assets.promotion.views import ViewChanges, maker, present
 
-PATIENCE = 20  # looks, a second apart
+PATIENCE = 20  # how often the journal is read while another changes the views, once a second
 
 
 class Gate:
     """Asks the journal of an environment before its views are made or judged."""
 
     def make_missing(self, work: Work, views: Sequence[CreateView]) -> list[Ticket]:
-        """Return the ticket of making the views that an environment lacks.
+        """Make the views that an environment lacks; return the ticket of that.
 
-        Never one that promotion took away; one that is gone although it was promised is made again as
-        it was promised.
+        A view that a promotion removed is never made. A view that was dropped by hand is made again as
+        the latest promotion published it.
         """
         try:
             return [_make_missing(work, views)]
@@ -33,11 +33,11 @@ class Gate:
 
     def published(self, work: Work, environment: str) -> Mapping[str, CreateView]:
         """Return the views of an environment as its readers know them."""
-        return _journal(work, environment).promised()
+        return _journal(work, environment).published()
 
     def findings(self, work: Work, environment: str, known: Collection[str]) -> list[CheckResult]:
         """Return what the journal and the catalog say of an environment as a whole."""
-        return [*_unfinished(work, environment), *_leftover(work, environment, known)]
+        return [*_unfinished(work, environment), *_leftover_views(work, environment, known)]
 
 
 def _journal(work: Work, environment: str) -> Journal:
@@ -45,7 +45,7 @@ def _journal(work: Work, environment: str) -> Journal:
 
 
 def _wait(work: Work, journal: Journal) -> Record | None:
-    """Return who still changes the views after a while: two runs at once may both come to the gate."""
+    """Return the change that is still going on after a while: two runs may make missing views at once."""
     busy = journal.busy()
     for _ in range(PATIENCE):
         if busy is None:
@@ -61,7 +61,7 @@ def _make_missing(work: Work, views: Sequence[CreateView]) -> Ticket:
     before = present(work.platform, journal.environment)
     missing = [view for view in views if view.into.asset not in before]
     unfinished = {record.action for record in journal.unfinished()}
-    # An interrupted promotion is told by the checks; what a killed gate began, a gate may end.
+    # Checks report an interrupted promotion; only an interrupted bootstrap is repaired here.
     if unfinished - {"bootstrap"} or not (missing or unfinished):
         return ticket("succeeded", {"": Facts()}, message="nothing is missing")
     with journal.claim("bootstrap", this_person(), source=work.environment.name) as claim:
@@ -76,17 +76,17 @@ def _make_missing(work: Work, views: Sequence[CreateView]) -> Ticket:
 
 
 def _first_of(work: Work, journal: Journal, missing: Sequence[CreateView]) -> dict[str, CreateView]:
-    """Return what to make of the missing views; one that was taken away on purpose stays away."""
+    """Return the views to make among the missing ones; a view that a promotion removed stays removed."""
     done = list(journal.done())
-    promised = done[0].after if done else {}
+    published = done[0].after if done else {}
     ever = {name for record in done for name in (*record.before, *record.after)}
     made = {}
     for view in missing:
         name = view.into.asset
         bound = bind(view, work.environment)
         assert isinstance(bound, CreateView)
-        if name in promised:
-            made[name] = promised[name]
+        if name in published:
+            made[name] = published[name]
         elif name not in ever:
             made[name] = replace(bound, replace=True)
     return made
@@ -103,7 +103,7 @@ def _unfinished(work: Work, environment: str) -> Iterator[CheckResult]:
         yield CheckResult(name, "failed", failures=1, message=message)
 
 
-def _leftover(work: Work, environment: str, known: Collection[str]) -> Iterator[CheckResult]:
+def _leftover_views(work: Work, environment: str, known: Collection[str]) -> Iterator[CheckResult]:
     views = work.platform.views(work.environment.sibling(environment).database)
     for name in sorted(set(views) - set(known)):
         message = f"it is served, but not in the project: 'openaq-assets promote --allow {name}' drops it"

@@ -1,4 +1,4 @@
-"""What promotion brings as a plugin: the gate before the views of other environments, loaded when used."""
+"""The hooks of promotion: the gate before the views of other environments, imported when it is used."""
 
 from typing import TYPE_CHECKING
 

@@ -1,12 +1,13 @@
-"""Who changes the views of an environment, and every state they have been in: numbered objects beside them.
+"""The journal of an environment's views: who changes them now, and every state they have been in.
 
-    <root>/<environment>/promotions/000017.claim.json     who is at it, and until when
-                                    000017.intent.json    before anything is touched: what was, what is to be
-                                    000017.outcome.json   how it ended
+    <root>/<environment>/promotions/000017.claim.json     who changes the views, until when
+                                    000017.intent.json    the views before and after, before any change
+                                    000017.outcome.json   how the change ended
 
-Claiming the next number is the lock: it is written only if nobody has it, and only when the one before
-has its outcome or its lease is over. A holder looks before each change whether it still holds. A
-number with an intent and without an outcome was interrupted: whoever claims next puts back what was.
+The claim of the next number is the lock. It is written only if no other process has written it, and only
+when the number before has an outcome or its lease is over. The holder checks before each change that it
+still has the lock. A number with an intent and without an outcome was interrupted: the next holder puts
+the views back as they were before it.
 """
 
 import datetime as dt
@@ -26,7 +27,7 @@ from openaq_assets.graph.operations import CreateView, from_json, to_json
 from openaq_assets.platforms import ObjectStore, utc_now
 
 LEASE = dt.timedelta(minutes=15)
-SHORT_LEASE = dt.timedelta(minutes=3)  # a gate makes a few views, and others wait for theirs
+SHORT_LEASE = dt.timedelta(minutes=3)  # bootstrap makes a few views while other runs wait
 GRACE = dt.timedelta(seconds=30)  # clocks of two machines may differ by this
 _NAME = re.compile(r"(\d{6,})\.(claim|intent|outcome)\.json", re.ASCII)
 Action = Literal["promote", "rollback", "bootstrap"]
@@ -36,7 +37,7 @@ Clock = Callable[[], dt.datetime]
 
 
 def this_person() -> str:
-    """Who runs this process, and where."""
+    """Return the user and host of this process: ``user@host``."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
@@ -45,12 +46,12 @@ def this_person() -> str:
 
 
 def this_process() -> str:
-    """This process, as others on the same host can look for it."""
+    """Return the host and id of this process, by which others on the same host can look for it."""
     return f"{socket.gethostname()}/{os.getpid()}"
 
 
 def is_gone(process: str) -> bool:
-    """Whether a process was of this host and is no more: what it held need not be waited for."""
+    """Return whether a process ran on this host and has ended: nobody needs to wait for what it held."""
     host, _, number = process.rpartition("/")
     if host != socket.gethostname() or not number.isdigit():
         return False
@@ -65,7 +66,7 @@ def is_gone(process: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One change of an environment's views: who, when, and every view before and after it.
+    """One change of an environment's views: who made it, when, and every view before and after it.
 
     ``to`` is the number a rollback went back to (0: before the first), ``source`` the environment whose
     views were promoted, ``allowed`` the views that were allowed to break.
@@ -90,22 +91,24 @@ class Record:
     process: str = ""
 
     def to_bytes(self) -> bytes:
-        """The record as JSON that a person can read."""
-        body = {one.name: getattr(self, one.name) for one in fields(self)}
+        """Return the record as JSON that a person can read."""
+        body = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         for name in ("before", "after"):
             body[name] = {key: json.loads(to_json(view)) for key, view in body[name].items()}
         return json.dumps(body, ensure_ascii=False, indent=1).encode()
 
     @classmethod
     def from_bytes(cls, text: bytes) -> "Record":
-        """The record JSON says; raises ValueError if it says none."""
+        """Return the record of JSON; raise ValueError if the text is no record."""
         body: dict[str, Any] = json.loads(text)
-        known = {one.name for one in fields(cls)}
+        known = {entry.name for entry in fields(cls)}
         body = {
-            key: tuple(one) if isinstance(one, list) else one for key, one in body.items() if key in known
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in body.items()
+            if key in known
         }
         for name in ("before", "after"):
-            body[name] = {key: _view(one) for key, one in body.get(name, {}).items()}
+            body[name] = {key: _view(view) for key, view in body.get(name, {}).items()}
         return cls(**body)
 
 
@@ -125,49 +128,49 @@ class Journal:
     clock: Clock = utc_now
 
     def uri(self, number: int, part: str) -> str:
-        """Where a part of a record lies."""
+        """Return the URI of a part of a record: ``claim``, ``intent`` or ``outcome``."""
         return self.environment.uri("promotions", f"{number:06d}.{part}.json")
 
     def parts(self) -> Mapping[int, frozenset[str]]:
-        """The parts there are of every number, in order."""
-        found: dict[int, frozenset[str]] = {}
+        """Return the parts that exist of every number, in order of numbers."""
+        parts: dict[int, frozenset[str]] = {}
         for uri in self.store.list(self.environment.uri("promotions")):
             if name := _NAME.fullmatch(uri.rsplit("/", 1)[1]):
                 number = int(name[1])
-                found[number] = found.get(number, frozenset()) | {name[2]}
-        return dict(sorted(found.items()))
+                parts[number] = parts.get(number, frozenset()) | {name[2]}
+        return dict(sorted(parts.items()))
 
     def read(self, number: int, parts: frozenset[str]) -> Record:
-        """The record of a number as far as it came."""
-        part = next(one for one in ("outcome", "intent", "claim") if one in parts)
+        """Return the record of a number, from the last part that was written."""
+        part = next(name for name in ("outcome", "intent", "claim") if name in parts)
         return Record.from_bytes(self.store.get(self.uri(number, part)))
 
     def done(self) -> Iterator[Record]:
-        """Every change that took effect, newest first."""
+        """Yield every change that took effect, newest first."""
         for number, parts in reversed(list(self.parts().items())):
             if "outcome" in parts and (record := self.read(number, parts)).state == "done":
                 yield record
 
     def rows(self) -> list[tuple[object, ...]]:
-        """Every record as a line of a table, newest first."""
-        found: list[tuple[object, ...]] = []
+        """Return every record as a line of a table, newest first."""
+        rows: list[tuple[object, ...]] = []
         for number, parts in reversed(list(self.parts().items())):
-            one = self.read(number, parts)
-            views = shortened((*one.created, *one.replaced, *one.removed))
-            state = one.state if "outcome" in parts else f"{one.state}, not ended"
-            what = one.action if one.to is None else f"{one.action} to {one.to}"
-            at = one.at[:19].replace("T", " ")
-            allowed = ", ".join(one.allowed)
-            found.append((number, what, state, at, one.who, views, allowed, one.message[:100]))
-        return found
+            record = self.read(number, parts)
+            views = shortened((*record.created, *record.replaced, *record.removed))
+            state = record.state if "outcome" in parts else f"{record.state}, not ended"
+            what = record.action if record.to is None else f"{record.action} to {record.to}"
+            at = record.at[:19].replace("T", " ")
+            allowed = ", ".join(record.allowed)
+            rows.append((number, what, state, at, record.who, views, allowed, record.message[:100]))
+        return rows
 
-    def promised(self) -> Views:
-        """The views as the newest change left them: what readers were told."""
+    def published(self) -> Views:
+        """Return the views as the newest change left them, which is how readers know them."""
         newest = next(self.done(), None)
         return newest.after if newest else {}
 
     def unfinished(self) -> list[Record]:
-        """What was begun and has no outcome, newest first: it runs, or was interrupted."""
+        """Return the changes without an outcome, newest first: they are going on, or were interrupted."""
         return [
             self.read(number, parts)
             for number, parts in reversed(list(self.parts().items()))
@@ -175,7 +178,7 @@ class Journal:
         ]
 
     def busy(self) -> Record | None:
-        """The change that is going on now, if its lease is not over."""
+        """Return the change that is going on now, whose lease is not over; None if there is none."""
         for record in self.unfinished():
             claim = Record.from_bytes(self.store.get(self.uri(record.number, "claim")))
             over = self.clock() >= dt.datetime.fromisoformat(claim.until) + GRACE
@@ -185,15 +188,17 @@ class Journal:
 
     @contextmanager
     def claim(self, action: Action, who: str, **more: Any) -> Iterator["Claim"]:
-        """The right to change the views, to be ended with an outcome; raises PromotionError if another
-        has it. A holder that fails before its intent is told as refused."""
+        """Yield the right to change the views, which the holder ends with an outcome.
+
+        Raises PromotionError if another has the right. A holder that fails before it writes its intent
+        is recorded as refused.
+        """
         if busy := self.busy():
             raise PromotionError(busy_text(self.environment.name, busy))
         number = max(self.parts(), default=0) + 1
         now = self.clock()
         until = (now + lease_of(action)).isoformat()
-        at, mine = now.isoformat(), this_process()
-        record = Record(number, action, who, at, until, process=mine, **more)
+        record = Record(number, action, who, now.isoformat(), until, process=this_process(), **more)
         if not self.store.put_new(self.uri(number, "claim"), record.to_bytes()):
             raise PromotionError(f"'{self.environment.name}' is just being changed by another. Try again.")
         claim = Claim(self, record)
@@ -206,17 +211,17 @@ class Journal:
 
 
 def lease_of(action: Action) -> dt.timedelta:
-    """How long a claim lasts unless it is renewed."""
+    """Return how long a claim lasts unless it is renewed."""
     return SHORT_LEASE if action == "bootstrap" else LEASE
 
 
 def shortened(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """Return the first three names, and how many more there are, as text."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def busy_text(environment: str, record: Record) -> str:
-    """Who is at it, and until when others wait."""
+    """Return the message that another changes the views, and until when it may take."""
     since, until = record.at[:16].replace("T", " "), record.until[:16].replace("T", " ")
     return (
         f"'{environment}' is being changed by {record.who} ({record.action} {record.number}, since "
@@ -232,7 +237,7 @@ class Claim:
     record: Record
 
     def hold(self) -> None:
-        """Make sure, before a change, that the right is still ours; raises LeaseLost if it is not."""
+        """Raise LeaseLost if another has the right by now; renew the lease if it ends soon."""
         journal, now = self.journal, self.journal.clock()
         until = dt.datetime.fromisoformat(self.record.until)
         if now >= until or max(journal.parts()) > self.record.number:
@@ -241,17 +246,17 @@ class Claim:
                 "Nothing more is changed; what it left is put back now, or by the next promote or rollback."
             )
         lease = lease_of(self.record.action)
-        if now > until - lease / 3:  # no change is begun with less left: one takes seconds
+        if now > until - lease / 3:  # no change begins with less time left; one change takes seconds
             self.record = replace(self.record, until=(now + lease).isoformat())
             journal.store.put(journal.uri(self.record.number, "claim"), self.record.to_bytes())
 
     def start(self, before: Views, after: Views, **more: Any) -> None:
-        """Say what is going to be done, before it is."""
+        """Write the intent: the views before and after the change, before anything is changed."""
         self.record = replace(self.record, state="started", before=before, after=after, **more)
         self.journal.store.put_new(self.journal.uri(self.record.number, "intent"), self.record.to_bytes())
 
     def end(self, state: State, message: str = "", **more: Any) -> Record:
-        """Say how it ended; raises LeaseLost if another has ended it."""
+        """Write the outcome and return the record; raise LeaseLost if another has written it."""
         ended = self.journal.clock().isoformat()
         final = replace(self.record, state=state, message=message, ended=ended, **more)
         if not self.journal.store.put_new(self._outcome(self.record.number), final.to_bytes()):
@@ -260,13 +265,13 @@ class Claim:
         return final
 
     def end_other(self, other: Record, message: str) -> bool:
-        """Say that an interrupted change is undone; False if it has ended itself in the meantime."""
+        """Write that an interrupted change is undone; return False if it has ended by itself meanwhile."""
         ended = self.journal.clock().isoformat()
         final = replace(other, state="undone", ended=ended, message=message)
         return self.journal.store.put_new(self._outcome(other.number), final.to_bytes())
 
     def release(self) -> None:
-        """Let others claim at once, and put back what this one could not."""
+        """End the lease, so that the next claim can put back at once what this one could not."""
         over = replace(self.record, until=(self.journal.clock() - GRACE).isoformat())
         self.journal.store.put(self.journal.uri(self.record.number, "claim"), over.to_bytes())
 

@@ -1,7 +1,7 @@
-"""Dev to prod and back: compare contracts, check, replace the views, validate, and undo if that fails.
+"""Promotion and rollback: compare contracts, check, replace the views, validate, undo on failure.
 
-Every way to change an environment's views goes through its journal, one at a time, and nothing that
-readers rely on goes away unless its view is allowed to break by name.
+Every change of an environment's views is recorded in its journal, one change at a time. A column or view
+that readers rely on goes away only if the user allows it by the name of the view.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,10 +24,10 @@ NOTHING = "nothing was promoted"
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What a promotion or rollback did: views made new, replaced, taken away and left as they were.
+    """The result of a promotion or rollback: views created, replaced, removed and unchanged.
 
-    ``number`` is its own in the journal (0 if nothing changed), ``repaired`` those of interrupted
-    changes it put back, ``leftover`` the views that are served but no longer in the project.
+    ``number`` is that of its record in the journal (0 if nothing changed), ``repaired`` those of the
+    interrupted changes that it undid, ``leftover`` the views that are served but not in the project.
     """
 
     created: tuple[str, ...] = ()
@@ -39,15 +39,15 @@ class Promotion:
     leftover: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """What was done, as people read it."""
+        """Return what was done, as lines for people."""
         numbers = ", ".join(map(str, self.repaired))
-        found = [f"put back   what {numbers} left unfinished"] if numbers else []
-        found += [
+        lines = [f"put back   what {numbers} left unfinished"] if numbers else []
+        lines += [
             f"{word:11}{', '.join(names)}"
             for word in ("created", "replaced", "removed", "unchanged", "leftover")
             if (names := getattr(self, word))
         ]
-        return found + ([f"promotion  {self.number}"] if self.number else [])
+        return lines + ([f"promotion  {self.number}"] if self.number else [])
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def promote(run: Run, target: str, allow: Collection[str] = (), who: str = "") -
     """Serve the views of the run's environment from ``target``.
 
     Raises PromotionError, with ``target`` as it was, if a view cannot be made, a contract would break
-    (and is not in ``allow`` by view name), a check fails before or after, or another is changing it.
+    (and the view is not in ``allow``), a check fails before or after, or another changes ``target`` now.
     """
     with telling(run, "promotion", target):
         return _promote(_Change(run, target, who or this_person()), allow)
@@ -85,16 +85,16 @@ def _promote(change: _Change, allow: Collection[str]) -> Promotion:
     repaired = _repair(change, "promote")
     wanted = _wanted(run, target)
     before = change.present()
-    _refuse_unknown(allow, [*wanted, *before, *change.journal.promised()])
+    _refuse_unknown(allow, [*wanted, *before, *change.journal.published()])
     after = _after(before, wanted, allow)
-    _refuse_breaking(change, before, after, allow, f"{NOTHING}.")  # nothing is made yet, even in dev
+    _refuse_breaking(change, before, after, allow, f"{NOTHING}.")  # before dev is changed
     _make_candidates(run, wanted)
     _refuse_failing(run, target, run.environment.name, NOTHING)
     before = change.present()
     if not any(_changed(before, _after(before, wanted, allow)).values()):
         _refuse_failing(run, target, target, NOTHING)
-        left = _leftover(run, before)
-        return Promotion(unchanged=tuple(wanted), repaired=repaired, leftover=left)
+        leftover = _leftover_views(run, before)
+        return Promotion(unchanged=tuple(wanted), repaired=repaired, leftover=leftover)
     with change.journal.claim(
         "promote", change.who, source=run.environment.name, allowed=tuple(sorted(allow))
     ) as claim:
@@ -108,7 +108,7 @@ def _promote(change: _Change, allow: Collection[str]) -> Promotion:
             claim.end("done")
         else:
             claim.end("unchanged")
-        return _told(claim.record, wanted, repaired, _leftover(run, after))
+        return _result(claim.record, wanted, repaired, _leftover_views(run, after))
 
 
 def rollback(
@@ -116,8 +116,8 @@ def rollback(
 ) -> Promotion:
     """Serve what ``target`` served before its latest promotion, or right after promotion ``to``.
 
-    What was interrupted is put back first; without ``to`` that is all. Raises PromotionError, with
-    ``target`` as it was, for what would break (and is not in ``allow``) or does not work any more.
+    An interrupted change is undone first; without ``to`` that is all. Raises PromotionError, with
+    ``target`` as it was, if a contract would break (and the view is not in ``allow``) or a view fails.
     """
     with telling(run, "rollback", target):
         return _rollback(_Change(run, target, who or this_person()), to, allow)
@@ -137,24 +137,24 @@ def _rollback(change: _Change, to: int | None, allow: Collection[str]) -> Promot
             before, after, lambda: _refuse_unreadable(change, after), to=number, **_changed(before, after)
         )
         claim.end("done")
-        return _told(claim.record, after, repaired)
+        return _result(claim.record, after, repaired)
 
 
 def _repair(change: _Change, action: Action) -> tuple[int, ...]:
-    """Put back what an interrupted change left; the numbers of what was undone."""
+    """Undo interrupted changes; return their numbers."""
     if not change.journal.unfinished():
         return ()
     with change.journal.claim(action, change.who) as claim:
         repaired = change.views(claim).repair()
         claim.end("repaired")
-    return tuple(one.number for one in repaired)
+    return tuple(record.number for record in repaired)
 
 
-# --- what is to be --------------------------------------------------------------------------------
+# --- the wanted state -----------------------------------------------------------------------------
 
 
 def _wanted(run: Run, target: str) -> dict[str, CreateView]:
-    """Return the project's views as the target's."""
+    """Return the project's views, bound to the target."""
     wanted = {}
     for key in run.project.graph.assets:
         for view in views_of(run.project.graph, key):
@@ -165,17 +165,17 @@ def _wanted(run: Run, target: str) -> dict[str, CreateView]:
 
 
 def _after(before: Views, wanted: Views, allow: Collection[str]) -> dict[str, CreateView]:
-    """What is there and not in the project stays, unless it is allowed to go."""
+    """Return the views after a promotion: the wanted ones, and the others that are not allowed to go."""
     kept = {name: view for name, view in before.items() if name in wanted or name not in allow}
     return {**kept, **wanted}
 
 
-def _leftover(run: Run, views: Views) -> tuple[str, ...]:
+def _leftover_views(run: Run, views: Views) -> tuple[str, ...]:
     return tuple(sorted(views.keys() - run.project.graph.assets.keys() - run.project.graph.left_out))
 
 
 def _changed(before: Views, after: Views) -> Mapping[str, tuple[str, ...]]:
-    """The views that are made new, replaced and taken away."""
+    """Return the names of the views that are created, replaced and removed."""
     return {
         "created": tuple(name for name in after if name not in before),
         "replaced": tuple(
@@ -186,7 +186,7 @@ def _changed(before: Views, after: Views) -> Mapping[str, tuple[str, ...]]:
 
 
 def _goal(done: Sequence[Record], to: int | None) -> tuple[int, Views]:
-    """The number a rollback goes back to and the views as they were then; ``done`` is newest first."""
+    """Return the number that a rollback goes back to, and its views; ``done`` is newest first."""
     if to is None:
         stack = _in_effect(done)
         if not stack:
@@ -201,7 +201,7 @@ def _goal(done: Sequence[Record], to: int | None) -> tuple[int, Views]:
 
 
 def _in_effect(done: Sequence[Record]) -> list[tuple[int, Record]]:
-    """The changes that nobody rolled back, oldest first: the state each made, and its record."""
+    """Return the changes in effect, oldest first: the number of the state each made, and its record."""
     stack: list[tuple[int, Record]] = []
     for record in reversed(done):
         if record.action != "rollback":
@@ -214,7 +214,7 @@ def _in_effect(done: Sequence[Record]) -> list[tuple[int, Record]]:
     return stack
 
 
-def _told(
+def _result(
     record: Record, views: Views, repaired: tuple[int, ...], leftover: tuple[str, ...] = ()
 ) -> Promotion:
     changed = {*record.created, *record.replaced, *record.removed}
@@ -225,7 +225,7 @@ def _told(
     )  # fmt: skip
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------
 
 
 def _refuse_unknown(allow: Collection[str], names: Collection[str]) -> None:
@@ -237,16 +237,16 @@ def _refuse_unknown(allow: Collection[str], names: Collection[str]) -> None:
 def _refuse_breaking(
     change: _Change, before: Views, after: Views, allow: Collection[str], consequence: str
 ) -> None:
-    """Nothing that is served, or that was told to readers, may go away unless its view is allowed.
+    """Raise PromotionError if a served or published column or view would go away and is not allowed to.
 
-    What somebody dropped by hand may stay away, but not come back as less than readers were told.
+    A view that was dropped by hand may stay away, but may not come back with less than was published.
     """
     lines = dict(broken(before, after))
-    known = {name: view for name, view in change.journal.promised().items() if name in after}
+    known = {name: view for name, view in change.journal.published().items() if name in after}
     for name, more in broken(known, after).items():
         lines[name] = tuple(dict.fromkeys((*lines.get(name, ()), *more)))
-    if told := _not_allowed(lines, allow):
-        raise PromotionError(_breaking_text(told, consequence))
+    if refused := _not_allowed(lines, allow):
+        raise PromotionError(_breaking_text(refused, consequence))
 
 
 def _not_allowed(
@@ -256,18 +256,20 @@ def _not_allowed(
 
 
 def _breaking_text(lines: Mapping[str, tuple[str, ...]], consequence: str) -> str:
-    said = "; ".join(
-        f"{name}.{one}" if ": " in one else f"{name} {one}" for name, more in lines.items() for one in more
+    breaks = "; ".join(
+        f"{name}.{line}" if ": " in line else f"{name} {line}"
+        for name, view_lines in lines.items()
+        for line in view_lines
     )
     names = " ".join(f"--allow {name}" for name in lines)
     return (
-        f"breaking: {said} Readers may fail; {consequence[0].lower()}{consequence[1:]} "
+        f"breaking: {breaks} Readers may fail; {consequence[0].lower()}{consequence[1:]} "
         f"To do it anyway: {names}."
     )
 
 
 def _make_candidates(run: Run, names: Collection[str]) -> None:
-    """What is promoted is what the run's environment has: views that were edited are made there first."""
+    """Make the edited views in the run's environment first: promoted is what that environment has."""
     for name in names:
         result = materialize(run, name)
         if result.state == "failed":
@@ -275,21 +277,21 @@ def _make_candidates(run: Run, names: Collection[str]) -> None:
 
 
 def _refuse_failing(run: Run, target: str, where: str, consequence: str) -> None:
-    """Ask everything that is promised of the target's views in an environment."""
+    """Run every check of the target's views in an environment; raise PromotionError if one fails."""
     checks: list[TableCheck] = []
     for asset in run.project.graph:
         own = run.project.graph.answers[asset.key].checks
-        is_gate = any(check.at.environment == target for check in own)
-        if is_gate or asset.holds == "view":
+        checks_target = any(check.at.environment == target for check in own)
+        if checks_target or asset.holds == "view":
             checks += in_environment(own, where)
     runner = CheckRunner(run.platform, run.environment, "promotion", sleep=run.sleep)
     results = runner.ask(check_queries(dict.fromkeys(checks)))[""]
-    if said := summary_of(results):
-        raise PromotionError(f"in {where}, check {said}: {consequence}.")
+    if failures := summary_of(results):
+        raise PromotionError(f"in {where}, check {failures}: {consequence}.")
 
 
 def _refuse_unreadable(change: _Change, views: Views) -> None:
-    """Every view must still answer, with the columns it had."""
+    """Raise PromotionError for a view that cannot be read or has other columns than before."""
     for name, view in views.items():
         at = replace(view.into, environment=change.target)
         query = Query(f"contract {name}", f"SELECT * FROM {name} LIMIT 0", (at,), "contract", view.columns)

@@ -1,4 +1,4 @@
-"""Makes the views of an environment exactly what is wanted, or exactly what they were."""
+"""Changes of an environment's views: to exactly what is wanted, or back to exactly what they were."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ from openaq_assets.graph.operations import VIEW, CreateView, Ref
 from openaq_assets.platforms import Platform, Work
 from openaq_assets.promotion.journal import Claim, Record, Views
 
-ATTEMPTS = 3  # to put right what came too late
+ATTEMPTS = 3  # to correct a change that was made after the lease was over
 
 
 def same(view: CreateView, other: CreateView | None) -> bool:
-    """Whether two definitions are one: text, columns and what they read."""
+    """Return whether two definitions have the same SQL, columns and tables that they read."""
     return other is not None and _essence(view) == _essence(other)
 
 
@@ -25,53 +25,53 @@ def _essence(view: CreateView) -> tuple[object, ...]:
 
 
 def present(platform: Platform, environment: Environment) -> dict[str, CreateView]:
-    """Every view there is in an environment, by name."""
-    found = {}
+    """Return every view of an environment, by name."""
+    views = {}
     for name in platform.views(environment.database):
         at = Ref(name, VIEW, environment=environment.name)
         view = platform.view(environment.locate(at))
         if view is not None:
-            found[name] = view
-    return found
+            views[name] = view
+    return views
 
 
 def in_order(views: Iterable[CreateView]) -> list[CreateView]:
-    """Views, each after those of them it reads; equals in order of their names."""
-    by_table = {view.into.table: view for view in sorted(views, key=lambda one: one.into.table)}
+    """Return views, each after those of them that it reads, otherwise in order of their tables."""
+    by_table = {view.into.table: view for view in sorted(views, key=lambda view: view.into.table)}
     edges = {
         table: sorted({ref.table for ref in view.inputs} & by_table.keys() - {table})
         for table, view in by_table.items()
     }
     try:
         return [by_table[table] for table in TopologicalSorter(edges).static_order()]
-    except CycleError:  # made by hand; the platform will say what is wrong with it
+    except CycleError:  # only by hand; the platform reports what is wrong
         return list(by_table.values())
 
 
 def broken(before: Views, after: Views) -> Mapping[str, tuple[str, ...]]:
-    """What readers of the views would miss, by view: columns gone, of another type or order, views gone."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Return what readers would miss, by view: the view, or columns that are gone or have changed."""
+    breaks: dict[str, tuple[str, ...]] = {}
     for name, view in before.items():
         if name not in after:
-            found[name] = ("would be gone.",)
+            breaks[name] = ("would be gone.",)
             continue
         differences = compare(pairs(view.columns), pairs(after[name].columns))
-        if lines := tuple(str(one) for one in differences if one.breaking):
-            found[name] = lines
-    return found
+        if lines := tuple(str(difference) for difference in differences if difference.breaking):
+            breaks[name] = lines
+    return breaks
 
 
 @dataclass(frozen=True)
 class ViewChanges:
-    """Changes the views of one environment on a platform, under a claim."""
+    """Changes of the views of one environment on a platform, under a claim."""
 
     platform: Platform
     environment: Environment
     claim: Claim
-    make: Callable[[CreateView], str]  # '' or why it could not be made
+    make: Callable[[CreateView], str]  # returns '' or why the view cannot be made
 
     def reach(self, wanted: Views) -> None:
-        """Make the views what is wanted; raises PromotionError at the first that cannot be made."""
+        """Change the views to the wanted ones; raise PromotionError for the first that cannot be made."""
         now = present(self.platform, self.environment)
         for view in in_order(wanted.values()):
             if not same(view, now.get(view.into.asset)):
@@ -81,7 +81,7 @@ class ViewChanges:
         self._drop(now, wanted)
 
     def put_back(self, before: Views) -> list[str]:
-        """Make the views what they were, as far as possible; what could not be is told."""
+        """Change the views back as far as possible; return a message for each that cannot be made."""
         now = present(self.platform, self.environment)
         stuck = []
         for view in in_order(before.values()):
@@ -99,18 +99,20 @@ class ViewChanges:
                 self.platform.drop_view(view.into)
 
     def repair(self) -> list[Record]:
-        """Undo what was interrupted; raises PromotionError if that is not possible.
+        """Undo interrupted changes and return their records; raise PromotionError if that is not possible.
 
-        The others are told to be over before anything is touched: one that wakes up late cannot end as
-        done any more. What is to be put back stands in our own intent by then.
+        The outcomes of the interrupted changes are written before any view is changed, so that a process
+        that resumes late cannot end as done. The intent of this claim, with the views to put back, is
+        written before that.
         """
-        others = [one for one in self.claim.journal.unfinished() if one.number < self.claim.record.number]
-        begun = [one for one in others if one.state == "started"]
+        number = self.claim.record.number
+        others = [record for record in self.claim.journal.unfinished() if record.number < number]
+        begun = [record for record in others if record.state == "started"]
         if begun:
             self.claim.start(begun[-1].before, begun[-1].before)
-        text = f"interrupted; undone by {self.claim.record.number}"
-        over = [one for one in others if self.claim.end_other(one, text)]
-        named = " and ".join(f"{one.action} {one.number}" for one in begun or others)
+        text = f"interrupted; undone by {number}"
+        over = [record for record in others if self.claim.end_other(record, text)]
+        named = " and ".join(f"{record.action} {record.number}" for record in begun or others)
         if over != others:
             self.claim.end("unchanged")
             raise PromotionError(f"{named} has just ended by itself. Run the command again.")
@@ -125,19 +127,20 @@ class ViewChanges:
         return begun
 
     def change(self, before: Views, after: Views, validate: Callable[[], None], **more: object) -> None:
-        """From one state to the other and validate it; if anything fails, back again.
+        """Change the views to ``after`` and validate them; put ``before`` back if anything fails.
 
-        What cannot be put back stays without an outcome, so that the next claim tries again.
+        If the views cannot be put back, the record stays without an outcome, so that the next claim tries
+        it again.
         """
         self.claim.start(before, after, **more)
         with self._amending(before):
             try:
                 self.reach(after)
-                self.claim.hold()  # a last change that came too late is found here
+                self.claim.hold()  # raises if the last change was made after the lease was over
                 validate()
             except LeaseLost:
                 raise
-            except BaseException as reason:  # also interrupted: readers must not see it half new
+            except BaseException as reason:  # also an interruption: readers must not see half of the change
                 self._undo(before, reason)
                 raise
 
@@ -156,7 +159,7 @@ class ViewChanges:
 
     @contextmanager
     def _amending(self, before: Views) -> Iterator[None]:
-        """If our turn ends while views are being changed, what came too late is put right."""
+        """Correct the views if the lease ends while they are being changed."""
         try:
             yield
         except LeaseLost:
@@ -164,8 +167,11 @@ class ViewChanges:
             raise
 
     def _amend(self, before: Views) -> None:
-        """Make the views what the journal says: a machine that was suspended between looking and changing
-        has changed them after its turn. Who has the turn now is not disturbed."""
+        """Change the views to what the journal says they are.
+
+        A machine that was suspended between checking its lease and changing a view makes the change after
+        the lease is over. If another holds the lease now, nothing is changed: that holder repairs.
+        """
         for _ in range(ATTEMPTS):
             try:
                 self._amend_once(before)
@@ -173,14 +179,14 @@ class ViewChanges:
             except LeaseLost:
                 continue
             except (PromotionError, PlatformError):
-                return  # another is at it, or it cannot be done now: the next command repairs
+                return  # another holds the lease, or it fails now: the next command repairs
 
     def _amend_once(self, before: Views) -> None:
-        journal, mine = self.claim.journal, self.claim.record
-        with journal.claim(mine.action, mine.who) as claim:
+        journal, ended = self.claim.journal, self.claim.record
+        with journal.claim(ended.action, ended.who) as claim:
             again = replace(self, claim=claim)
             again.repair()
-            newest = next((one for one in journal.done() if one.number > mine.number), None)
+            newest = next((record for record in journal.done() if record.number > ended.number), None)
             wanted = newest.after if newest else before
             claim.start(wanted, wanted)
             if again.put_back(wanted):
@@ -190,7 +196,7 @@ class ViewChanges:
 
 
 def maker(work: Work) -> Callable[[CreateView], str]:
-    """Return a function that makes a view and returns '', or why it could not be made."""
+    """Return a function that makes a view and returns '', or why the view cannot be made."""
 
     def make(view: CreateView) -> str:
         ticket = work.finish(view)

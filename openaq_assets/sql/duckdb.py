@@ -1,8 +1,8 @@
-"""A query in Athena SQL as DuckDB must be asked it, so that both give the same rows and types.
+"""Translation of a query in Athena SQL for DuckDB, so that both engines give the same rows and types.
 
-``lint`` refuses what cannot be carried over; what is left is carried over here. The comments say what
-Athena does; ``docs/explanation/sql.md`` lists the differences, and
-``tests/support/portable_cases.py`` has a case of each that is also asked of a real Trino.
+``lint`` refuses what cannot be translated; everything else is translated here. The docstrings say what
+Athena does. ``docs/explanation/sql.md`` lists the differences; ``tests/support/portable_cases.py`` has a
+case of each, which a real Trino answers, too.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -22,22 +22,26 @@ _DIGITS = "0123456789"
 def to_duckdb(
     sql: str, names: Mapping[str, str], tables: Tables, now: str | None = None, dated: Collection[str] = ()
 ) -> str:
-    """Return the query for DuckDB, tables named in full; all clocks show the expression ``now``, if given.
+    """Return the query for DuckDB, with its tables named in full.
 
-    Tables that are ``dated`` have a column ``_day`` beside their keys, and are asked for that.
+    ``now``, if given, is the DuckDB expression that replaces every clock. Tables that are ``dated`` have a
+    column ``_day`` beside their partition keys, which the query then uses. Raises ValueError for SQL that
+    cannot be read.
     """
     tree = typed(sql, {name: tables[name] for name in names if name in tables})
     if isinstance(tree, SqlProblem):
         raise ValueError(f"line {tree.line}, column {tree.column}: {tree.message} {tree.hint}")
     _by_day(tree, dated)
-    return with_full_names(_carried_over(tree, now), names).sql(
+    return with_full_names(_translated(tree, now), names).sql(
         dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE
     )
 
 
 def _by_day(tree: exp.Query, dated: Collection[str]) -> None:
-    """Year, month and day put together are one column: a filter on it asks every file's name, and with
-    years of days that was a tenth of the whole answer."""
+    """Replace year, month and day joined as text by the one column ``_day``.
+
+    A filter on it is computed for every file: with years of days the three columns took a tenth of the time.
+    """
     for node in list(tree.find_all(exp.DPipe)):
         last = node.expression
         if not isinstance(last, exp.Column):
@@ -50,7 +54,7 @@ def _by_day(tree: exp.Query, dated: Collection[str]) -> None:
 
 
 def _source(node: exp.Expr, alias: str) -> str:
-    """Return the table that a SELECT knows by this name; '' if it is none of its own."""
+    """Return the name of the table that a SELECT reads under an alias; '' if it reads none."""
     select = node.find_ancestor(exp.Select)
     for table in select.find_all(exp.Table) if select else ():
         if table.alias_or_name == alias and table.find_ancestor(exp.Select) is select and not is_cte(table):
@@ -58,10 +62,10 @@ def _source(node: exp.Expr, alias: str) -> str:
     return ""
 
 
-def _carried_over(tree: exp.Query, now: str | None) -> exp.Expr:
-    """Return a typed query with every construct replaced that DuckDB reads in another way."""
+def _translated(tree: exp.Query, now: str | None) -> exp.Expr:
+    """Return a typed query with every construct replaced that has another meaning in DuckDB."""
     root: exp.Expr = exp.Subquery(this=tree)  # so that the query itself can be replaced, too
-    for node in reversed(list(tree.walk(bfs=False))):  # parts before what they are parts of
+    for node in reversed(list(tree.walk(bfs=False))):  # inner parts before outer ones
         if now is not None and isinstance(node, _CLOCKS):
             node.replace(_stopped(node, now))
             continue
@@ -70,8 +74,8 @@ def _carried_over(tree: exp.Query, now: str | None) -> exp.Expr:
         if instead is not None:
             instead.type = node.type
             node.replace(instead)
-    carried: exp.Expr = root.this.pop()
-    return carried
+    translated: exp.Expr = root.this.pop()
+    return translated
 
 
 _CLOCKS = (exp.CurrentTimestamp, exp.CurrentDate, exp.Localtimestamp)
@@ -99,14 +103,14 @@ _text = exp.Literal.string
 
 
 def _division(node: exp.Div) -> exp.Expr | None:
-    """Whole numbers give a whole number, cut towards zero."""
+    """Divide whole numbers to a whole number, cut towards zero."""
     if is_a(node.left, WHOLE) and is_a(node.right, WHOLE):
         return exp.paren(exp.IntDiv(this=node.left.copy(), expression=node.right.copy()), copy=False)
     return None
 
 
 def _whole(node: exp.Expr) -> exp.Expr | None:
-    """Sums and counts of whole numbers are bigint, not wider."""
+    """Cast sums and counts of whole numbers to bigint, which is not wider in Athena."""
     if is_a(node, WHOLE):
         top = _top(node)
         cast = _cast(top, "BIGINT")
@@ -116,14 +120,14 @@ def _whole(node: exp.Expr) -> exp.Expr | None:
 
 
 def _top(node: exp.Expr) -> exp.Expr:
-    """Return an aggregate with its FILTER and OVER."""
+    """Return the outermost expression of an aggregate, with its FILTER and OVER."""
     while isinstance(node.parent, exp.Filter | exp.Window) and node.parent.this is node:
         node = node.parent
     return node
 
 
 def _sign(node: exp.Sign) -> exp.Expr | None:
-    """Of the type of its argument."""
+    """Cast the sign to the type of its argument."""
     kind = node.this.type
     return _cast(node, kind.sql("duckdb")) if kind and is_a(node.this, WHOLE, FLOAT) else None
 
@@ -133,7 +137,7 @@ def _size(node: exp.Expr) -> exp.Expr:
 
 
 def _extreme(node: exp.Expr) -> exp.Expr | None:
-    """Greatest and least leave NaN out, unless there is nothing else."""
+    """Leave NaN out of max and min, unless there is nothing else."""
     if not is_a(node.this, FLOAT):
         return None
     top = _top(node)
@@ -148,7 +152,7 @@ def _extreme(node: exp.Expr) -> exp.Expr | None:
 
 
 def _at_extreme(node: exp.Expr) -> exp.Expr:
-    """The value beside the extreme may be NULL."""
+    """Use max_by and min_by in the form that may return NULL."""
     key = _not_nan(node.expression) if is_a(node.expression, FLOAT) else node.expression
     name = "arg_max_null" if isinstance(node, exp.ArgMax) else "arg_min_null"
     return _call(name, node.this, key)
@@ -158,13 +162,13 @@ def _at_extreme(node: exp.Expr) -> exp.Expr:
 
 
 def _date_diff(node: exp.DateDiff) -> exp.Expr:
-    """Whole units that have passed, not boundaries between them."""
+    """Count whole units that have passed, not boundaries between them."""
     unit = _text(node.text("unit").lower() or "day")
     return _call("date_sub", unit, node.expression, node.this)
 
 
 def _date_of_date(node: exp.Expr) -> exp.Expr | None:
-    """A date stays a date."""
+    """Keep a date a date."""
     return _cast(node, "DATE") if is_a(node.this, DATE) else None
 
 
@@ -173,7 +177,7 @@ def _sum_of_times(node: exp.Binary) -> exp.Expr | None:
 
 
 def _zone(node: exp.AtTimeZone) -> exp.Expr:
-    """What a clock shows in a zone; a time without a zone is one of UTC."""
+    """Return the local time in a zone; a time without a zone is one of UTC."""
     return _clock(node.this, node.args["zone"])
 
 
@@ -203,8 +207,8 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
 
 # --- text -----------------------------------------------------------------------------------------
 
-# The only characters beside digits that Athena reads in a text of that type: DuckDB reads more
-# ('epoch', ' 1 ', '1_000', a time behind a date).
+# The characters besides digits that Athena accepts in text of a type. DuckDB accepts more
+# ('epoch', ' 1 ', '1_000', a time after a date).
 _SHAPES: Mapping[str, tuple[str, ...]] = {
     "DATE": ("--",), "TIMESTAMP": ("--", "-- :", "-- ::", "-- ::."),
     "BIGINT": ("", "-", "+"), "INT": ("", "-", "+"),
@@ -223,7 +227,7 @@ def _converted(node: exp.Cast) -> exp.Expr | None:
 
 
 def _of_shape(text: exp.Expr, shapes: tuple[str, ...], kind: str) -> exp.Expr:
-    """Return the text, or one that no cast can read and that says why."""
+    """Return the text, or, if it has another shape, a text that no cast can read and that says why."""
     bare = _call("translate", text, _text(_DIGITS), _text(""))
     known = exp.In(this=bare, expressions=[_text(shape) for shape in shapes])
     wrong = exp.DPipe(this=_text(f"no {kind.lower()}: "), expression=text.copy())
@@ -231,19 +235,19 @@ def _of_shape(text: exp.Expr, shapes: tuple[str, ...], kind: str) -> exp.Expr:
 
 
 def _part(node: exp.SplitPart) -> exp.Expr:
-    """A part that is not there is NULL, not empty."""
+    """Return NULL, not empty text, for a part that is missing."""
     parts = _call("str_split", node.this, node.args["delimiter"])
     return _call("list_extract", parts, node.args["part_index"])
 
 
 def _series(node: exp.GenerateSeries) -> exp.Expr | None:
-    """Dates stay dates."""
+    """Keep a series of dates a series of dates."""
     if not is_a(node.args["start"], DATE):
         return None
     return exp.Cast(this=node.copy(), to=exp.DataType.build("DATE[]", dialect="duckdb"))
 
 
-# --- NaN, which Trino orders as nothing and DuckDB as the greatest number ---------------------------
+# --- NaN: unordered in Trino, the greatest number in DuckDB -----------------------------------------
 
 
 def _not_nan(node: exp.Expr) -> exp.Expr:
@@ -260,7 +264,7 @@ def _below(node: exp.Binary) -> exp.Expr | None:
 
 
 def _unless_nan(node: exp.Binary, greater: exp.Expr, other: exp.Expr) -> exp.Expr | None:
-    """DuckDB takes NaN as the greatest number: false, if it is on the greater side."""
+    """Make a comparison false if the greater side is NaN, which is the greatest number in DuckDB."""
     return _and_not(node, _nan_against(greater, other)) if _may_be_nan(greater) else None
 
 
@@ -270,7 +274,7 @@ def _and_not(node: exp.Expr, nan: exp.Expr) -> exp.Expr:
 
 def _equal(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
     if not (_may_be_nan(node.left) and _may_be_nan(node.right)):
-        return None  # with a literal they agree
+        return None  # with a literal, the engines agree
     nan = _nan_against(node.left, node.right)
     if isinstance(node, exp.EQ):
         return _and_not(node, nan)
@@ -287,7 +291,7 @@ def _between(node: exp.Between) -> exp.Expr | None:
 
 
 def _nan_against(nan: exp.Expr, other: exp.Expr) -> exp.Expr:
-    """One side is NaN and the other is there: where that is NULL, the comparison stays NULL."""
+    """Return whether one side is NaN and the other is not NULL: with NULL, the comparison stays NULL."""
     against: exp.Expr = exp.IsNan(this=nan.copy())
     if not isinstance(other, exp.Literal):
         there = exp.Not(this=exp.Is(this=other.copy(), expression=exp.Null()))

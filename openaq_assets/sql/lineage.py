@@ -1,7 +1,7 @@
-"""Where each column comes from: read from the operations, so that it cannot differ from what is run.
+"""Lineage of columns, read from the operations, so that it cannot differ from what runs.
 
-A view's columns are traced through its SQL to the columns it reads, a processed table's to JSON paths
-and parts of the object key, a reference table's to its CSV.
+The columns of a view are traced through its SQL to the columns it reads, those of a processed table to JSON
+paths and parts of the object key, those of a reference table to its CSV.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ DIALECT = "athena"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Source:
-    """What a column is made from: a column of a table, or a place in a raw object or file."""
+    """The origin of a column: a column of a table, a path in a raw object, or a column of a file."""
 
     asset: str
     column: str
@@ -38,7 +38,7 @@ def column_lineage(graph: AssetGraph, key: str) -> Lineage:
 
 
 def readers(graph: AssetGraph, source: Source) -> tuple[Source, ...]:
-    """Return every column that is made from a column, near or far: what a change of it may change."""
+    """Return every column made from a column, directly or through others, in order."""
     ahead, reached = [source], set[Source]()
     edges = _downstream(graph)
     while ahead:
@@ -74,7 +74,7 @@ def _of_recipe(transform: Transform) -> Lineage:
         column.name: tuple(Source(source, text) for text in column.paths or (f"key: {column.key}",))
         for column in recipe.columns
     }
-    # The keys of the partition: of the row's own day, else of the day in the object's key.
+    # The partition keys come from the day of the row, or else from the day in the object's key.
     day = lineage.get(recipe.partition_by or recipe.partition_by_end, (Source(source, "key: day"),))
     return lineage | dict.fromkeys(COLUMNS, day)
 
@@ -91,7 +91,7 @@ def _of_view(view: CreateView, graph: AssetGraph) -> Lineage:
         scope = build_scope(tree)
         trace = partial(lineage.lineage, sql=tree, schema=schema, dialect=DIALECT, scope=scope, copy=False)
         return {name: tuple(sorted(set(_leaves(trace(name).walk())))) for name, _ in pairs(view.columns)}
-    except SqlglotError:  # said by 'check' with its place; here it only means that nothing is known
+    except SqlglotError:  # reported by 'check'; here it only means that nothing is known
         return {}
 
 

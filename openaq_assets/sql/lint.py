@@ -1,8 +1,9 @@
-"""What a view may say: SQL that has one meaning in Athena and in DuckDB.
+"""Lint of views: only SQL that has the same meaning in Athena and in DuckDB is allowed.
 
-``ALLOWED`` are the functions whose answers were compared on both engines (``tests/portable_cases.py``
-has a case of each, and a real Trino answers them too); every other function is refused when the
-project is checked. ``REFUSED`` and ``sql_type_rules`` say why of those that people try.
+``ALLOWED`` are the functions whose results were compared on both engines
+(``tests/support/portable_cases.py`` has a case of each, which a real Trino answers, too). Every other
+function is refused when the project is checked. ``REFUSED`` and ``lint_types`` give the reasons for those
+that people try.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from sqlglot import exp
 
 from openaq_assets.errors import nearest
 from openaq_assets.sql.lint_types import typed_problems
-from openaq_assets.sql.parse import NO_QUALIFY, parse, parts, place_of, table_problems
+from openaq_assets.sql.parse import NO_QUALIFY, parse, parts, position_of, table_problems
 from openaq_assets.sql.shapes import SqlProblem
 from openaq_assets.sql.types import TEXT, Tables
 
@@ -45,7 +46,7 @@ ALLOWED: Mapping[str, str] = {
     ),
     "arrays": "array, cardinality, contains, element_at, sequence, unnest",
 }
-"""What is allowed, by the names users write."""
+"""The allowed functions by group, under the names that users write."""
 
 FUNCTIONS = frozenset(
     """
@@ -95,22 +96,22 @@ _AS_WRITTEN = {
 
 
 def problems(sql: str, tables: Tables | None = None) -> tuple[SqlProblem, ...]:
-    """Everything that is wrong with a query; what depends on types only where the tables are known."""
+    """Return every problem of a query, in order; those that depend on types only if the tables are given."""
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
         return (tree,)
-    found = [*table_problems(sql), *_refused(sql)]
-    if not found and tables is not None:
-        found = list(typed_problems(sql, tables))
-    return tuple(sorted(set(found), key=lambda one: (one.line, one.column)))
+    mistakes = [*table_problems(sql), *_refused(sql)]
+    if not mistakes and tables is not None:
+        mistakes = list(typed_problems(sql, tables))
+    return tuple(sorted(set(mistakes), key=lambda mistake: (mistake.line, mistake.column)))
 
 
 def _refused(sql: str) -> Iterator[SqlProblem]:
     for node in parts(sql):
         kind: Any = type(node)
-        told = _why_not(node) if _may_be_refused(kind) else None
-        if told:
-            yield SqlProblem(*place_of(sql, node), *told)
+        refusal = _refusal(node) if _may_be_refused(kind) else None
+        if refusal:
+            yield SqlProblem(*position_of(sql, node), *refusal)
 
 
 @cache
@@ -119,8 +120,8 @@ def _may_be_refused(kind: Any) -> bool:
     return issubclass(kind, (*kinds, exp.TableSample))
 
 
-def _why_not(node: exp.Expr) -> tuple[str, str] | None:
-    """What is wrong with a construct whatever its types are, and the remedy."""
+def _refusal(node: exp.Expr) -> tuple[str, str] | None:
+    """Return what is wrong with a construct of any types, and the remedy; None if nothing is."""
     if isinstance(node, exp.Func | exp.JSONValue):
         return _function(node)
     if isinstance(node, exp.Bracket) and not node.args.get("safe"):
@@ -153,7 +154,7 @@ def _function(node: exp.Expr) -> tuple[str, str] | None:
 
 
 def _name_of(node: exp.Expr) -> str:
-    """The name of a function as users write it."""
+    """Return the name of a function as users write it."""
     if isinstance(node, exp.Anonymous):
         return str(node.name).lower()
     known = _AS_WRITTEN.get(node.key) or (node.key if node.key in REFUSED else "")
@@ -161,7 +162,7 @@ def _name_of(node: exp.Expr) -> str:
 
 
 def allowed_names() -> list[str]:
-    """Every function that may be written."""
+    """Return the names of all allowed functions, in order."""
     return sorted(name for names in ALLOWED.values() for name in names.split(", "))
 
 

@@ -1,11 +1,11 @@
-"""Operations that mean something else in Athena and DuckDB for the types they are given."""
+"""Lint of operations that have different meanings in Athena and DuckDB for some types."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlglot import exp
 
-from openaq_assets.sql.parse import parse, place_of
+from openaq_assets.sql.parse import parse, position_of
 from openaq_assets.sql.plain import NotPlain, Plain
 from openaq_assets.sql.shapes import SqlProblem
 from openaq_assets.sql.types import (
@@ -23,7 +23,7 @@ from openaq_assets.sql.types import (
 
 
 def typed_problems(sql: str, tables: Tables) -> Iterator[SqlProblem]:
-    """Yield names no table has, and operations that mean something else for the types they are given."""
+    """Yield columns that no table has, and operations with different meanings for the types they have."""
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
         yield tree
@@ -50,7 +50,7 @@ def _broken_rules(sql: str, nodes: Iterable[exp.Expr]) -> Iterator[SqlProblem]:
         rule: Any = _TYPED.get(type(node))
         problem = rule(node) if rule else None
         if problem:
-            yield SqlProblem(*place_of(sql, node), *problem)
+            yield SqlProblem(*position_of(sql, node), *problem)
 
 
 _Problem = tuple[str, str] | None
@@ -116,7 +116,7 @@ def _added(node: exp.Binary) -> _Problem:
 
 
 def _zone(node: exp.Expr) -> _Problem:
-    """A time in a zone is kept with its zone by Athena only: it must become a plain one at once."""
+    """Refuse a time with a zone that is not cast at once: only Athena keeps the zone."""
     above = node.parent
     while isinstance(above, exp.Paren):
         above = above.parent

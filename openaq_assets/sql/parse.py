@@ -1,6 +1,6 @@
-"""Athena SQL as this package understands it: what a view reads, and with its tables' full names.
+"""Parsing of Athena SQL: the syntax tree, the tables a query reads, its columns, its tables named in full.
 
-One SQL text serves two engines: ``sql_rules`` says what it may hold, ``sql_duckdb`` asks it of DuckDB.
+One SQL text serves two engines: ``lint`` says what it may hold, ``duckdb`` translates it for DuckDB.
 """
 
 import re
@@ -20,16 +20,15 @@ DIALECT = "athena"
 
 @lru_cache(maxsize=4096)
 def parse(sql: str) -> exp.Query | SqlProblem:
-    """The syntax tree of one SELECT, or why there is none."""
+    """Return the syntax tree of one SELECT, or the problem of text that is none."""
     try:
         tokens = sqlglot.tokenize(sql, dialect=DIALECT)
-        wrong = _not_one_query(sql, tokens)
-        return wrong or _parsed(sql, tokens)
+        return _statement_problem(sql, tokens) or _parsed(sql, tokens)
     except ParseError as error:
-        return _misread(sql, error.errors[0] if error.errors else {})
+        return _parser_problem(sql, error.errors[0] if error.errors else {})
     except TokenError as error:
-        found = re.search(r"Missing (.+) from \d+:(\d+)", str(error.__cause__))  # an offset, not a column
-        start, what = (int(found[2]), found[1]) if found else (sql.rfind("/*"), "*/")
+        match = re.search(r"Missing (.+) from \d+:(\d+)", str(error.__cause__))  # an offset, not a column
+        start, what = (int(match[2]), match[1]) if match else (sql.rfind("/*"), "*/")
         message = "text that begins here is not closed."
         return SqlProblem(*_at(sql, max(start, 0)), message, f"Add {what} at its end.")
     except RecursionError:
@@ -43,27 +42,27 @@ def _parsed(sql: str, tokens: list[Token]) -> exp.Query | SqlProblem:
         raise ParseError("nothing was parsed")
     if isinstance(tree, exp.Query) and len(trees) == 1:
         return tree
-    return SqlProblem(1, 1, "expected one SELECT.", _ONE_QUERY)
+    return SqlProblem(1, 1, "expected one SELECT.", _SINGLE_QUERY)
 
 
 NO_QUALIFY = ("Athena has no QUALIFY.", "Use row_number() in a subquery.")
-_ONE_QUERY = "Keep one query; the view is created from it."
+_SINGLE_QUERY = "Keep one query; the view is created from it."
 _FIRST = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.VALUES)
 
 
-def _not_one_query(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
-    """What is seen of a mistake before parsing: no query, or more than one."""
+def _statement_problem(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
+    """Return the problem of text that is no query, more than one, or no Athena SQL; None without one."""
     first = tokens[0] if tokens else None
     if first is None:
         return SqlProblem(1, 1, "there is no SQL.", "Write one SELECT.")
     if first.token_type not in _FIRST:
         what = sql[first.start : first.end + 1]
-        return SqlProblem(*_at(sql, first.start), f"expected SELECT, got {what!r}.", _ONE_QUERY)
-    end = next((n for n, one in enumerate(tokens) if one.token_type == TokenType.SEMICOLON), None)
+        return SqlProblem(*_at(sql, first.start), f"expected SELECT, got {what!r}.", _SINGLE_QUERY)
+    end = next((n for n, token in enumerate(tokens) if token.token_type == TokenType.SEMICOLON), None)
     after = tokens[end + 1 :] if end is not None else ()
     if after:
-        return SqlProblem(*_at(sql, after[0].start), "a second statement begins here.", _ONE_QUERY)
-    return _leniently_read(sql, tokens)
+        return SqlProblem(*_at(sql, after[0].start), "a second statement begins here.", _SINGLE_QUERY)
+    return _lenient_problem(sql, tokens)
 
 
 _NO_VALUE = (TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.ORDER_BY)
@@ -73,34 +72,34 @@ _BEFORE_INDEX = (
 )  # fmt: skip
 
 
-def _leniently_read(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
-    """What this parser reads and Athena's does not: the text itself is what Athena gets."""
-    for one, following in zip(tokens, [*tokens[1:], None]):
-        if one.token_type == TokenType.DCOLON:
-            return SqlProblem(*_at(sql, one.start), "Athena has no '::'.", "Use CAST(... AS type).")
+def _lenient_problem(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
+    """Return a construct that this parser accepts and Athena's does not: Athena gets the text as it is."""
+    for token, following in zip(tokens, [*tokens[1:], None]):
+        if token.token_type == TokenType.DCOLON:
+            return SqlProblem(*_at(sql, token.start), "Athena has no '::'.", "Use CAST(... AS type).")
         last = following is None or following.token_type in _NO_VALUE
-        starts = one.token_type not in _BEFORE_INDEX
+        starts = token.token_type not in _BEFORE_INDEX
         if starts and following is not None and following.token_type == TokenType.L_BRACKET:
             at = _at(sql, following.start)
             return SqlProblem(*at, "Athena has no list in brackets.", "Write ARRAY[...].")
-        if one.token_type == TokenType.COMMA and last:
-            return SqlProblem(*_at(sql, one.start), "nothing follows this comma.", "Remove it.")
+        if token.token_type == TokenType.COMMA and last:
+            return SqlProblem(*_at(sql, token.start), "nothing follows this comma.", "Remove it.")
     return None
 
 
-def _misread(sql: str, told: Mapping[str, Any]) -> SqlProblem:
-    """A parser's complaint at the beginning of the word it is about."""
-    start = len(str(told.get("start_context") or ""))
+def _parser_problem(sql: str, error: Mapping[str, Any]) -> SqlProblem:
+    """Return an error of the parser, located at the beginning of its word."""
+    start = len(str(error.get("start_context") or ""))
     if start >= 100:  # the parser's context is cut there: count from the end of the word instead
-        lines = sql.splitlines(keepends=True)[: int(told.get("line") or 1) - 1]
-        start = sum(map(len, lines)) + int(told.get("col") or 1) - len(str(told.get("highlight") or ""))
+        lines = sql.splitlines(keepends=True)[: int(error.get("line") or 1) - 1]
+        start = sum(map(len, lines)) + int(error.get("col") or 1) - len(str(error.get("highlight") or ""))
     if re.search(r"\bqualify\s*\Z", sql[:start], re.IGNORECASE):
         start = sql[:start].lower().rindex("qualify")
         return SqlProblem(*_at(sql, start), *NO_QUALIFY)
-    what = str(told.get("description") or "unreadable").split(" but got <")[0].rstrip(".")
+    what = str(error.get("description") or "unreadable").split(" but got <")[0].rstrip(".")
     what = what.replace("Invalid expression / Unexpected token", "unexpected here")
     what = what.replace("Expect", "expect")
-    near = f" near {told['highlight']!r}" if told.get("highlight") else ""
+    near = f" near {error['highlight']!r}" if error.get("highlight") else ""
     return SqlProblem(*_at(sql, start), f"not SQL{near}: {what}.", "Check it in the Athena editor.")
 
 
@@ -109,15 +108,15 @@ def _at(sql: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - before.rfind("\n")
 
 
-def place_of(sql: str, node: exp.Expr) -> tuple[int, int]:
-    """Where a piece of the syntax tree begins, by the first part that says so."""
+def position_of(sql: str, node: exp.Expr) -> tuple[int, int]:
+    """Return the line and column where a part of the syntax tree begins, from 1; (1, 1) if none is known."""
     starts = [int(start) for part in walk(node) if (start := part.meta_get("start")) is not None]
     return _at(sql, min(starts)) if starts else (1, 1)
 
 
 @lru_cache(maxsize=4096)
 def parts(sql: str) -> tuple[exp.Expr, ...]:
-    """Every part of a query's syntax tree, each before what is below it; none of what is no query."""
+    """Return every part of a query's syntax tree, outer before inner; none for text that is no query."""
     tree = parse(sql)
     return () if isinstance(tree, SqlProblem) else tuple(walk(tree))
 
@@ -137,19 +136,19 @@ def walk(tree: exp.Expr) -> list[exp.Expr]:
 
 @lru_cache(maxsize=4096)
 def tables(sql: str) -> tuple[TableUse, ...]:
-    """The tables a query reads, in order of first use; common table expressions are not tables.
+    """Return the tables that a query reads, in order of first use, without common table expressions.
 
-    A table with a database is no table of this project: ``problems`` says so.
+    A table named with a database is left out; ``table_problems`` refuses it.
     """
-    found: dict[str, TableUse] = {}
+    uses: dict[str, TableUse] = {}
     for table in parts(sql):
         if isinstance(table, exp.Table) and table.name and not table.db and not is_cte(table):
-            found.setdefault(table.name, TableUse(table.name, *place_of(sql, table.this)))
-    return tuple(found.values())
+            uses.setdefault(table.name, TableUse(table.name, *position_of(sql, table.this)))
+    return tuple(uses.values())
 
 
 def is_cte(table: exp.Table) -> bool:
-    """Whether a WITH that the table stands in, or one around it, gives it its name."""
+    """Return whether the name of a table comes from a WITH around it."""
     name = table.name.lower()
     below: exp.Expr = table
     node: exp.Expr | None = table.parent
@@ -161,7 +160,7 @@ def is_cte(table: exp.Table) -> bool:
 
 
 def _names_given(node: exp.Expr, below: exp.Expr) -> Sequence[str]:
-    """The names a WITH gives to a part of its query; to one of its own parts, only the earlier names."""
+    """Return the names that a WITH gives to a part of its query; inside the WITH, only the earlier names."""
     ctes = node if isinstance(node, exp.With) else node.args.get("with_")
     if ctes is None or ctes is below:
         return ()
@@ -173,25 +172,25 @@ def _names_given(node: exp.Expr, below: exp.Expr) -> Sequence[str]:
 
 
 def table_problems(sql: str) -> Iterator[SqlProblem]:
-    """Tables that are named with a database."""
+    """Yield a problem for each table that is named with a database."""
     for node in parts(sql):
         if isinstance(node, exp.Table) and node.db:
             message = f"'{exp.table_name(node)}' names a database; each environment has its own."
-            yield SqlProblem(*place_of(sql, node), message, f"Write '{node.name}'.")
+            yield SqlProblem(*position_of(sql, node), message, f"Write '{node.name}'.")
 
 
-def place(sql: str, names: Mapping[str, str], dialect: str = DIALECT) -> str:
-    """The query in a dialect, with every table named in full (``measurements`` -> ``db.measurements``).
+def qualified(sql: str, names: Mapping[str, str], dialect: str = DIALECT) -> str:
+    """Return the query in a dialect, with every table named in full (``sums`` -> ``db.sums``).
 
-    It is translated word for word: ``sql_duckdb.to_duckdb`` is what keeps its meaning.
+    It is translated word for word; only ``sql.duckdb.to_duckdb`` keeps its meaning in DuckDB.
     """
     tree = with_full_names(_tree(sql).copy(), names)
     return tree.sql(dialect=dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
 def with_full_names(tree: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
-    """The same tree, with every table of ``names`` named in full."""
-    read = [one for one in tree.find_all(exp.Table) if not one.db and not is_cte(one)]
+    """Return the same tree, changed so that every table of ``names`` is named in full."""
+    read = [table for table in tree.find_all(exp.Table) if not table.db and not is_cte(table)]
     for table in read:
         if table.name in names:
             full = exp.to_table(names[table.name], dialect=DIALECT)
@@ -203,14 +202,14 @@ def with_full_names(tree: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
 
 
 def in_full(sql: str, names: Mapping[str, str]) -> str:
-    """The very text with every table named in full: nothing else of what its author wrote changes."""
+    """Return the text with every table named in full, and without a final semicolon; nothing else changes."""
     spots = []
     for table in _tree(sql).find_all(exp.Table):
         if table.name in names and not table.db and not is_cte(table):
             full = ".".join(f'"{part}"' for part in names[table.name].split("."))
             alias = "" if table.alias else f' AS "{table.name}"'
             spots.append((table.this.meta["start"], table.this.meta["end"] + 1, full + alias))
-    ends = (one.start for one in tokens_of(sql) if one.token_type == TokenType.SEMICOLON)
+    ends = (token.start for token in tokens_of(sql) if token.token_type == TokenType.SEMICOLON)
     end = next(ends, len(sql))
     text = sql[:end].rstrip()
     for start, stop, full in sorted(spots, reverse=True):
@@ -219,7 +218,7 @@ def in_full(sql: str, names: Mapping[str, str]) -> str:
 
 
 def tokens_of(sql: str) -> Sequence[Token]:
-    """The words of SQL text."""
+    """Return the tokens of SQL text."""
     return sqlglot.tokenize(sql, dialect=DIALECT)
 
 
@@ -231,8 +230,8 @@ def _tree(sql: str) -> exp.Query:
 
 
 def outputs(sql: str) -> tuple[Output, ...]:
-    """The columns a query answers with, in order."""
+    """Return the columns of a query's result, in order; none for text that is no query."""
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
         return ()
-    return tuple(Output(one.output_name, *place_of(sql, one)) for one in tree.selects)
+    return tuple(Output(item.output_name, *position_of(sql, item)) for item in tree.selects)

@@ -1,7 +1,7 @@
 """The types of a query in plain form: tables and common table expressions, joined ON, without subqueries.
 
-Most views are such. Their names need no rewriting to be resolved, so only the parts that a rule looks at
-get their types, on the tree as it was parsed. Whatever is out of the ordinary is left to ``types.typed``.
+Most views are plain. Their names are resolved without rewriting, so only the parts that a rule looks at
+get types, on the tree as it was parsed. Any other query is left to ``types.typed``.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -16,7 +16,7 @@ from sqlglot.schema import Schema, ensure_schema
 from openaq_assets.sql.parse import DIALECT, walk
 from openaq_assets.sql.types import Tables, metadata
 
-Source = Mapping[str, "str | exp.Expr"]  # the columns of a table by their type, of a WITH by what they are
+Source = Mapping[str, "str | exp.Expr"]  # by column: the type in a table, the expression in a WITH
 _KINDS = (
     exp.Select, exp.From, exp.Join, exp.Table, exp.TableAlias, exp.Identifier, exp.Column, exp.Alias,
     exp.Literal, exp.Boolean, exp.Null, exp.Where, exp.Group, exp.Window, exp.WindowSpec,
@@ -27,7 +27,7 @@ _ODD = (exp.Unnest, exp.Exists, exp.Lambda, exp.Dot)
 
 
 class NotPlain(Exception):
-    """The query is out of the ordinary, or wrong."""
+    """The query is not plain, or wrong."""
 
 
 class Plain:
@@ -53,7 +53,7 @@ class Plain:
 
     @contextmanager
     def typed(self) -> Iterator[None]:
-        """Give the wanted parts their types for a while: others share the tree."""
+        """Give the wanted parts their types inside a ``with`` block only, because the tree is shared."""
         annotator = TypeAnnotator(_schema(), metadata())
         try:
             for column, origin in self._columns if self.wanted else ():
@@ -88,7 +88,7 @@ class Plain:
 
 
 def _sources(select: exp.Expr, known: Mapping[str, Source]) -> Mapping[str, Source]:
-    """Return what a SELECT reads, by the names it gives them."""
+    """Return the tables that a SELECT reads, by their aliases."""
     sources: dict[str, Source] = {}
     entries = select.args.get("from_"), *(select.args.get("joins") or ())
     for entry in filter(None, entries):
@@ -104,7 +104,7 @@ def _sources(select: exp.Expr, known: Mapping[str, Source]) -> Mapping[str, Sour
 
 
 def _answers(select: exp.Query) -> Source:
-    """Return the columns of a SELECT, which must have names."""
+    """Return the columns of a SELECT by name; raise NotPlain if one has no name of its own."""
     answers = {item.alias_or_name: item for item in select.selects}
     if len(answers) < len(select.selects) or "" in answers:
         raise NotPlain
@@ -112,7 +112,7 @@ def _answers(select: exp.Query) -> Source:
 
 
 def _origin(column: exp.Expr, sources: Mapping[str, Source]) -> "str | exp.Expr":
-    """Return what a column is in the one source that has it."""
+    """Return the type or expression of a column in the one source that has it; raise NotPlain otherwise."""
     name, table = column.name, column.text("table")
     owners = [source for key, source in sources.items() if name in source and table in ("", key)]
     if len(owners) != 1 or column.args.get("db"):
@@ -126,7 +126,7 @@ def _is_plain(kind: type[exp.Expr]) -> bool:
 
 
 def _is_usual(node: exp.Expr) -> bool:
-    """Return whether a part is none of those that mean something else by where they stand."""
+    """Return whether the meaning of a part does not depend on its position in the query."""
     kind: Any = type(node)
     if kind is exp.Identifier:
         return _is_lower(node)

@@ -1,10 +1,10 @@
-"""What is said of a query: a mistake at its place, the tables it reads, the columns it answers with."""
+"""Types that describe a query: a problem with its position, the tables it reads, the columns it returns."""
 
 from typing import NamedTuple
 
 
 class SqlProblem(NamedTuple):
-    """A mistake in SQL text; line and column count from 1."""
+    """A problem in SQL text; line and column count from 1."""
 
     line: int
     column: int
@@ -13,7 +13,7 @@ class SqlProblem(NamedTuple):
 
 
 class TableUse(NamedTuple):
-    """A table the SQL reads, and where it is named first."""
+    """A table that the SQL reads, with the position where it is named first."""
 
     name: str
     line: int
@@ -21,7 +21,7 @@ class TableUse(NamedTuple):
 
 
 class Output(NamedTuple):
-    """A column a query answers with ('' if it has no name, '*' if it is not one column), and its place."""
+    """A column of a query's result ('' if it has no name, '*' for a star), with its position."""
 
     name: str
     line: int
@@ -29,7 +29,7 @@ class Output(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """The tables a query reads, in order of first use, and the columns it answers with, in order."""
+    """The tables that a query reads, in order of first use, and the columns of its result, in order."""
 
     tables: tuple[TableUse, ...]
     outputs: tuple[Output, ...]

@@ -1,4 +1,4 @@
-"""The types of every part of a query, as Athena sees them, once the columns of its tables are known."""
+"""The types of every part of a query, as in Athena, computed from the columns of its tables."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,11 +10,11 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.annotate_types import TypeAnnotator, annotate_types
 
-from openaq_assets.sql.parse import DIALECT, parse, place_of
+from openaq_assets.sql.parse import DIALECT, parse, position_of
 from openaq_assets.sql.shapes import SqlProblem
 
 Tables = Mapping[str, Mapping[str, str]]
-"""Of each table the types of its columns, in order: ``{"measurements": {"value": "double"}}``."""
+"""The types of the columns of each table, in order: ``{"measurements": {"value": "double"}}``."""
 
 WHOLE = frozenset(exp.DataType.INTEGER_TYPES)
 DECIMAL = frozenset({exp.DType.DECIMAL})
@@ -27,9 +27,9 @@ _NUMBERS = WHOLE | DECIMAL | FLOAT
 
 
 def typed(sql: str, tables: Tables) -> exp.Query | SqlProblem:
-    """Return the query with every column under its table's name and every part under its type.
+    """Return the query with its columns named with their tables and its parts typed, or its problem.
 
-    Names are looked up as Athena does it: an alias is no column of the same SELECT.
+    Names are resolved as in Athena: an alias is no column of the same SELECT.
     """
     tree = parse(sql)
     if isinstance(tree, SqlProblem):
@@ -50,14 +50,14 @@ def typed(sql: str, tables: Tables) -> exp.Query | SqlProblem:
 
 
 def _unresolved(sql: str, tree: exp.Query, message: str) -> SqlProblem:
-    """Return a column no table in reach has, or more than one, at the place where it is named."""
+    """Return the problem of a column that no table in FROM has, or more than one has, at its position."""
     name = re.search(r"[Cc]olumn:? '?(\w+)'?", message)
     table = re.search(r"for table: '(\w+)'", message)
     if not name:
         return SqlProblem(1, 1, f"not to be resolved: {message.splitlines()[0]}.", "Check the names.")
     line = re.search(r"Line: (\d+), Col: (\d+)", message)
     named = [column for column in tree.find_all(exp.Column) if column.name.lower() == name[1].lower()]
-    at = place_of(sql, named[0]) if named else (1, 1)
+    at = position_of(sql, named[0]) if named else (1, 1)
     if line and len(named) != 1:
         at = int(line[1]), int(line[2])
     what = f"column '{table[1]}.{name[1]}'" if table else f"column '{name[1]}'"
@@ -67,7 +67,7 @@ def _unresolved(sql: str, tree: exp.Query, message: str) -> SqlProblem:
 
 @cache
 def metadata() -> dict[Any, Any]:
-    """Return what sqlglot knows of Athena's types, and what it lacks."""
+    """Return the typing rules of sqlglot for Athena, with those that it lacks."""
     known: dict[Any, Any] = dict(Dialect.get_or_raise(DIALECT).EXPRESSION_METADATA)
     known |= {part: {"returns": kind} for kind, parts in _RETURNS.items() for part in parts}
     return known | {part: {"annotator": _by(rule)} for rule, parts in _RULES.items() for part in parts}
@@ -78,12 +78,12 @@ def _by(rule: Callable[[Any], Any]) -> Callable[[TypeAnnotator, Any], Any]:
 
 
 def _to(node: Any) -> Any:
-    """All decimals are one type here: with their digits they would hide the double beside them."""
+    """Return the type of a cast; all decimals are one type, which never hides a double beside it."""
     return exp.DType.DECIMAL if node.to.this in DECIMAL else node.to
 
 
 def _literal(node: Any) -> Any:
-    """``1.5`` is a decimal, ``1.5e0`` a double."""
+    """Return the type of a literal: ``1.5`` is a decimal, ``1.5e0`` a double."""
     text = node.name.lower()
     if node.is_string:
         return exp.DType.VARCHAR
@@ -95,7 +95,7 @@ def _literal(node: Any) -> Any:
 
 
 def _arithmetic(node: Any) -> Any:
-    """The wider of two numbers, double before decimal; of a time and an interval the time."""
+    """Return the wider type of two numbers, double before decimal; of a time and an interval the time's."""
     sides = [kind for kind in (node.left.type, node.right.type) if kind and kind.this != exp.DType.NULL]
     if all(kind.this in _NUMBERS for kind in sides):
         for wide in (FLOAT, DECIMAL, WHOLE - {exp.DType.INT}, WHOLE):

@@ -7,7 +7,7 @@ from openaq_assets.graph.check_rules import missing
 from openaq_assets.graph.checks import BUILT_IN
 from openaq_assets.graph.columns import Check, Duration
 from openaq_assets.graph.contracts import Difference, compare, trino_type
-from openaq_assets.sql.parse import place
+from openaq_assets.sql.parse import qualified
 
 ROWS = "(SELECT * FROM (VALUES (1, 'a', TIMESTAMP '2000-01-01'), (2, 'b', NULL), (2, 'c''d', NULL)) AS v(n, s, t))"
 
@@ -18,7 +18,7 @@ def failures(check: Check) -> int:
     connection = duckdb.connect()
     connection.execute(f"CREATE VIEW rows_of_test AS {ROWS}")
     query = BUILT_IN[check.check].compile(check, "rows_of_test", ())
-    return len(connection.execute(place(query, {}, "duckdb")).fetchall())
+    return len(connection.execute(qualified(query, {}, "duckdb")).fetchall())
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ def test_a_table_is_located() -> None:
     assert sql.tables("-- µg\nSELECT 'é', a\nFROM  t JOIN t AS u ON true") == (sql.TableUse("t", 3, 7),)
 
 
-def test_place_names_tables_in_full_and_leaves_names_of_with() -> None:
+def test_tables_are_named_in_full_and_names_of_with_are_left() -> None:
     """Only real tables get their database; an alias keeps the columns readable."""
     text = "WITH t AS (SELECT t.a FROM t) SELECT a FROM t"
-    assert sql.place(text, {"t": "db.t"}) == "WITH t AS (SELECT t.a FROM db.t AS t) SELECT a FROM t"
+    assert sql.qualified(text, {"t": "db.t"}) == "WITH t AS (SELECT t.a FROM db.t AS t) SELECT a FROM t"
 
 
 @pytest.mark.parametrize("text", ["", ";", "-- remark", "SHOW TABLES", "INSERT INTO t SELECT 1", "SELECT 1; SELECT 2"])

@@ -257,7 +257,7 @@ class Session:
             self._create_view(tree)
             return (), []
         self._need(tree)
-        query = athena_sql.place(text, {}, "duckdb")
+        query = athena_sql.qualified(text, {}, "duckdb")
         columns = self._described(query)
         return columns, self._duckdb.execute(query).fetchall()
 
@@ -310,7 +310,7 @@ class Session:
         below = sorted(self._made[f"{one.db}.{one.name}"] for one in reads.find_all(exp.Table) if one.db)
         known = hashlib.sha256(f"{found['ViewOriginalText']}{below}".encode()).hexdigest()
         self._made[name] = known
-        query = athena_sql.place(definition["originalSql"], {}, "duckdb")
+        query = athena_sql.qualified(definition["originalSql"], {}, "duckdb")
         kept = tuple((one["name"], one["type"]) for one in definition["columns"])
         if known not in self._sound:
             self._refuse_stale(name, query, kept)
@@ -389,7 +389,7 @@ class Session:
         text = query.sql(dialect="athena", comments=False)
         columns = [
             (name, f"varchar({len(one.unalias().name)})" if isinstance(one.unalias(), exp.Literal) and kind == "varchar" else kind)
-            for (name, kind), one in zip(self._described(athena_sql.place(text, {}, "duckdb")), query.selects)
+            for (name, kind), one in zip(self._described(athena_sql.qualified(text, {}, "duckdb")), query.selects)
         ]  # the type of a text that is written out has its length
         definition = {
             "originalSql": text, "catalog": "awsdatacatalog", "schema": target.db,

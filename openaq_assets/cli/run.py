@@ -72,7 +72,7 @@ def run(max_cost: float | None, **options: Any) -> None:
     prepared, keys, progress = prepare(options)
     refuse_beyond(prepared, keys, limit_of(prepared.project, options["job"], max_cost))
     with progress:
-        results = run_all(prepared, keys, told=lambda result: progress.say(result_line(result)))
+        results = run_all(prepared, keys, on_result=lambda result: progress.say(result_line(result)))
     click.echo(summary_line(results))
     if any(result.state in ("failed", "blocked", "partial") for result in results):
         sys.exit(3)

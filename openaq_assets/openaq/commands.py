@@ -254,7 +254,7 @@ def demo(days: int | None) -> None:
     progress = Bars()
     run = open_run(project, request, "dev", profile, progress)
     with progress:
-        results = run_all(run, project.keys(JOB), told=lambda result: progress.say(result_line(result)))
+        results = run_all(run, project.keys(JOB), on_result=lambda result: progress.say(result_line(result)))
     click.echo(summary_line(results))
     states = {result.state for result in results}
     if states & {"failed", "blocked"}:

@@ -133,7 +133,11 @@ class Outcome:
 
 
 def backfill(
-    run: Run, keys: Sequence[str], size: int, progress: Whole, told: Callable[[str], None] = lambda line: None
+    run: Run,
+    keys: Sequence[str],
+    size: int,
+    progress: Whole,
+    on_chunk: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Run the assets over the days of a run's request, oldest first, ``size`` days at a time.
 
@@ -149,7 +153,7 @@ def backfill(
         results = run_all(replace(run, request=replace(run.request, days=chunk)), parts.daily)
         outcome.add(graph, results)
         progress.end()
-        told(_chunk_line(chunk, results))
+        on_chunk(_chunk_line(chunk, results))
     if not outcome.stopped:
         # Another run object: what the chunks made must not look as it did before them.
         outcome.add(graph, run_all(replace(run), parts.after))

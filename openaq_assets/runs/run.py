@@ -32,7 +32,7 @@ CHUNK_DAYS = 31
 
 
 def run_all(
-    run: Run, keys: Iterable[str], told: Callable[[Result], None] = lambda result: None
+    run: Run, keys: Iterable[str], on_result: Callable[[Result], None] = lambda result: None
 ) -> tuple[Result, ...]:
     """Every asset in graph order; what reads a failed asset is not run."""
     wanted = set(keys)
@@ -49,7 +49,7 @@ def run_all(
         else:
             result = materialize(run, asset.key)
         results[asset.key] = result
-        told(result)
+        on_result(result)
     tell_of_run(run, tuple(results.values()))
     return tuple(results.values())
 

@@ -20,7 +20,7 @@ from openaq_assets.project.project import Project
 
 def home_of(project: Project, environment: str, key: str) -> str:
     """Return the environment an asset lives in: data lie where the environment reads its tables from."""
-    settings = project.places.environments.get(environment)
+    settings = project.environments.get(environment)
     of_tables = not project.graph[key].per_environment
     return settings.tables_from if settings and settings.tables_from and of_tables else environment
 

@@ -22,7 +22,7 @@ replaced, validated, and put back if that fails. A breaking change passes only f
 
 def environments_of(project: Project) -> tuple[str, str] | None:
     """Return the environment whose views are promoted and the one that serves them, if there are such."""
-    for name, settings in sorted(project.places.environments.items()):
+    for name, settings in sorted(project.environments.items()):
         if settings.tables_from:
             return settings.tables_from, name
     return None

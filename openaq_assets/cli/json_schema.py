@@ -14,7 +14,7 @@ from openaq_assets.graph.environment import Profile
 from openaq_assets.graph.jobs import Job
 from openaq_assets.plugins.manager import Plugins
 from openaq_assets.project.decode import declared
-from openaq_assets.project.files import Places, Settings, settings_type
+from openaq_assets.project.files import EnvironmentsFile, Settings, settings_type
 from openaq_assets.runs.view_tests import TestFields
 
 _END = r"\Z"
@@ -31,7 +31,7 @@ def schemas(plugins: Plugins) -> Mapping[str, str]:
         "additionalProperties": False,
         "properties": {name: {"type": "object"} for name in sorted(plugins.kinds)},
     }
-    environments = _object((Places,))
+    environments = _object((EnvironmentsFile,))
     profile = _object((Profile, settings_type(plugins)))
     environments["properties"]["profiles"] = {"type": "object", "additionalProperties": profile}
     files = {

@@ -37,7 +37,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class EnvironmentsFile:
     """The fields of conf/environments.yaml."""
 
     version: int
@@ -60,8 +60,13 @@ def read_settings(home: Path, reading: Reading) -> tuple[Settings, Mapping[str, 
     return settings, _entries(node, "defaults", reading), jobs
 
 
-def read_places(home: Path, plugins: Plugins, reading: Reading) -> Places:
-    """The profiles and environments that can be used; the only file that may say ``${env:NAME}``."""
+def read_environments(
+    home: Path, plugins: Plugins, reading: Reading
+) -> tuple[dict[str, Profile], dict[str, LogicalEnvironment]]:
+    """Return the valid profiles and environments of conf/environments.yaml.
+
+    It is the only file whose values may be ``${env:NAME}``.
+    """
     inside = Reading(environ=os.environ, problems=reading.problems, lost=reading.lost)
     node = _content(home, ENVIRONMENTS, inside)
     built = node and build_fields(node, (_Version,), "", inside, frozenset({"profiles", "environments"}))
@@ -72,11 +77,11 @@ def read_places(home: Path, plugins: Plugins, reading: Reading) -> Places:
     platforms = {*plugins.platforms, *plugins.lost}
     for name, profile in profiles.items():
         _check_name(f"profiles.{name}.platform", "platform", profile.platform, platforms, inside)
-    for name, one in environments.items():
-        if one.tables_from:
+    for name, environment in environments.items():
+        if environment.tables_from:
             path = f"environments.{name}.tables_from"
-            _check_name(path, "environment", one.tables_from, set(named) - {name}, inside)
-    return Places(1, profiles, environments)
+            _check_name(path, "environment", environment.tables_from, set(named) - {name}, inside)
+    return profiles, environments
 
 
 def _check_name(path: str, what: str, name: str, known: Any, reading: Reading) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from openaq_assets.cache import open_cache
 from openaq_assets.errors import ConfigError, LeftOut, Problem, SelectionError, nearest, sentence
 from openaq_assets.graph.assets import AssetGraph
 from openaq_assets.graph.build import build_graph
-from openaq_assets.graph.environment import Environment, open_environment
+from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile, open_environment
 from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.jobs import Job
 from openaq_assets.graph.selection import select
@@ -21,10 +21,9 @@ from openaq_assets.plugins.manager import Plugins, failure, load_plugins
 from openaq_assets.project.decode import declared
 from openaq_assets.project.files import (
     SETTINGS,
-    Places,
     read_assets,
     read_conf,
-    read_places,
+    read_environments,
     read_scopes,
     read_settings,
 )
@@ -39,7 +38,8 @@ class Project:
     name: str
     graph: AssetGraph
     jobs: Mapping[str, Job]
-    places: Places
+    profiles: Mapping[str, Profile]
+    environments: Mapping[str, LogicalEnvironment]
     plugins: Plugins
     problems: tuple[Problem, ...] = ()
     max_cost: float | None = None
@@ -51,11 +51,13 @@ class Project:
     def environment(self, name: str = "dev", profile: str | None = None) -> Environment:
         """Return an environment in a profile (by default ``self.profile()``)."""
         chosen = self.profile(profile)
-        found = open_environment(name, chosen, self.places.profiles, self.places.environments)
-        if "://" in found.root:
-            return found
-        absolute = str((self.root / found.root).resolve())
-        return dataclasses.replace(found, profile=dataclasses.replace(found.profile, root=absolute))
+        environment = open_environment(name, chosen, self.profiles, self.environments)
+        if "://" in environment.root:
+            return environment
+        absolute = str((self.root / environment.root).resolve())
+        return dataclasses.replace(
+            environment, profile=dataclasses.replace(environment.profile, root=absolute)
+        )
 
     def conf(self, name: str) -> Any:
         """Return the value of a plugin's file of conf/, None if there is no such file.
@@ -129,17 +131,19 @@ def _load(home: Path) -> Project:
     reading.problems += problems_of_plugins
     plugins = _readable(plugins, reading)
     settings, defaults, declared_jobs = read_settings(home, reading)
-    places = read_places(home, plugins, reading)
+    profiles, environments = read_environments(home, plugins, reading)
     conf, selectors = read_scopes(home, plugins, reading)
     assets = read_assets(home, defaults, plugins, reading)
     graph, problems_of_graph = build_graph(
-        assets, plugins.checks, places.environments, reading.lost, conf, selectors
+        assets, plugins.checks, environments, reading.lost, conf, selectors
     )
     reading.problems += [*problems_of_graph, *plugins.lint(graph)]
-    jobs = dict(_sound_jobs(declared_jobs, graph, places, reading))
+    jobs = dict(_sound_jobs(declared_jobs, graph, environments, reading))
     problems = tuple(sorted(set(reading.problems)))
     kept.save()
-    return Project(home, settings.project, graph, jobs, places, plugins, problems, settings.max_cost)
+    return Project(
+        home, settings.project, graph, jobs, profiles, environments, plugins, problems, settings.max_cost
+    )
 
 
 def _readable(plugins: Plugins, reading: Reading) -> Plugins:
@@ -174,7 +178,7 @@ def _fields_of(value: Any) -> Any:
 
 
 def _sound_jobs(
-    declared: Mapping[str, Job], graph: AssetGraph, places: Places, reading: Reading
+    declared: Mapping[str, Job], graph: AssetGraph, environments: Collection[str], reading: Reading
 ) -> Iterator[tuple[str, Job]]:
     for name, job in declared.items():
         where, message, hint, consequence = "select", "", "", False
@@ -182,10 +186,10 @@ def _sound_jobs(
             select(graph, job.select)
         except SelectionError as error:
             message, consequence = sentence(str(error)), isinstance(error, LeftOut)
-        known = {*places.environments, *reading.lost}
-        if not message and places.environments and job.environment not in known:
+        known = {*environments, *reading.lost}
+        if not message and environments and job.environment not in known:
             where, message = "environment", f"there is no environment '{job.environment}'."
-            hint = nearest(job.environment, places.environments)
+            hint = nearest(job.environment, environments)
         if not message:
             yield name, job
             continue

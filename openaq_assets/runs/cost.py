@@ -262,7 +262,7 @@ def estimate(run: Run, keys: Iterable[str], days: int, backfill: int) -> Estimat
     graph, rates = run.project.graph, _rates(run)
     here = run.environment.profile
     if here.platform != "aws":
-        here = run.project.places.profiles.get("aws", here)
+        here = run.project.profiles.get("aws", here)
     aws = aws_of(here)
     assets = [one for one in graph if one.key in set(keys)]
 

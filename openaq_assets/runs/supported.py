@@ -7,7 +7,7 @@ from openaq_assets.project.project import Project
 
 def unsupported(project: Project, profile: str | None = None) -> tuple[Problem, ...]:
     """Return the assets that the platform of a profile cannot make: an operation of theirs has no handler."""
-    settings = project.places.profiles.get(project.profile(profile))
+    settings = project.profiles.get(project.profile(profile))
     if settings is None:
         return ()
     return tuple(

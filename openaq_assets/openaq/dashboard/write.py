@@ -21,7 +21,7 @@ from openaq_assets.runs.context import open_platform
 def _overview(project: Project, profile: str | None) -> tuple[Overview, str, ObjectStore]:
     """Return everything the dashboard shows, from the views of every environment, and where it is kept."""
     home, platform = open_platform(project, "dev", profile)
-    operation = cast(Publish, bind(publish(NAME, sorted(project.places.environments)), home))
+    operation = cast(Publish, bind(publish(NAME, sorted(project.environments)), home))
     return overview_of(platform, home, operation), page_uri(operation), platform.objects
 
 

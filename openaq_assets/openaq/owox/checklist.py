@@ -20,7 +20,7 @@ def checklist(project: Project, plan: Plan) -> Iterator[str]:
     yield ""
     yield "## 1. Data sources"
     for name, mart in plan.data_marts.items():
-        view = f"{project.places.environments[name].database}.{plan.view}"
+        view = f"{project.environments[name].database}.{plan.view}"
         yield f"- [ ] `{mart.source}`: connector OWOX Data Marts, Data Mart `{mart.title}` (`{view}`)"
     yield "- [ ] In each: data freshness 1 hour, credentials: owner's."
     yield ""

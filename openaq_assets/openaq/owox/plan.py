@@ -96,8 +96,8 @@ def mistakes(plan: Plan, project: Project) -> Iterator[tuple[str, str, str]]:
         return
     columns = {str(column.name): column for column in project.graph.columns(plan.view)}
     for name in plan.data_marts:
-        if name not in project.places.environments:
-            hint = nearest(name, project.places.environments)
+        if name not in project.environments:
+            hint = nearest(name, project.environments)
             yield f"data_marts.{name}", f"there is no environment '{name}'.", hint
     yield from _of_fields(plan, columns)
     yield from _of_charts(plan)

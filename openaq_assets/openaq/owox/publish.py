@@ -136,7 +136,7 @@ def _mart(
     title = plan.data_marts[name].title
     body = {"title": title, "storageId": storage}
     mart = _made(owox, ids, f"mart {name}", "/data-marts", body)
-    view = f"{project.places.environments[name].database}.{plan.view}"
+    view = f"{project.environments[name].database}.{plan.view}"
     definition = {"definitionType": "VIEW", "definition": {"fullyQualifiedName": view}}
     owox.send("PUT", f"/data-marts/{mart}/definition", definition)
     owox.valid(f"/data-marts/{mart}/validate-definition", f"the Data Mart {title}")

@@ -1,4 +1,4 @@
-"""Alerts as values, and the channels that a profile declares for them."""
+"""Define alerts and the channels that a profile declares for them."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,10 +8,10 @@ from openaq_assets.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Where alerts go: ``log``, ``email`` (by Airflow's SMTP connection) or ``webhook``.
+    """A channel of alerts: ``log``, ``email`` (by Airflow's SMTP connection) or ``webhook``.
 
-    A webhook's ``url`` is a secret: it comes from a variable or from Airflow's ``connection``, and
-    without either the channel is off. ``on`` says which alerts.
+    The ``url`` of a webhook is a secret: it comes from a variable or from Airflow's ``connection``.
+    Without either of them the channel is off. ``on`` lists the levels that are sent.
     """
 
     to: Literal["log", "email", "webhook"]
@@ -30,7 +30,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What happened: ``title`` is one line, ``lines`` say more; ``link`` leads to where it ran."""
+    """A message about a run or promotion: a ``title`` of one line, details, and a ``link`` to the run."""
 
     kind: Literal["run", "promotion"]
     level: Literal["failed", "warned"]
@@ -44,6 +44,6 @@ class Alert:
 
     @property
     def text(self) -> str:
-        """The whole message, for a person."""
+        """Return the whole message as text: the title, the lines, the link."""
         more = [f"- {line}" for line in self.lines]
         return "\n".join([self.title, *more, *([self.link] if self.link else [])])

@@ -1,7 +1,8 @@
-"""The model: assets, their kinds, and the graph between them. Frozen, and free of any place.
+"""Define the model: assets, their kinds, and the graph between them.
 
-Nothing here knows a bucket, a database, an engine or Airflow. ``Kind`` is the protocol every kind of
-asset satisfies; built-in kinds and those of plugins come through the same hook.
+All values are frozen. Nothing here knows a bucket, a database, an engine or Airflow. ``Kind`` is the
+protocol that every kind of asset satisfies; built-in kinds and those of plugins come through the same
+hook.
 """
 
 import datetime as dt
@@ -32,7 +33,7 @@ Holds = Literal["rows", "view", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The YAML fields every asset has, whatever its kind."""
+    """The YAML fields that every asset has, whatever its kind."""
 
     kind: str
     description: str = ""
@@ -56,26 +57,26 @@ class Asset:
 
     @property
     def partitions(self) -> PartitionScheme | None:
-        """``daily``, ``snapshot`` (the day it was taken, and no other) or None."""
+        """Return ``daily``, ``snapshot`` (only the day on which it is made) or None."""
         return self.common.partitions or self.kind.partitions
 
     @property
     def group(self) -> str:
-        """The group that users see it in: its own, or the name of its kind."""
+        """Return the group under which users see the asset: its own, or the name of its kind."""
         return self.common.group or self.kind.name
 
     @property
     def holds(self) -> Holds:
-        """What it holds: rows, a view or nothing; by its tables if the kind does not say."""
+        """Return ``rows``, ``view`` or ``nothing``; derived from its tables if the kind does not set it."""
         return self.kind.holds or ("rows" if self.kind.tables(self) else "nothing")
 
     @property
     def per_environment(self) -> bool:
-        """Whether each environment has its own: a view, or what holds nothing and runs everywhere."""
+        """Return whether each environment makes its own: a view, or an asset that may run everywhere."""
         return self.holds == "view" or self.kind.everywhere
 
     def mark(self, where: str = "") -> Mark:
-        """Return the place of a field (``columns[2].type``), else of what it is in, else of the asset."""
+        """Return the mark of a field (``columns[2].type``), else of what contains it, else of the asset."""
         while where:
             if mark := self.marks.get(f"assets.{self.key}.{where}"):
                 return mark
@@ -83,14 +84,14 @@ class Asset:
         return self.at
 
     def problem(self, where: str, message: str, hint: str = "") -> Problem:
-        """Return a problem of this asset, pointing at the field."""
+        """Return a problem of this asset that points at the field."""
         path = f"assets.{self.key}" + (f".{where}" if where else "")
         return self.mark(where).problem(path, message, hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Something an asset reads: another asset by key, or a table by the name its SQL uses."""
+    """An input of an asset: another asset by key, or a table by the name that SQL uses."""
 
     name: str
     is_table: bool = False
@@ -99,21 +100,21 @@ class Reference:
 
 
 class Kind(Protocol):
-    """A kind of asset: pure. From an asset and partitions it returns operations that name no place.
+    """A kind of asset: pure functions from an asset and its partitions to unbound operations.
 
-    Subclass it and set ``name``, ``fields`` (a frozen dataclass: its annotations are the YAML reader,
-    the JSON Schema and the reference) and ``operations``; the rest has defaults.
+    Subclass it and set ``name``, ``fields`` (a frozen dataclass, from whose annotations the YAML reader,
+    the JSON Schema and the reference are made) and ``operations``. Everything else has a default.
 
-    ``holds``: ``rows`` (a table: an environment that reads the tables of another reads it there),
-    ``view`` (SQL without data: each environment has its own, by promotion) or ``nothing``. Without it:
-    rows if the asset makes a table readable.
-    ``always`` assets run whenever they are selected (validations, pages).
-    ``from_raw``: its rows are made from raw objects by a Transform, so that they can be compared with
-    them, and a ``catalog`` asset makes its files a table.
-    ``everywhere``: holds nothing and may run in an environment that owns no tables.
-    ``internal``: serves other assets only, so listings leave it out unless it is named.
-    ``pool``: asks an outside source that bears only so much. It names the Airflow pool whose slots its
-    tasks share, and a failure ends a backfill.
+    ``holds`` is ``rows`` (a table; an environment that reads the tables of another reads it there),
+    ``view`` (SQL without data; each environment has its own, made by promotion) or ``nothing``. Its
+    default is ``rows`` if the asset makes a table readable, else ``nothing``.
+    ``always`` assets run whenever they are selected (checks, pages).
+    ``from_raw`` kinds make their rows from raw objects by a Transform: the rows can be compared with
+    the raw objects, and a ``catalog`` asset makes the files a table.
+    ``everywhere`` kinds hold nothing and may run in an environment that owns no tables.
+    ``internal`` assets serve other assets only, so listings leave them out unless they are named.
+    ``pool`` names the Airflow pool whose slots the tasks share, for a kind that reads an outside source
+    of limited capacity; a failure of such an asset ends a backfill.
     """
 
     name: str
@@ -129,11 +130,14 @@ class Kind(Protocol):
     def operations(
         self, asset: Asset, graph: "AssetGraph", partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """Return what to do for these partitions and scope; without any, the template a fingerprint is of."""
+        """Return the operations for these partitions and this scope.
+
+        Without partitions and scope they are the template that the fingerprint is computed from.
+        """
         ...
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """Return what the asset reads, beside its declared ``inputs``."""
+        """Return what the asset reads in addition to its declared ``inputs``."""
         return ()
 
     def tables(self, asset: Asset) -> Sequence[str]:
@@ -145,35 +149,35 @@ class Kind(Protocol):
         return tuple(getattr(asset.spec, "columns", ()))
 
     def problems(self, asset: Asset, graph: "AssetGraph") -> Sequence[Problem]:
-        """Return what is wrong with the asset that only its kind can see."""
+        """Return the problems of the asset that only its kind can find."""
         return ()
 
     def checks(self, asset: Asset, graph: "AssetGraph") -> Sequence[TableCheck]:
-        """Return what is checked whenever the asset is made: by default its own ``checks``."""
+        """Return the checks that run whenever the asset is made: by default its own ``checks``."""
         return own_checks(asset, graph)
 
     def scope(self, asset: Asset, graph: "AssetGraph") -> tuple[str, ...]:
-        """Return the parts of a partition that can be made apart (selectors), if it has any."""
+        """Return the parts of a partition that can be made separately (selectors), if it has any."""
         return ()
 
     def lookback(self, asset: Asset) -> dt.timedelta:
-        """Return how old a partition may be and still be made again on every run."""
+        """Return the age up to which a partition is made again on every run."""
         return dt.timedelta(0)
 
     def spread(self, asset: Asset) -> int:
-        """Return how many days before and after a partition it also reads of what it is made from."""
+        """Return the number of days before and after a partition that are also read of each daily input."""
         return 0
 
     def source(self, asset: Asset) -> str:
-        """Return the name of what its days come from outside the lake; '' for what other assets make."""
+        """Return the name of the outside source that fills its days; '' if other assets do."""
         return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a kind answered about an asset when the graph was built: it is not asked again.
+    """The answers of a kind about an asset, collected once when the graph is built.
 
-    ``operations`` are the template, without partitions and scope.
+    ``operations`` are the template: those without partitions and scope.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -186,11 +190,11 @@ class Answers:
 
 @dataclass(frozen=True)
 class AssetGraph:
-    """Assets and the edges between them, in an order that depends on nothing but their keys.
+    """Assets and the edges between them, in an order that depends only on edges and keys.
 
-    ``left_out`` names what is declared but wrong, or made from something that is. ``conf`` holds the
-    values of the files that plugins read from conf/, by path; ``selectors`` the parts of a scope that
-    their entries name, by section.
+    ``left_out`` names the assets that are declared but invalid, or made from an invalid one. ``conf``
+    holds the values of the files that plugins read from conf/, by path; ``selectors`` holds the parts
+    of a scope that the entries of these files name, by section.
     """
 
     assets: Mapping[str, Asset]
@@ -205,7 +209,7 @@ class AssetGraph:
     answers: Mapping[str, Answers] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Asset]:
-        """Iterate over the assets, each after everything it reads; equals in order of their keys."""
+        """Iterate over the assets, each after everything it reads; ties are broken by key."""
         return iter(self.assets.values())
 
     def __getitem__(self, key: str) -> Asset:
@@ -214,14 +218,14 @@ class AssetGraph:
         return self.assets[key]
 
     def unknown(self, key: str) -> SelectionError:
-        """Return why there is no such asset, and the remedy."""
+        """Return the error for a key that is not in the graph: the reason and the remedy."""
         if key in self.left_out:
             return LeftOut(f"'{key}' is left out until mistakes are mended. Run 'openaq-assets check'.")
         return SelectionError(f"there is no asset '{key}'. {nearest(key, self.assets)}")
 
     @property
     def edges(self) -> frozenset[tuple[str, str]]:
-        """Every (upstream, downstream) pair."""
+        """Return every (upstream, downstream) pair."""
         return frozenset((up, key) for key, ups in self.upstream.items() for up in ups)
 
     def downstream(self, key: str) -> tuple[str, ...]:
@@ -237,15 +241,15 @@ class AssetGraph:
         return readers
 
     def ancestors(self, keys: Iterable[str], depth: int | None = None) -> frozenset[str]:
-        """Return everything the keys are made from, up to ``depth`` steps away."""
+        """Return every asset that the keys are made from, up to ``depth`` steps away."""
         return _reach(keys, self.upstream.__getitem__, depth)
 
     def descendants(self, keys: Iterable[str], depth: int | None = None) -> frozenset[str]:
-        """Return everything made from the keys, up to ``depth`` steps away."""
+        """Return every asset made from the keys, up to ``depth`` steps away."""
         return _reach(keys, self.downstream, depth)
 
     def table_owner(self, table: str) -> Asset | None:
-        """Return the asset that makes a table readable in SQL."""
+        """Return the asset that makes a table readable in SQL, or None."""
         return self._owners.get(table)
 
     @cached_property
@@ -253,25 +257,28 @@ class AssetGraph:
         return {table: asset for asset in self for table in self.tables.get(asset.key, ())}
 
     def columns(self, table: str) -> Sequence[Column]:
-        """Return the columns of a table's contract; none for a table that nobody makes."""
+        """Return the columns of a table's contract; none for a table that no asset makes."""
         return self.contracts.get(table, ()) if table in self.assets else ()
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:
-        """The fingerprint of every asset; what holds nothing is what it asks, so its checks count."""
+        """Return the fingerprint of every asset.
+
+        It covers the operations of the asset and, for an asset that holds nothing, its checks.
+        """
         return {
-            key: fingerprint([*answers.operations, *self._asked(key)])
+            key: fingerprint([*answers.operations, *self._queries_of(key)])
             for key, answers in self.answers.items()
         }
 
-    def _asked(self, key: str) -> list[Operation]:
+    def _queries_of(self, key: str) -> list[Operation]:
         asset = self.assets.get(key)
         if asset is None or asset.holds != "nothing":
             return []
         return [entry.query for entry in check_queries(self.answers[key].checks)]
 
     def column_types(self, table: str) -> dict[str, str]:
-        """Return the columns of a table with their types."""
+        """Return the type of each column of a table, by name."""
         return {str(column.name): str(column.type) for column in self.columns(table)}
 
 
@@ -286,7 +293,7 @@ def _reach(keys: Iterable[str], step: Callable[[str], Iterable[str]], depth: int
 
 
 def table_ref(graph: AssetGraph, table: str, environment: str = "") -> Ref:
-    """Return the reference of a table by the name SQL uses: as the operations of its owner name it."""
+    """Return the reference of a table by its SQL name, with the layer that its owner writes it to."""
     owner = graph.table_owner(table)
     layer = _layer(graph, owner.key, table) if owner else VIEW
     return Ref(table, layer, environment=environment)
@@ -302,14 +309,14 @@ def _layer(graph: AssetGraph, key: str, table: str) -> str:
 
 
 def views_of(graph: AssetGraph, key: str) -> list[CreateView]:
-    """Return the views that an asset's operations make."""
+    """Return the views that the operations of an asset create."""
     if graph[key].holds != "view":
         return []
     return [entry for entry in graph.answers[key].operations if isinstance(entry, CreateView)]
 
 
 def served(view: CreateView, environment: str) -> CreateView:
-    """Return the same view, served from another environment."""
+    """Return the same view as another environment serves it."""
     moved: CreateView = map_refs(view, lambda ref: replace(ref, environment=environment))
     return moved
 
@@ -317,7 +324,7 @@ def served(view: CreateView, environment: str) -> CreateView:
 def operations_of(
     graph: AssetGraph, asset: Asset, partitions: tuple[str, ...], scope: tuple[str, ...]
 ) -> tuple[Operation, ...]:
-    """Return what to do for partitions of an asset; raise KindFailed if its kind fails."""
+    """Return the operations for partitions of an asset; raise KindFailed if its kind fails."""
     try:
         operations = listed(asset.kind.operations(asset, graph, partitions, scope))
         wrong = [operation for operation in operations if not is_operation(operation)]
@@ -330,7 +337,7 @@ def operations_of(
 
 
 def own_checks(asset: Asset, graph: AssetGraph) -> tuple[TableCheck, ...]:
-    """Return the checks an asset declares of itself, as checks of the table it makes."""
+    """Return the checks that an asset declares for itself, as checks of the table it makes."""
     declared = getattr(asset.spec, "checks", ())
     if not declared:
         return ()
@@ -342,7 +349,7 @@ def own_checks(asset: Asset, graph: AssetGraph) -> tuple[TableCheck, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A file of the project, named relative to its root; ``text`` is read while the project loads."""
+    """A file of the project by its path below the root; ``text`` is read while the project loads."""
 
     noun = "a path inside the project"
     path: str

@@ -1,4 +1,4 @@
-"""Builds the asset graph: references resolved, order known, every kind asked once, mistakes located."""
+"""Build the asset graph: resolve references, order assets, call every kind once, locate mistakes."""
 
 import datetime as dt
 import heapq
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass
 class _Building:
-    """A graph under construction: what is known so far, and what turned out to be wrong."""
+    """A graph under construction: the values known so far, and the problems found so far."""
 
     assets: Mapping[str, Asset]
     lost: frozenset[str]
@@ -33,26 +33,26 @@ class _Building:
     answers: dict[str, Answers] = field(default_factory=dict)
 
     def add(self, asset: Asset, problem: Problem) -> None:
-        """Add a problem of an asset, which is left out from then on."""
+        """Add a problem of an asset and mark the asset as invalid."""
         self.problems.append(problem)
         self.wrong.add(asset.key)
 
     def ask(self, asset: Asset, name: str, kind: type[T], *more: object) -> tuple[T, ...]:
-        """Return what a method of a kind answers about an asset: values of one type.
+        """Return the values of one type that a method of a kind returns for an asset.
 
-        A kind is foreign code: what it raises, and what is no such value, is a problem of the asset.
+        A kind is foreign code: an exception or a value of another type is a problem of the asset.
         """
         return self._typed(asset, name, kind, lambda: listed(getattr(asset.kind, name)(asset, *more)))
 
     def ask_operations(self, asset: Asset, graph: AssetGraph) -> tuple[Operation, ...]:
-        """Return what a kind would do for an asset, whatever the partitions and scope."""
+        """Return the template operations of an asset: those without partitions and scope."""
         protocol: Any = Operation
         return self._typed(
             asset, "operations", protocol, lambda: listed(asset.kind.operations(asset, graph, (), ()))
         )
 
     def ask_value(self, asset: Asset, name: str, kind: type[T], default: T) -> T:
-        """Return the one value that a method of a kind answers about an asset."""
+        """Return the single value that a method of a kind returns for an asset; ``default`` if it fails."""
         values = self._typed(asset, name, kind, lambda: (getattr(asset.kind, name)(asset),))
         return values[0] if values else default
 
@@ -76,7 +76,7 @@ class _Building:
 
 
 def shortened_repr(value: object) -> str:
-    """Return a value as a message shows it."""
+    """Return the ``repr`` of a value on one line of at most 60 characters."""
     text = " ".join(repr(value).split())
     return text if len(text) < 60 else f"{text[:57]}..."
 
@@ -99,10 +99,10 @@ def build_graph(
     conf: Mapping[str, Any] | None = None,
     selectors: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[AssetGraph, list[Problem]]:
-    """Return the graph of every asset that is sound down to its last input, and the problems of the others.
+    """Return the graph of every asset that is valid with all its inputs, and the problems of the others.
 
-    ``lost`` are names that something unreadable may have declared: what refers to one is left out, but
-    is no mistake itself. ``conf`` and ``selectors`` are those of ``AssetGraph``.
+    ``lost`` are names that an unreadable entry may have declared: an asset that refers to one is left
+    out, but the reference is no mistake. ``conf`` and ``selectors`` are those of ``AssetGraph``.
     """
     assets = {asset.key: asset for asset in sorted(declared, key=lambda asset: asset.key)}
     building = _Building(assets, frozenset(lost))
@@ -124,14 +124,14 @@ def build_graph(
         building.tables,
         building.answers,
     )
-    for asset in graph:  # also what is made from something wrong may have mistakes of its own
+    for asset in graph:  # an asset whose input is invalid may have mistakes of its own
         if asset.key not in building.wrong and known[asset.key] == building.edges[asset.key]:
-            _judge(asset, graph, building)
+            _examine(asset, graph, building)
     return _sound(building, graph), building.problems
 
 
-def _judge(asset: Asset, graph: AssetGraph, building: _Building) -> None:
-    """Ask a kind for problems, and if there are none for everything else it has to say of an asset."""
+def _examine(asset: Asset, graph: AssetGraph, building: _Building) -> None:
+    """Collect the problems of an asset and, if there are none, the answers of its kind."""
     for problem in (
         *building.ask(asset, "problems", Problem, graph),
         *(own_problems(asset, graph) if getattr(type(asset.kind), "checks", None) is Kind.checks else ()),
@@ -154,7 +154,7 @@ def _judge(asset: Asset, graph: AssetGraph, building: _Building) -> None:
 
 
 def _sound_checks(asset: Asset, graph: AssetGraph, building: _Building) -> Iterator[TableCheck]:
-    """Yield the checks of an asset that compile; a check is foreign code, too."""
+    """Yield the checks of an asset that compile; the type of a check may be foreign code."""
     declared = getattr(asset.spec, "checks", ())
     for check in building.ask(asset, "checks", TableCheck, graph):
         reason = compile_error(check)
@@ -167,7 +167,7 @@ def _sound_checks(asset: Asset, graph: AssetGraph, building: _Building) -> Itera
 
 
 def _sound(building: _Building, whole: AssetGraph) -> AssetGraph:
-    """Return the graph without what is wrong and whatever reads it."""
+    """Return the graph without the invalid assets and everything that reads them."""
     edges = building.edges
     good: dict[str, Asset] = {}
     for key in whole.assets:
@@ -206,7 +206,7 @@ def _inputs(asset: Asset, owners: Mapping[str, str], building: _Building) -> Ite
         known = owners if reference.is_table else building.assets
         up = owners.get(name, name) if reference.is_table else name
         building.marks.setdefault((asset.key, up), reference.mark or asset.mark(reference.where))
-        yield up  # even if it leads nowhere, so that the asset is left out
+        yield up  # also if it does not exist, so that the asset is left out
         if name not in known and not _may_be_lost(reference, building):
             message, hint = _unknown(reference, known, building)
             building.add(
@@ -218,7 +218,7 @@ def _inputs(asset: Asset, owners: Mapping[str, str], building: _Building) -> Ite
 
 
 def _may_be_lost(reference: Reference, building: _Building) -> bool:
-    """Return whether something unreadable may have declared it, or made the asset a table."""
+    """Return whether an unreadable entry may have declared the reference, or made the asset a table."""
     return reference.name in building.lost or bool(
         reference.is_table and building.lost and reference.name in building.assets
     )
@@ -233,7 +233,7 @@ def _unknown(reference: Reference, known: Iterable[str], building: _Building) ->
 
 
 def _cut_cycles(building: _Building) -> None:
-    """Take the assets of every cycle out of the edges, and add each cycle once, edge by edge."""
+    """Remove the edges of all assets in cycles, and add one problem per cycle that lists its edges."""
     while True:
         try:
             TopologicalSorter(building.edges).prepare()

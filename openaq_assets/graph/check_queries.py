@@ -1,7 +1,7 @@
-"""Checks compiled to the fewest queries: those of one table share one scan.
+"""Compile checks to the fewest queries: the checks of one table share one scan.
 
-A partition that was just built is asked by a filter on the partition keys alone, so that an engine
-reads nothing else.
+Partitions that were just made are selected by a filter on the partition keys alone, so that an engine
+reads no others.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,10 +21,10 @@ CheckState = Literal["passed", "failed", "error"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What came of one check: ``failures`` and the words for them; ``error`` is what cannot be asked.
+    """The result of one check: its state, the number of ``failures`` and the message about them.
 
-    ``measured`` is the number it judged; ``kept`` names the object with failing rows, below the
-    environment's folder.
+    The state is ``error`` if the query could not run. ``measured`` is the number that was compared;
+    ``kept`` is the path of the object with the failing rows, below the environment's folder.
     """
 
     check: str
@@ -38,7 +38,7 @@ class CheckResult:
 
     @property
     def blocks(self) -> bool:
-        """Whether nothing may be built on what was checked."""
+        """Return whether assets that read the checked table must not be made."""
         return self.state != "passed" and self.severity == "error"
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class TableCheck:
-    """A check of one table."""
+    """A check of one table: the declared check, its type, and the columns of the table."""
 
     check: Check
     type: CheckType
@@ -58,22 +58,22 @@ class TableCheck:
 
     @property
     def name(self) -> str:
-        """What messages and records call it: ``not_null measurements.value``."""
-        what = self.check.column or ", ".join(self.check.columns)
-        return f"{self.check.check} {self.table}" + (f".{what}" if what else "")
+        """Return the name in messages and records: ``not_null measurements.value``."""
+        columns = self.check.column or ", ".join(self.check.columns)
+        return f"{self.check.check} {self.table}" + (f".{columns}" if columns else "")
 
     def compile(self, partitions: Sequence[str] = ()) -> str:
-        """Return the SQL that selects the rows which fail; raise ValueError if its type gives no SQL."""
+        """Return the SQL that selects the failing rows; raise ValueError if its type returns no text."""
         return _sql(self.type.compile(self.check, rows_of(self, partitions), self.columns))
 
     def measure(self) -> str:
-        """Return the aggregate whose number is judged; '' if failing rows are counted instead."""
+        """Return the SQL aggregate whose number is compared; '' if failing rows are counted instead."""
         if self.type.measure is None:
             return ""
         return _sql(self.type.measure(self.check, self.columns))
 
     def failing(self, partitions: Sequence[str]) -> Query:
-        """Return the query for the rows that fail, not too many."""
+        """Return the query for the failing rows, at most ``KEPT_ROWS`` of them."""
         sql = f"SELECT * FROM ({self.compile(partitions)}) LIMIT {KEPT_ROWS}"
         return Query(self.name, sql, (self.at,))
 
@@ -85,7 +85,7 @@ def _sql(text: object) -> str:
 
 
 def compile_error(check: TableCheck, partitions: Sequence[str] = ()) -> str:
-    """Return why a check cannot be compiled, '' if it can: its type is foreign code."""
+    """Return why a check cannot be compiled, or ''; the type of a check may be foreign code."""
     try:
         check.compile(partitions)
         check.measure()
@@ -96,9 +96,9 @@ def compile_error(check: TableCheck, partitions: Sequence[str] = ()) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CheckQuery:
-    """One query and the checks it answers: column ``n<i>`` is the number of the i-th.
+    """One query and the checks it answers: column ``n<i>`` is the number of the i-th check.
 
-    With ``partitions`` it answers one row for each that has rows, with its keys.
+    With ``partitions`` it returns one row for each partition that has rows, with the partition keys.
     """
 
     query: Query
@@ -107,7 +107,7 @@ class CheckQuery:
 
 
 def check_queries(checks: Iterable[TableCheck], partitions: tuple[str, ...] = ()) -> tuple[CheckQuery, ...]:
-    """Return the fewest queries that answer the checks, in order of the tables.
+    """Return the fewest queries that answer the checks, ordered by table.
 
     Raises KindFailed for a check that cannot be compiled.
     """
@@ -117,19 +117,19 @@ def check_queries(checks: Iterable[TableCheck], partitions: tuple[str, ...] = ()
         if reason := compile_error(check, partitions):
             raise KindFailed(f"the check '{check.name}' fails ({reason}).")
     for table, group in groupby(ordered, lambda check: check.table):
-        same = tuple(group)
-        for check in same:
+        of_table = tuple(group)
+        for check in of_table:
             if check.type.contract:
                 queries.append(CheckQuery(_contract(check), (check,)))
             elif not check.type.measure:
-                queries += _apart(check, partitions)
-        if counted := tuple(check for check in same if check.type.measure):
-            queries.append(_together(table, counted, partitions))
+                queries += _separate(check, partitions)
+        if counted := tuple(check for check in of_table if check.type.measure):
+            queries.append(_shared(table, counted, partitions))
     return tuple(queries)
 
 
 def rows_of(check: TableCheck, partitions: Sequence[str]) -> str:
-    """Return what a check selects from: the table, or these partitions of it."""
+    """Return the FROM item of a check: the table, or these partitions of it."""
     if not partitions or not _is_partitioned(check):
         return check.table
     return f"(SELECT * FROM {check.table} WHERE {days_filter(partitions)})"
@@ -140,7 +140,7 @@ def _is_partitioned(check: TableCheck) -> bool:
 
 
 def days_filter(partitions: Sequence[str]) -> str:
-    """Return the days as a condition on partition keys alone, which engines prune by."""
+    """Return the SQL condition that selects these days by partition keys alone, so that engines prune."""
     parsed = [parse_day(day) for day in sorted(partitions)]
     months = []
     for (year, month), days in groupby(parsed, lambda day: (day.year, day.month)):
@@ -152,7 +152,7 @@ def days_filter(partitions: Sequence[str]) -> str:
     return f"year IN ({years}) AND ({' OR '.join(f'({month})' for month in months)})"
 
 
-def _together(table: str, counted: tuple[TableCheck, ...], partitions: tuple[str, ...]) -> CheckQuery:
+def _shared(table: str, counted: tuple[TableCheck, ...], partitions: tuple[str, ...]) -> CheckQuery:
     first = counted[0]
     keys = COLUMNS if partitions and _is_partitioned(first) else ()
     numbers = [f"{check.measure()} AS n{index}" for index, check in enumerate(counted)]
@@ -163,13 +163,13 @@ def _together(table: str, counted: tuple[TableCheck, ...], partitions: tuple[str
     return CheckQuery(query, counted, partitions if keys else ())
 
 
-def _apart(check: TableCheck, partitions: tuple[str, ...]) -> Iterator[CheckQuery]:
-    """Yield a query per partition for a check that says only which rows fail: they are counted."""
+def _separate(check: TableCheck, partitions: tuple[str, ...]) -> Iterator[CheckQuery]:
+    """Yield a query per partition that counts the failing rows of a check without ``measure``."""
     for partition in partitions if _is_partitioned(check) and partitions else ("",):
-        inside = (partition,) if partition else ()
-        sql = f"SELECT count(*) AS n0 FROM ({check.compile(inside)})"
+        selected = (partition,) if partition else ()
+        sql = f"SELECT count(*) AS n0 FROM ({check.compile(selected)})"
         query = Query(check.name, sql, (check.at,), expect="counts")
-        yield CheckQuery(query, (check,), inside)
+        yield CheckQuery(query, (check,), selected)
 
 
 def _contract(check: TableCheck) -> Query:
@@ -178,5 +178,5 @@ def _contract(check: TableCheck) -> Query:
 
 
 def in_environment(checks: Iterable[TableCheck], environment: str) -> tuple[TableCheck, ...]:
-    """Return the same checks, asked of another environment."""
+    """Return the same checks, run against another environment."""
     return tuple(replace(check, at=replace(check.at, environment=environment)) for check in checks)

@@ -1,4 +1,4 @@
-"""Mistakes in the checks that YAML declares: unknown types and columns, missing fields, wrong bounds."""
+"""Find mistakes in the checks that YAML declares: unknown types and columns, missing fields, bounds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,20 +9,20 @@ from openaq_assets.graph.columns import Check, Column
 
 
 def own_problems(asset: Asset, graph: AssetGraph) -> Iterator[Problem]:
-    """Yield what is wrong with the checks an asset declares of itself."""
+    """Yield the problems of the checks that an asset declares for itself."""
     for index, check in enumerate(getattr(asset.spec, "checks", ())):
         where = f"checks[{index}]"
         if check.table:
             hint = "Remove it: an asset checks itself. A check of others is an asset of kind 'check'."
             yield asset.problem(f"{where}.table", "the table is the asset's own.", hint)
-        yield from _unreconciled(asset, check, where, graph)
+        yield from _reconcile_problems(asset, check, where, graph)
         columns = graph.columns(asset.key)
         for inside, message, hint in mistakes(check, asset.key, columns, graph.check_types):
             yield asset.problem(f"{where}.{inside}".rstrip("."), message, hint)
 
 
-def _unreconciled(asset: Asset, check: Check, where: str, graph: AssetGraph) -> Iterator[Problem]:
-    """Yield why the rows of an asset cannot be compared with raw objects, if that is what a check does."""
+def _reconcile_problems(asset: Asset, check: Check, where: str, graph: AssetGraph) -> Iterator[Problem]:
+    """Yield the reasons why a check cannot compare the rows of an asset with raw objects."""
     check_type = graph.check_types.get(check.check)
     if check_type is None or not check_type.reconciles:
         return
@@ -35,7 +35,7 @@ def _unreconciled(asset: Asset, check: Check, where: str, graph: AssetGraph) -> 
 
 
 def missing(check: Check, types: Mapping[str, CheckType]) -> tuple[str, str, str] | None:
-    """Return the field a declared check lacks, what is wrong, and the remedy; None if it is whole."""
+    """Return the missing field of a check, the message and the remedy; None if it is complete."""
     if check.check not in types:
         return "check", f"there is no check '{check.check}'.", nearest(check.check, types)
     check_type = types[check.check]
@@ -55,7 +55,7 @@ def missing(check: Check, types: Mapping[str, CheckType]) -> tuple[str, str, str
 def mistakes(
     check: Check, table: str, columns: Sequence[Column], types: Mapping[str, CheckType]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield everything wrong with a check of a table: the field, what is wrong, and the remedy."""
+    """Yield every mistake in a check of a table: the field, the message and the remedy."""
     known = {str(column.name): column.type for column in columns}
     named = [("column", check.column)] if check.column else []
     named += [(f"columns[{n}]", name) for n, name in enumerate(check.columns)]

@@ -1,4 +1,4 @@
-"""Checks are promises about rows. They compile to SQL: a number to judge, and the rows that break them."""
+"""Define the types of checks: each compiles to SQL that measures a number or selects failing rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ def _say_rows(check: Check, measured: int, rows: Sequence[Mapping[str, Any]]) ->
 
 @dataclass(frozen=True, slots=True)
 class CheckType:
-    """A named promise: ``compile(check, table, columns)`` is SQL that selects what breaks it.
+    """A named type of check: ``compile(check, table, columns)`` returns SQL that selects failing rows.
 
-    ``measure(check, columns)`` is an aggregate that answers with a whole number, so that checks of one
-    table share a scan; ``broken(check, measured)`` is the number of failures it means, and
-    ``say(check, measured, rows)`` the words for them. Without ``measure`` the failing rows are counted.
-    ``types`` are the column types it can be asked of; failing rows that only say a number are not
-    worth ``keeps``. ``needs`` are the fields it cannot do without, ``needs_one_of`` those of which it
-    wants at least one. ``contract`` compares the columns, ``newest_only`` holds for the newest partition
-    alone, and ``reconciles`` compares the rows with those of the raw objects.
+    ``measure(check, columns)`` returns an SQL aggregate of a whole number, so that the checks of one
+    table share a scan. ``broken(check, measured)`` returns the number of failures that this number
+    means, and ``say(check, measured, rows)`` the message about them. Without ``measure`` the failing
+    rows are counted. ``types`` are the column types that it applies to. ``keeps`` says whether failing
+    rows are stored; rows that show only a number are not. ``needs`` are the required fields, and of
+    ``needs_one_of`` at least one is required. ``contract`` compares the columns, ``newest_only`` applies
+    to the newest partition alone, and ``reconciles`` compares the rows with those of the raw objects.
     """
 
     name: str
@@ -45,7 +45,7 @@ class CheckType:
     reconciles: bool = False
 
 
-# --- rows that break a promise --------------------------------------------------------------------
+# --- checks of rows -------------------------------------------------------------------------------
 
 
 def _quoted(name: str) -> str:
@@ -53,10 +53,10 @@ def _quoted(name: str) -> str:
 
 
 def _rows_where(condition: Callable[[Check, Sequence[Column]], str]) -> dict[str, Any]:
-    """``compile`` and ``measure`` of a promise about each row."""
+    """Return ``compile`` and ``measure`` of a check whose failing rows meet a condition."""
 
     def compile_(check: Check, table: str, columns: Sequence[Column]) -> str:
-        shown = ", ".join(_quoted(one.name) for one in columns) or "*"
+        shown = ", ".join(_quoted(column.name) for column in columns) or "*"
         return f"SELECT {shown} FROM {table} WHERE {condition(check, columns)}"
 
     def measure(check: Check, columns: Sequence[Column]) -> str:
@@ -70,21 +70,21 @@ def _is_null(check: Check, columns: Sequence[Column]) -> str:
 
 
 def _is_out_of_range(check: Check, columns: Sequence[Column]) -> str:
-    """NaN is out of every range; engines order it differently, so it is asked for by name."""
-    column = _quoted(check.column)
-    bounds = [f"{column} < {check.min}"] if check.min is not None else []
-    bounds += [f"{column} > {check.max}"] if check.max is not None else []
-    if any(one.name == check.column and one.type == "double" for one in columns):
-        bounds.append(f"is_nan({column})")
+    """Return the condition of values out of range; NaN is named, because engines order it differently."""
+    name = _quoted(check.column)
+    bounds = [f"{name} < {check.min}"] if check.min is not None else []
+    bounds += [f"{name} > {check.max}"] if check.max is not None else []
+    if any(column.name == check.column and column.type == "double" for column in columns):
+        bounds.append(f"is_nan({name})")
     return " OR ".join(bounds)
 
 
 def _is_not_accepted(check: Check, columns: Sequence[Column]) -> str:
-    column = _quoted(check.column)
-    if any(one.name == check.column and one.type != "varchar" for one in columns):
-        column = f"CAST({column} AS varchar)"
+    operand = _quoted(check.column)
+    if any(column.name == check.column and column.type != "varchar" for column in columns):
+        operand = f"CAST({operand} AS varchar)"
     values = ", ".join("'" + value.replace("'", "''") + "'" for value in check.values)
-    return f"{column} NOT IN ({values})"
+    return f"{operand} NOT IN ({values})"
 
 
 def _unique(check: Check, table: str, columns: Sequence[Column]) -> str:
@@ -97,14 +97,14 @@ def _surplus(check: Check, columns: Sequence[Column]) -> str:
     return f"count(*) - count(DISTINCT ROW({keys}))"
 
 
-# --- numbers of a whole table ---------------------------------------------------------------------
+# --- checks of a whole table ----------------------------------------------------------------------
 
 
 def _count(check: Check, table: str, columns: Sequence[Column]) -> str:
-    return f"SELECT count(*) AS row_count FROM {table} HAVING {_wrong_count(check)}"
+    return f"SELECT count(*) AS row_count FROM {table} HAVING {_count_condition(check)}"
 
 
-def _wrong_count(check: Check) -> str:
+def _count_condition(check: Check) -> str:
     least, most = _bounds(check)
     return f"count(*) < {least}" + (f" OR count(*) > {most}" if most is not None else "")
 
@@ -161,10 +161,12 @@ def _everything(check: Check, table: str, columns: Sequence[Column]) -> str:
 
 _NUMBERS = ("bigint", "integer", "double")
 BUILT_IN = {
-    one.name: one
-    for one in (
+    check_type.name: check_type
+    for check_type in (
         CheckType("not_null", "No row has NULL in 'column'.", needs=("column",), **_rows_where(_is_null)),
-        CheckType("unique", "'columns' name a row.", _unique, ("columns",), _surplus),
+        CheckType(
+            "unique", "No two rows have the same values in 'columns'.", _unique, ("columns",), _surplus
+        ),
         CheckType(
             "in_range", "'column' lies in min..max.", needs=("column",), types=_NUMBERS,
             needs_one_of=("min", "max"),
@@ -185,10 +187,11 @@ BUILT_IN = {
             types=("varchar", "bigint", "integer", "boolean"), **_rows_where(_is_not_accepted),
         ),
         CheckType(
-            "contract", "Names, order and types of the columns are as promised.", _everything, contract=True
+            "contract", "Names, order and types of the columns are those of the contract.", _everything,
+            contract=True,
         ),
         CheckType(
-            "reconciles", "Every row of the raw objects is in the table or set aside.", _everything,
+            "reconciles", "Every row of the raw objects is in the table or quarantined.", _everything,
             measure=lambda check, columns: "count(*)", reconciles=True,
         ),
     )

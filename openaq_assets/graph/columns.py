@@ -1,4 +1,4 @@
-"""Columns, the checks declared of them, and the scalar types their YAML is read by."""
+"""Define columns, the checks declared for them, and the scalar types of their YAML."""
 
 import datetime as dt
 import re
@@ -15,17 +15,18 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class Duration(dt.timedelta):
-    """A length of time written as people say it: ``3 days``, ``90 minutes``."""
+    """A length of time, written as ``3 days`` or ``90 minutes``."""
 
     noun = "a duration like '3 days'"
     pattern = re.compile(r"([0-9]{1,6})\s*(minutes?|m|hours?|h|days?|d)\Z", re.ASCII)
 
     @classmethod
     def parse(cls, text: str) -> "Duration":
-        found = cls.pattern.match(text.strip())
-        if not found:
+        """Return the duration of a text; raise ValueError with the remedy."""
+        match = cls.pattern.match(text.strip())
+        if not match:
             raise ValueError("Write a number and a unit: minutes, hours or days.")
-        return cls(**{_UNITS[found[2][0]]: int(found[1])})
+        return cls(**{_UNITS[match[2][0]]: int(match[1])})
 
 
 class Name(str):
@@ -36,6 +37,7 @@ class Name(str):
 
     @classmethod
     def parse(cls, text: str) -> "Name":
+        """Return the name of a text; raise ValueError with the remedy."""
         if not cls.pattern.match(text):
             raise ValueError("Use lower-case letters, digits and '_'; begin with a letter.")
         if "__" in text:
@@ -45,7 +47,7 @@ class Name(str):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A promise about the rows of a table; ``error`` fails the run, ``warn`` only tells."""
+    """A check of the rows of a table; ``error`` fails the run, ``warn`` only reports."""
 
     check: str
     table: str = ""
@@ -60,7 +62,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A promised column: name, Trino type, unit and meaning."""
+    """A column of a contract: name, Trino type, unit and meaning."""
 
     name: Name
     type: ColumnType

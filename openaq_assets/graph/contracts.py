@@ -1,4 +1,4 @@
-"""Columns promised and found: the names of types on each engine, and the difference between contracts."""
+"""Compare contracts, and translate the names of column types between engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ _FROM_DUCKDB = {name: kind for kind, name in DUCKDB.items()} | {"HUGEINT": "bigi
 
 
 def trino_type(duckdb_type: str) -> str:
-    """The Trino name of a DuckDB type, or the DuckDB name in lower case where none is promised."""
+    """Return the Trino name of a DuckDB type; the DuckDB name in lower case if it has none."""
     return _FROM_DUCKDB.get(duckdb_type, duckdb_type.lower())
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference between two contracts; ``breaking`` ones can break a reader."""
+    """A difference between two contracts; a ``breaking`` one can break a reader."""
 
     column: str
     message: str
@@ -36,9 +36,9 @@ class Difference:
         return f"{self.column}: {self.message}"
 
 
-def compare(promised: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]) -> tuple[Difference, ...]:
-    """What ``found`` (name, type) has that ``promised`` has not, and the reverse, in column order."""
-    before, after = dict(promised), dict(found)
+def compare(promised: Sequence[tuple[str, str]], actual: Sequence[tuple[str, str]]) -> tuple[Difference, ...]:
+    """Return the differences between two lists of (name, type): missing, retyped, new, reordered columns."""
+    before, after = dict(promised), dict(actual)
     dropped = [Difference(name, "is missing.", True) for name in before if name not in after]
     retyped = [
         Difference(name, f"is {after[name]}, promised {before[name]}.", True)
@@ -47,11 +47,11 @@ def compare(promised: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]
     ]
     added = [Difference(name, "is new.", False) for name in after if name not in before]
     order = [name for name, _ in promised if name in after]
-    moved = [name for name, _ in found if name in before]
+    moved = [name for name, _ in actual if name in before]
     shuffled = [Difference(order[0], "the order of columns differs.", True)] if order != moved else []
     return (*dropped, *retyped, *added, *shuffled)
 
 
 def pairs(columns: Sequence[Column]) -> tuple[tuple[str, str], ...]:
-    """A contract as (name, type) pairs."""
+    """Return a contract as (name, type) pairs."""
     return tuple((str(column.name), str(column.type)) for column in columns)

@@ -1,9 +1,9 @@
-"""Where things live: environments, and ``bind``, the only place that makes a URI or a table name.
+"""Define environments, and ``bind``, the only function that makes URIs and table names.
 
 <root>/<environment>/raw/year=/month=/day=/<object>.json
 <root>/<environment>/{processed,reference,check,export,quarantine}/<asset>/...
 <root>/<environment>/ledger/<asset>/...
-<root>/<layer>/<asset>                        (what lies above all environments)
+<root>/<layer>/<asset>                        (shared by all environments)
 <root>/catalog/<database>/<table>.json        (local profile)
 <root>/{glue-tmp,athena-results}/...          (aws profile; may be deleted at any time)
 """
@@ -20,9 +20,9 @@ from openaq_assets.graph.operations import ABOVE, VIEW, Operation, Ref, map_refs
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Which platform carries the environments, and the root under which everything lies.
+    """The platform that carries the environments, and the root URI below which all objects lie.
 
-    ``settings`` are those that plugins read from it, by name.
+    ``settings`` are the values of the settings that plugins declare, by name.
     """
 
     platform: str
@@ -38,7 +38,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class LogicalEnvironment:
-    """One environment of ``environments.yaml``: its database, and whose tables it reads."""
+    """An environment of ``environments.yaml``: its database, and the environment whose tables it reads."""
 
     database: Name
     tables_from: str = ""
@@ -47,7 +47,7 @@ class LogicalEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A logical environment in a profile: everything ``bind`` needs to name a location."""
+    """A logical environment in a profile: everything that ``bind`` needs to make a location."""
 
     name: str
     profile: Profile
@@ -55,25 +55,27 @@ class Environment:
 
     @property
     def root(self) -> str:
+        """Return the root URI of the profile, without a slash at its end."""
         return self.profile.root.rstrip("/")
 
     @property
     def database(self) -> str:
+        """Return the name of the environment's database."""
         return self.siblings[self.name].database
 
     def uri(self, *parts: str) -> str:
-        """A URI of this environment."""
+        """Return the URI of a path below this environment."""
         return "/".join((self.root, self.name, *parts))
 
     def sibling(self, name: str) -> "Environment":
-        """Another environment of the same profile."""
+        """Return another environment of the profile; raise SelectionError if there is none of that name."""
         if name not in self.siblings:
             raise SelectionError(f"there is no environment '{name}'. {nearest(name, self.siblings)}")
         return replace(self, name=name)
 
     @property
     def tables_owner(self) -> "Environment":
-        """The environment whose tables this one reads: itself, or another."""
+        """Return the environment whose tables this one reads: itself, or another."""
         owner = self.siblings[self.name].tables_from
         return self.sibling(owner) if owner else self
 
@@ -84,7 +86,7 @@ class Environment:
         home = self.sibling(ref.environment) if ref.environment else self
         if ref.layer != VIEW:
             home = home.tables_owner
-        # Raw objects of all assets share the day's prefix: their names begin with the asset.
+        # The raw objects of all assets share the prefix of a day: their names begin with the asset.
         parts = ("raw",) if ref.layer == "raw" else (ref.layer, ref.asset)
         return replace(ref, uri=home.uri(*parts), table=f"{home.database}.{ref.asset}")
 
@@ -98,12 +100,11 @@ def bind(operation: Operation, environment: Environment) -> Operation:
 def open_environment(
     name: str, profile: str, profiles: Mapping[str, Profile], environments: Mapping[str, LogicalEnvironment]
 ) -> Environment:
-    """The environment of that name in that profile; raises SelectionError naming what there is."""
+    """Return an environment in a profile; raise SelectionError with the known names if one is unknown."""
     if profile not in profiles:
         raise SelectionError(
             f"there is no profile '{profile}' in conf/environments.yaml. {nearest(profile, profiles)}"
         )
-    found: Any = profiles[profile]
     if name not in environments:
         raise SelectionError(f"there is no environment '{name}'. {nearest(name, environments)}")
-    return Environment(name, found, environments)
+    return Environment(name, profiles[profile], environments)

@@ -1,22 +1,22 @@
-"""What else a plugin can bring: settings, files of conf/, commands, handlers of operations."""
+"""Define what plugins can add: settings, files of conf/, commands, handlers of operations."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-Mistake = tuple[str, str, str]  # a field's path, what is wrong, and the remedy
+Mistake = tuple[str, str, str]  # the path of a field, the message, and the remedy
 
 
 def imported(target: str) -> Any:
-    """Return the object that ``package.module:name`` says; its module is loaded only now."""
+    """Import a module and return the object that ``package.module:name`` means."""
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
-    """Settings below a name of their own in every profile of environments.yaml.
+    """Settings of a plugin, under its own name in every profile of environments.yaml.
 
     ``fields`` is a frozen dataclass whose fields all have defaults.
     """
@@ -27,12 +27,13 @@ class ProfileSettings:
 
 @dataclass(frozen=True, slots=True)
 class ConfFile:
-    """A file of conf/ that a plugin reads; its schema is written beside the others.
+    """A file of conf/ that a plugin reads; its JSON Schema is written beside the others.
 
-    ``fields`` is the dataclass of the whole file, or with ``section`` of each named entry below that
-    one field; ``module:name`` loads it, and ``mistakes``, only when there is such a file. A file with
-    ``selector`` is read when the project loads: its entries name parts of a scope, and ``--<section>``
-    narrows a run to them. ``mistakes(value, project)`` finds what only the whole project shows. A project
+    ``fields`` is the dataclass of the whole file. With ``section`` the file has this one field, and
+    ``fields`` is the dataclass of each named entry below it. A text ``module:name`` as ``fields`` or
+    ``mistakes`` is imported only if the file exists. A file with ``selector`` is read when the project
+    loads: its entries name parts of a scope, and ``--<section>`` narrows a run to them.
+    ``mistakes(value, project)`` returns the mistakes that only the whole project shows. A project
     without the file has no value of it.
     """
 
@@ -45,23 +46,23 @@ class ConfFile:
 
     @property
     def path(self) -> str:
-        """The path below the project."""
+        """Return the path of the file below the project."""
         return f"conf/{self.name}.yaml"
 
     @property
     def type(self) -> Any:
-        """The dataclass that ``fields`` says."""
+        """Return the dataclass that ``fields`` names."""
         return imported(self.fields) if isinstance(self.fields, str) else self.fields
 
     def mistakes_in(self, value: Any, project: Any) -> Iterable[Mistake]:
-        """Return what ``mistakes`` finds, if there is such a function."""
+        """Return the mistakes in a value of the file; none without the function ``mistakes``."""
         function = imported(self.mistakes) if isinstance(self.mistakes, str) else self.mistakes
         return function(value, project) if function else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of ``openaq-assets``: a click command, named as ``module:attribute`` and loaded when used."""
+    """A command of ``openaq-assets``: a click command as ``module:attribute``, imported when it is used."""
 
     name: str
     target: str
@@ -70,10 +71,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class OperationHandler:
-    """How a platform carries out an operation that a plugin brings: ``module:function``.
+    """The function (``module:function``) that carries out an operation of a plugin on a platform.
 
-    ``function(operation, work)`` returns the facts of each partition ('' for the whole) or a ticket; what
-    it raises is a failed ticket. ``usage``, ``module:function`` too, prices the operation on AWS.
+    ``function(operation, work)`` returns the facts of each partition ('' for the whole) or a ticket; an
+    exception becomes a failed ticket. ``usage``, also ``module:function``, returns what the operation
+    uses on AWS, from which its price is computed.
     """
 
     operation: type
@@ -83,7 +85,7 @@ class OperationHandler:
 
     @property
     def name(self) -> str:
-        """What it is listed and compared by."""
+        """Return the name that listings and comparisons use."""
         return f"{self.operation.__name__} on {self.platform}"
 
 

@@ -1,4 +1,4 @@
-"""Jobs: named selections that run together, their schedules and limits of cost."""
+"""Define jobs: named selections that run together, with their schedules and limits of cost."""
 
 import re
 from collections.abc import Mapping
@@ -15,27 +15,28 @@ class Dollars(float):
 
     @classmethod
     def parse(cls, text: str) -> "Dollars":
+        """Return the amount of a text; raise ValueError with the remedy."""
         if not cls.pattern.match(text.strip()):
             raise ValueError("Write a number like 0.50, without a currency.")
         return cls(text)
 
 
 class Schedule(str):
-    """``manual`` or a five-field cron expression."""
+    """A schedule: ``manual`` or a cron expression of five fields."""
 
     noun = "'manual' or a cron expression"
 
     @classmethod
     def parse(cls, text: str) -> "Schedule":
-        """The schedule; raises ValueError with the remedy."""
+        """Return the schedule of a text; raise ValueError with the remedy."""
         if text == "manual":
             return cls(text)
         fields = text.split(" ")
         if len(fields) != len(_CRON):
             raise ValueError("Write manual, or five cron fields like '0 0 * * *'.")
-        for one, (name, (low, high)) in zip(fields, _CRON.items(), strict=True):
-            if not all(_in_cron_range(part, low, high) for part in one.split(",")):
-                raise ValueError(f"The {name}, '{one}', must be *, */n or numbers from {low} to {high}.")
+        for value, (name, (low, high)) in zip(fields, _CRON.items(), strict=True):
+            if not all(_in_cron_range(part, low, high) for part in value.split(",")):
+                raise ValueError(f"The {name}, '{value}', must be *, */n or numbers from {low} to {high}.")
         return cls(text)
 
 
@@ -48,11 +49,11 @@ _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?\Z", re.
 
 
 def _in_cron_range(part: str, low: int, high: int) -> bool:
-    """Whether one part (``5``, ``1-5``, ``*/10``) lies in the range of its field."""
-    found = _CRON_PART.match(part)
-    if not found or found[3] in ("0", "00"):
+    """Return whether one part (``5``, ``1-5``, ``*/10``) lies in the range of its field."""
+    match = _CRON_PART.match(part)
+    if not match or match[3] in ("0", "00"):
         return False
-    first, last = int(found[1] or low), int(found[2] or found[1] or low)
+    first, last = int(match[1] or low), int(match[2] or match[1] or low)
     return low <= first <= last <= high
 
 
@@ -61,7 +62,7 @@ MANUAL = Schedule("manual")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A named selection that is run together: a DAG in Airflow, ``run --job`` on the command line."""
+    """A named selection of assets that run together: a DAG in Airflow, ``run --job`` on the command line."""
 
     select: str
     description: str = ""

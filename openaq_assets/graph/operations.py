@@ -1,7 +1,7 @@
-"""What can be done, as values: frozen, JSON-serialisable, naming assets and never places.
+"""Define operations: frozen values that become JSON and name assets, never locations.
 
 A kind returns *unbound* operations; ``environment.bind`` fills in the URI and table name of every
-``Ref``. Fingerprints are taken before that, so they cannot depend on the environment.
+``Ref``. Fingerprints are computed from unbound operations, so they cannot depend on the environment.
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from openaq_assets.graph.columns import Column, ColumnType, Severity
 
-VIEW = "view"  # the layer of what each environment has of its own
-ABOVE = "*"  # the environment of what lies above all of them
+VIEW = "view"  # the layer of views, which each environment has of its own
+ABOVE = "*"  # the environment of assets that all environments share
 
 
 class Operation(Protocol):
-    """Anything that can be done: a frozen dataclass of JSON values that names assets by ``Ref``.
+    """An operation: a frozen dataclass of JSON values that names assets by ``Ref``.
 
-    A plugin brings its own together with handlers for platforms (``operation_handlers``).
+    A plugin adds its own together with handlers for platforms (``operation_handlers``).
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -31,11 +31,11 @@ class Operation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """An asset and some of its partitions, by name; ``uri`` and ``table`` are filled in by binding.
+    """A reference to an asset and some of its partitions; binding fills in ``uri`` and ``table``.
 
-    ``layer`` is the folder its data lie in: ``raw``, ``processed``, ``reference``, ``view``, ``export`` or a
-    plugin's own. ``environment`` names a logical environment other than the one of the run (a check of
-    prod), or ``*``: above all of them.
+    ``layer`` is the folder of its data: ``raw``, ``processed``, ``reference``, ``view``, ``export`` or one
+    of a plugin. ``environment`` names a logical environment other than that of the run (as for a check
+    of prod), or ``*`` for assets that all environments share.
     """
 
     asset: str
@@ -48,8 +48,11 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class RecipeColumn:
-    """Where one column comes from: JSON paths (for CSV, columns of the header) tried in order, or
-    a part of the object's key."""
+    """The source of one column of a recipe.
+
+    ``paths`` are JSON paths (for CSV, names in the header), tried in order; ``key`` is a part of the
+    object's name instead.
+    """
 
     name: str
     type: ColumnType
@@ -60,15 +63,15 @@ class RecipeColumn:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How raw objects become columns: data that every engine interprets alike, never code.
+    """The rules by which raw objects become columns: data that every engine interprets alike, not code.
 
-    ``format`` is ``json`` (``rows`` names the list) or ``csv`` (gzipped, with a header). A row
-    belongs to the UTC day of the column ``partition_by``, or, where only the end of its period is
-    known, to that of one second before ``partition_by_end``. With ``spread`` n, a day's rows also
-    lie in the raw objects of n days before and after; what lies there of other days is theirs.
-    ``free_text`` is the CSV column whose unquoted text may hold commas: surplus cells are its own.
-    A field that neither a column reads nor ``known`` names is new: ``on_new_field`` says whether it is
-    ignored, recorded once, or fails the day (``platforms/recipe_drift.py`` says what a path is).
+    ``format`` is ``json`` (``rows`` is the path of the list) or ``csv`` (gzipped, with a header). A row
+    belongs to the UTC day of the column ``partition_by`` or, if only the end of its period is known, to
+    the day of one second before ``partition_by_end``. With ``spread`` n, the rows of a day are also in
+    the raw objects of n days before and after it; rows of other days in these objects are skipped.
+    ``free_text`` is the CSV column whose unquoted text may contain commas: surplus cells are part of it.
+    A field that no column reads and ``known`` does not name is new: ``on_new_field`` says whether it is
+    ignored, recorded once, or fails the day (``platforms/transform/schema_drift.py`` defines its path).
     """
 
     rows: str
@@ -87,7 +90,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """All raw objects of each day, rebuilt as one Parquet partition by the recipe."""
+    """Rebuild each day: decode all its raw objects by the recipe into one Parquet partition."""
 
     source: Ref
     recipe: Recipe
@@ -97,7 +100,7 @@ class Transform:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The contract of a table: its place, columns and whether it is partitioned by day."""
+    """The contract of a table: its reference, its columns, and whether it is partitioned by day."""
 
     at: Ref
     columns: tuple[Column, ...]
@@ -106,10 +109,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """The tables exist in the catalog with these columns and every partition there is.
+    """Make the catalog contain the tables with these columns and all their partitions.
 
-    Where the reference of a table names ``partitions``, they were just written and are about to be
-    asked by checks: others need not be made known.
+    If the reference of a table names ``partitions``, they were just written and checks will read them
+    next: only they have to be registered.
     """
 
     tables: tuple[Table, ...]
@@ -117,7 +120,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A reviewed CSV, given as text, becomes a table."""
+    """Make a table from a reviewed CSV, given as text."""
 
     csv: str = field(repr=False)
     columns: tuple[Column, ...]
@@ -126,7 +129,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class CreateView:
-    """The view has exactly this SQL (Athena dialect) and these columns; ``replace`` it if it differs."""
+    """Make the view have exactly this SQL (Athena dialect) and these columns.
+
+    With ``replace`` an existing view that differs is replaced.
+    """
 
     into: Ref
     sql: str
@@ -137,11 +143,11 @@ class CreateView:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question in Athena SQL.
+    """Run a query in Athena SQL.
 
-    As a check (``expect='no rows'``) each returned row is a failure; ``expect='contract'`` compares the
-    names and types of the result with ``columns``; ``expect='counts'`` answers with numbers that the
-    caller judges (see ``checks``): a platform only reads it. ``into`` keeps the rows as CSV.
+    With ``expect='no rows'`` each returned row is a failure. ``expect='contract'`` compares the names
+    and types of the result with ``columns``. With ``expect='counts'`` the platform only reads the
+    numbers, and the caller compares them (see ``checks``). ``into`` keeps the rows as CSV.
     """
 
     name: str
@@ -158,13 +164,13 @@ STANDARD: tuple[type, ...] = (Transform, Register, Load, CreateView, Query)
 
 
 def to_json(operation: Operation) -> str:
-    """Return the operation as one line of JSON: what a Glue job or another process receives."""
+    """Return the operation as one line of JSON, as a Glue job or another process receives it."""
     body = {"operation": type(operation).__name__, **_fields(operation)}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_fields)
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass, sooner than ``asdict`` does; raise TypeError if it is none."""
+    """Return the fields of a dataclass, faster than ``asdict``; raise TypeError for another value."""
     return {name: getattr(value, name) for name in _names(typing.cast(Any, type(value)))}
 
 
@@ -174,7 +180,7 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 def is_operation(value: Any) -> bool:
-    """Return whether a value can be kept, compared and sent as JSON, as an operation has to be."""
+    """Return whether a value is an operation: a dataclass that can be written as JSON."""
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return False
     try:
@@ -184,14 +190,14 @@ def is_operation(value: Any) -> bool:
 
 
 def listed(answer: Any) -> tuple[Any, ...]:
-    """Return the items that a kind answers with; raise TypeError for a text or a mapping."""
+    """Return the items of a list that foreign code returned; raise TypeError for a text or a mapping."""
     if isinstance(answer, str | bytes | Mapping):
         raise TypeError(f"{answer!r} is no list")
     return tuple(answer)
 
 
 def from_json(text: str, kinds: Iterable[type] = STANDARD) -> Operation:
-    """Return the operation that a line of JSON says; raise ValueError if it is none of these kinds."""
+    """Return the operation in a line of JSON; raise ValueError if it is none of these types."""
     body = json.loads(text)
     name = body.pop("operation", "") if isinstance(body, dict) else ""
     kind = next((kind for kind in kinds if kind.__name__ == name), None)
@@ -202,7 +208,7 @@ def from_json(text: str, kinds: Iterable[type] = STANDARD) -> Operation:
 
 
 def _decoded(value: Any, kind: Any) -> Any:
-    """A JSON value as a value of a type of this module; raises ValueError if it is none."""
+    """Return a JSON value as a value of a type of this module; raise ValueError if it does not fit."""
     arguments = typing.get_args(kind)
     if types.NoneType in arguments:
         return None if value is None else _decoded(value, arguments[0])
@@ -210,10 +216,10 @@ def _decoded(value: Any, kind: Any) -> Any:
         hints = _hints(typing.cast(Any, kind))
         if value.keys() != hints.keys():
             raise ValueError(f"{kind} has other fields than {sorted(value)}")
-        fields = {name: _decoded(one, hints[name]) for name, one in value.items()}
+        fields = {name: _decoded(item, hints[name]) for name, item in value.items()}
         return typing.cast(Any, kind)(**fields)
     if typing.get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(_decoded(one, arguments[0]) for one in value)
+        return tuple(_decoded(item, arguments[0]) for item in value)
     if value in arguments and typing.get_origin(kind) is Literal:
         return value
     if isinstance(kind, type) and type(value) in kind.__mro__:
@@ -227,12 +233,12 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def fingerprint(operations: Iterable[Operation]) -> str:
-    """Twelve hex digits of what would be done, whatever the environment and partitions."""
+    """Return twelve hex digits that identify operations, independent of environment and partitions."""
     return digest([to_json(_template(operation)) for operation in operations])
 
 
 def digest(values: Any) -> str:
-    """Twelve hex digits of a JSON value."""
+    """Return twelve hex digits that identify a JSON value."""
     text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -241,7 +247,7 @@ def _template(operation: Operation) -> Operation:
     template: Operation = map_refs(
         operation, lambda ref: dataclasses.replace(ref, partitions=(), uri="", table="")
     )
-    if isinstance(template, Transform):  # to say that a field is known changes no row
+    if isinstance(template, Transform):  # declaring a field as known changes no row
         recipe = dataclasses.replace(template.recipe, on_new_field="ignore", known=())
         return dataclasses.replace(template, recipe=recipe)
     return template
@@ -260,12 +266,14 @@ def refs_of(value: Any) -> Iterator[Ref]:
 
 
 def map_refs(value: Any, change: Callable[[Ref], Ref]) -> Any:
-    """The value with every ``Ref`` inside replaced by ``change(ref)``."""
+    """Return the value with every ``Ref`` inside replaced by ``change(ref)``."""
     if isinstance(value, Ref):
         return change(value)
     if isinstance(value, tuple):
         return tuple(map_refs(item, change) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = {one.name: map_refs(getattr(value, one.name), change) for one in dataclasses.fields(value)}
+        changed = {
+            entry.name: map_refs(getattr(value, entry.name), change) for entry in dataclasses.fields(value)
+        }
         return dataclasses.replace(value, **changed)
     return value

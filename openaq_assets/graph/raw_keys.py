@@ -1,9 +1,9 @@
-"""Names of raw objects: everything needed to use an answer that its body does not say.
+"""Make and parse the names of raw objects, which hold what the body of an answer does not contain.
 
     <asset>__location=7__sensor=9__page=0001__20260109T031500Z__0123456789ab.json
 
-A measurement row carries no sensor id, so the name does. Retrieval time and content digest make each
-answer its own object: nothing is ever overwritten.
+A measurement row has no sensor id, so the name of its object does. The time of retrieval and the digest
+of the content make every name unique: no object is ever overwritten.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RawKey:
-    """The parsed name of a raw object; ``request`` identifies the question, whenever asked."""
+    """The parsed name of a raw object; ``request`` identifies the request, whenever it was sent."""
 
     asset: str
     parts: tuple[tuple[str, str], ...]
@@ -32,12 +32,12 @@ class RawKey:
 
     @property
     def request(self) -> str:
-        """The name up to the retrieval time."""
+        """Return the name up to the time of retrieval."""
         return "".join((self.asset, "__", *(f"{name}={value}__" for name, value in self.parts)))
 
     @property
     def values(self) -> Mapping[str, str]:
-        """The parts by name."""
+        """Return the parts by name."""
         return dict(self.parts)
 
     def __str__(self) -> str:
@@ -47,28 +47,28 @@ class RawKey:
 def raw_key(
     asset: str, parts: Mapping[str, str], retrieved: dt.datetime, body: bytes, extension: str = "json"
 ) -> RawKey:
-    """The name under which an answer is stored."""
+    """Return the name under which the body of an answer is stored."""
     stamp = retrieved.astimezone(dt.UTC).replace(microsecond=0)
     content = hashlib.sha256(body).hexdigest()[:12]
     return RawKey(asset, tuple(parts.items()), stamp, content, extension)
 
 
 def parse_raw_key(name: str) -> RawKey | None:
-    """The parsed name (of a path's last segment), or None if it is not one of ours."""
-    found = _NAME.match(name.rsplit("/", 1)[-1])
-    if not found:
+    """Return the parsed name of a path's last segment, or None if it is not a raw object's name."""
+    match = _NAME.match(name.rsplit("/", 1)[-1])
+    if not match:
         return None
-    pairs = [part.split("=") for part in found["parts"].split("__") if part]
+    pairs = [part.split("=") for part in match["parts"].split("__") if part]
     parts = tuple([(name, value) for name, value in pairs])
     try:
-        retrieved = _time(found["retrieved"])
+        retrieved = _time(match["retrieved"])
     except ValueError:
         return None
-    return RawKey(found["asset"], parts, retrieved, found["digest"], found["extension"])
+    return RawKey(match["asset"], parts, retrieved, match["digest"], match["extension"])
 
 
 def _time(text: str) -> dt.datetime:
-    """What ``strptime`` would say, at a tenth of its cost: there are many names."""
-    if text[9:11] > "23":  # which later Pythons take for the next day
+    """Return what ``strptime`` would return, at a tenth of its cost: there are many names."""
+    if text[9:11] > "23":  # later versions of Python read hour 24 as the next day
         raise ValueError("no such hour")
     return dt.datetime.fromisoformat(text)

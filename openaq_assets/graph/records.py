@@ -1,4 +1,4 @@
-"""Facts of a partition, and the record of how it was made: what the ledger keeps."""
+"""Define what the ledger keeps: the facts of a partition, and the record of how it was made."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from openaq_assets.graph.operations import digest
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is true of one partition (or the whole) of an asset after an operation."""
+    """Measured facts of one partition, or of a whole asset, after an operation."""
 
     rows: int = 0
     bytes: int = 0
@@ -18,10 +18,10 @@ class Facts:
     version: str = ""
     quarantined: int = 0
     failures: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()  # said once, whatever is run again
+    notices: tuple[str, ...] = ()  # reported once, also if the same is run again
 
     def __add__(self, other: "Facts") -> "Facts":
-        """Both together; the version is of whichever has one last."""
+        """Return the sum of both; the version is that of ``other`` if it has one."""
         return Facts(
             self.rows + other.rows,
             self.bytes + other.bytes,
@@ -34,8 +34,8 @@ class Facts:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> "Facts":
-        """The facts that JSON says."""
-        lists = {name: tuple(one) for name, one in body.items() if isinstance(one, list)}
+        """Return the facts in a decoded JSON object."""
+        lists = {name: tuple(value) for name, value in body.items() if isinstance(value, list)}
         return cls(**{**body, **lists})
 
 
@@ -44,9 +44,9 @@ Outcome = Literal["ok", "partial", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Materialization:
-    """One record: what an asset's partition is, and how it came to be.
+    """A record of the ledger: the state of one partition of an asset, and how it was made.
 
-    ``inputs`` maps each upstream asset to the version read; ``scope`` lists the selectors covered.
+    ``inputs`` maps each upstream asset to the version that was read; ``scope`` lists the selectors covered.
     """
 
     asset: str
@@ -70,10 +70,10 @@ class Materialization:
 
     @property
     def inputs_digest(self) -> str:
-        """What the record's name says of its inputs and scope."""
+        """Return the digest of inputs and scope that is part of the record's name."""
         return inputs_digest(self.inputs, self.scope)
 
 
 def inputs_digest(inputs: Mapping[str, str], scope: Iterable[str]) -> str:
-    """Twelve hex digits of the versions read and the scope covered."""
+    """Return twelve hex digits that identify the versions read and the scope covered."""
     return digest([dict(sorted(inputs.items())), sorted(scope)])

@@ -1,11 +1,11 @@
-"""Selections: which assets a person means.
+"""Parse selections: expressions that name assets of a graph.
 
     selection := union ;  union := part ("or" part)* ;  part := factor ("and" factor)*
     factor := "not" factor | "(" union ")" | [n]"+" term | term "+"[n] | term
     term := key | glob | kind:name | tag:name | group:name | owner:name
 
-``+x`` is x and everything it is made from, ``x+`` x and everything made from it, ``2+x`` two steps.
-Words side by side (``a b``) are a union, as on a shell.
+``+x`` means x and everything it is made from, ``x+`` means x and everything made from it, and ``2+x``
+goes two steps up. Terms side by side (``a b``) are a union, as in a shell.
 """
 
 import re
@@ -31,7 +31,7 @@ _FIELDS: dict[str, Callable[[Asset], tuple[str, ...]]] = {
 
 
 def select(graph: AssetGraph, text: str) -> tuple[str, ...]:
-    """The keys a selection means, in graph order; raises SelectionError for what is not there."""
+    """Return the keys that a selection names, in graph order; raise SelectionError for an unknown name."""
     tokens = _tokens(text)
     if tokens.count("(") + tokens.count("not") > MAX_NESTING:
         raise SelectionError(f"the selection has more than {MAX_NESTING} '(' and 'not'. Shorten it.")
@@ -44,12 +44,12 @@ def select(graph: AssetGraph, text: str) -> tuple[str, ...]:
 def _tokens(text: str) -> list[str]:
     tokens, position = [], 0
     while text[position:].strip():
-        found = _TOKEN.match(text, position)
-        if not found:
-            what = shortened(text[position:].strip())
-            raise SelectionError(f"selection {shortened(text)}: cannot read {what}. {_FORMS}")
-        tokens.append(found[1])
-        position = found.end()
+        match = _TOKEN.match(text, position)
+        if not match:
+            rest = shortened(text[position:].strip())
+            raise SelectionError(f"selection {shortened(text)}: cannot read {rest}. {_FORMS}")
+        tokens.append(match[1])
+        position = match.end()
     if not tokens:
         raise SelectionError("the selection is empty. Name an asset, or '*' for all.")
     return tokens
@@ -86,20 +86,21 @@ def _factor(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[
 
 
 def _term(graph: AssetGraph, token: str, text: str) -> frozenset[str]:
-    found = _TERM.match(token)
-    if not found:
+    match = _TERM.match(token)
+    if not match:
         raise SelectionError(f"selection {shortened(text)}: cannot read {shortened(token)}. {_FORMS}")
-    up, plus_before, name, pattern, plus_after, down = found.groups()
+    up, plus_before, name, pattern, plus_after, down = match.groups()
     values = _FIELDS[name or ""]
     matches = frozenset(
-        asset.key for asset in graph if any(fnmatchcase(one, pattern) for one in values(asset))
+        asset.key for asset in graph if any(fnmatchcase(value, pattern) for value in values(asset))
     )
     if not matches and not re.search(r"[*?\[]", pattern):
-        there = {one for asset in graph for one in values(asset) if one}
-        what = name or "asset"
-        if what == "asset" and pattern in graph.left_out:
+        known = {value for asset in graph for value in values(asset) if value}
+        field = name or "asset"
+        if field == "asset" and pattern in graph.left_out:
             raise graph.unknown(pattern)
-        raise SelectionError(f"selection {shortened(text)}: no {what} '{pattern}'. {nearest(pattern, there)}")
+        hint = nearest(pattern, known)
+        raise SelectionError(f"selection {shortened(text)}: no {field} '{pattern}'. {hint}")
     chosen = matches
     if plus_before:
         chosen |= graph.ancestors(matches, int(up) if up else None)

@@ -1,4 +1,4 @@
-"""Checks compile to queries whose rows are the failures, run here on a real DuckDB."""
+"""Tests of check types and contracts; the queries run on a real DuckDB."""
 
 import duckdb
 import pytest
@@ -13,7 +13,7 @@ ROWS = "(SELECT * FROM (VALUES (1, 'a', TIMESTAMP '2000-01-01'), (2, 'b', NULL),
 
 
 def failures(check: Check) -> int:
-    """How many rows break a check of the rows above."""
+    """Return the number of rows above that fail a check."""
     assert missing(check, BUILT_IN) is None
     connection = duckdb.connect()
     connection.execute(f"CREATE VIEW rows_of_test AS {ROWS}")
@@ -35,15 +35,15 @@ def failures(check: Check) -> int:
     ],
 )  # fmt: skip
 def test_failures(check: Check, count: int) -> None:
-    """A check answers with the rows that break it, and with none if it holds."""
+    """The query of a check returns the failing rows, and none if the check passes."""
     assert failures(check) == count
 
 
 def test_differences_of_contracts() -> None:
-    """Missing, retyped and moved columns break a reader; new ones do not."""
+    """Missing, retyped and reordered columns are breaking differences; new ones are not."""
     promised = [("a", "bigint"), ("b", "varchar"), ("c", "date")]
-    found = [("b", "double"), ("a", "bigint"), ("d", "date")]
-    assert compare(promised, found) == (
+    actual = [("b", "double"), ("a", "bigint"), ("d", "date")]
+    assert compare(promised, actual) == (
         Difference("c", "is missing.", True),
         Difference("b", "is double, promised varchar.", True),
         Difference("d", "is new.", False),
@@ -53,5 +53,5 @@ def test_differences_of_contracts() -> None:
 
 
 def test_types_of_duckdb() -> None:
-    """A type without a promise keeps its name, in lower case."""
+    """A DuckDB type without a Trino name keeps its name, in lower case."""
     assert (trino_type("BIGINT"), trino_type("INTERVAL")) == ("bigint", "interval")

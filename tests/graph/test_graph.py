@@ -1,4 +1,4 @@
-"""The graph: reach, owners of tables, cycles, and what is left out."""
+"""Tests of the graph: ancestors, owners of tables, cycles, and assets that are left out."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ Writes = Callable[[Mapping[str, str | bytes]], Path]
 
 
 def test_reach(tmp_path: Path) -> None:
-    """Ancestors and descendants are found along any number of edges, or as many as asked for."""
+    """Ancestors and descendants are found along any number of edges, or up to a given depth."""
     graph = load(copy_sample(tmp_path / "sample")).graph
     assert graph.ancestors(["openaq_tables"], 1) == {"locations", "measurements"}
     assert graph.ancestors(["openaq_tables"]) == {"locations", "measurements", "locations_raw", "measurements_raw"}
@@ -29,7 +29,7 @@ def test_owners_of_tables(tmp_path: Path) -> None:
 
 
 def test_unknown_and_left_out(tiny_project: Writes) -> None:
-    """An unknown asset and one that is left out are told apart."""
+    """An unknown asset and an asset that is left out raise different errors."""
     root = tiny_project({"conf/assets/more.yaml": "assets:\n  broken: {kind: raw, endpoint: x}\n"})
     graph = load(root, strict=False).graph
     with pytest.raises(SelectionError, match="there is no asset 'nothing'"):
@@ -38,26 +38,26 @@ def test_unknown_and_left_out(tiny_project: Writes) -> None:
         graph["broken"]
 
 
-def test_two_cycles_are_told_each_once(tiny_project: Writes) -> None:
-    """Every cycle is one problem; what is not in one stays."""
-    made = {"a": "b", "b": "c", "c": "a", "x": "x"}
+def test_each_cycle_is_one_problem(tiny_project: Writes) -> None:
+    """Every cycle is one problem; assets outside of cycles stay in the graph."""
+    inputs = {"a": "b", "b": "c", "c": "a", "x": "x"}
     entries = "".join(
-        f"  {key}: {{kind: raw, endpoint: hours, inventory: stations, inputs: [{up}]}}\n" for key, up in made.items()
+        f"  {key}: {{kind: raw, endpoint: hours, inventory: stations, inputs: [{up}]}}\n" for key, up in inputs.items()
     )
     root = tiny_project({"conf/assets/more.yaml": f"assets:\n{entries}"})
     with pytest.raises(ConfigError) as caught:
         load(root)
-    place = "conf/assets/more.yaml"
+    path = "conf/assets/more.yaml"
     assert str(caught.value).splitlines() == [
-        (f"{place}:2:65: assets.a: cycle: a reads b ({place}:2), b reads c ({place}:3), c reads a ({place}:4). "
+        (f"{path}:2:65: assets.a: cycle: a reads b ({path}:2), b reads c ({path}:3), c reads a ({path}:4). "
         "Remove one of these inputs."),
-        f"{place}:5:65: assets.x: cycle: x reads x ({place}:5). Remove one of these inputs.",
+        f"{path}:5:65: assets.x: cycle: x reads x ({path}:5). Remove one of these inputs.",
     ]
     assert list(load(root, strict=False).graph.assets) == ["stations"]
 
 
 def test_a_kind_that_fails_is_a_problem_of_the_asset(tiny_project: Writes) -> None:
-    """What a plugin's kind raises does not stop the others."""
+    """An exception of a plugin's kind is a problem of its asset and does not stop the others."""
     plugin = (
         "from dataclasses import dataclass\nfrom openaq_assets import Kind, hookimpl\n\n\n"
         "@dataclass\nclass Fields:\n    pass\n\n\n"
@@ -69,7 +69,7 @@ def test_a_kind_that_fails_is_a_problem_of_the_asset(tiny_project: Writes) -> No
         {"plugins/asset_kinds/odd.py": plugin, "conf/assets/odd.yaml": "assets:\n  one: {kind: odd}\n"}
     )
     project = load(root, strict=False)
-    assert [str(one) for one in project.problems] == [
+    assert [str(problem) for problem in project.problems] == [
         ("conf/assets/odd.yaml:2:15: assets.one.kind: its kind fails on it (AttributeError: 'Asset' object has no "
         "attribute 'nothing'). Mend the plugin of the kind.")
     ]

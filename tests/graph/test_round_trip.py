@@ -1,4 +1,4 @@
-"""Round-trip: what is printed can be read again, and means the same."""
+"""Property tests of round trips: a printed value is read back as an equal value."""
 
 import datetime as dt
 import fnmatch
@@ -32,27 +32,27 @@ from openaq_assets.project.project import load
 
 @given(operation=operations)
 def test_round_trip_of_operations(operation: Operation) -> None:
-    """An operation survives JSON, on one line."""
+    """An operation is equal after it was written as one line of JSON and read."""
     text = to_json(operation)
     assert "\n" not in text
     assert from_json(text, (*STANDARD, Fetch, Publish)) == operation
 
 
 @given(operation=operations, ref=refs)
-def test_fingerprint_forgets_places_and_partitions(operation: Operation, ref: Ref) -> None:
+def test_fingerprint_ignores_locations_and_partitions(operation: Operation, ref: Ref) -> None:
     """Binding and partitions do not change a fingerprint."""
     import dataclasses
 
     bound = map_refs(
         operation,
-        lambda one: dataclasses.replace(one, uri=ref.uri, table=ref.table, partitions=ref.partitions),
+        lambda unbound: dataclasses.replace(unbound, uri=ref.uri, table=ref.table, partitions=ref.partitions),
     )
     assert fingerprint([bound]) == fingerprint([operation])
 
 
 @given(asset=names, parts=raw_parts, at=moments, body=st.binary(max_size=20))
 def test_round_trip_of_raw_keys(asset: str, parts: dict[str, str], at: dt.datetime, body: bytes) -> None:
-    """The name of a raw object says everything it was made of, wherever it lies."""
+    """The name of a raw object is read back with all its parts, in any folder."""
     key = raw_key(asset, parts, at, body)
     assert parse_raw_key(f"memory://lake/dev/raw/{key}") == key
     assert key.values == parts
@@ -61,31 +61,31 @@ def test_round_trip_of_raw_keys(asset: str, parts: dict[str, str], at: dt.dateti
 
 @given(text=st.text(max_size=60))
 def test_parse_of_raw_keys_is_total(text: str) -> None:
-    """Any other name is no raw key, and a raw key prints as it was read."""
+    """Any text is either no raw key, or a raw key that prints as the same text."""
     key = parse_raw_key(text)
     assert key is None or str(key) == text.rsplit("/", 1)[-1]
 
 
-@given(one=days)
-def test_round_trip_of_days(one: dt.date) -> None:
-    """A day survives as key and as path segment."""
-    key = one.isoformat()
-    assert parse_day(key) == one
+@given(day=days)
+def test_round_trip_of_days(day: dt.date) -> None:
+    """A day is equal after it was written as a key or a path segment and read."""
+    key = day.isoformat()
+    assert parse_day(key) == day
     assert key_of(f"s3://lake/dev/processed/x/{segment(key)}/part.parquet") == key
     first, last = window(key)
-    assert (first.date(), last - first, first.tzinfo) == (one, dt.timedelta(days=1), dt.UTC)
+    assert (first.date(), last - first, first.tzinfo) == (day, dt.timedelta(days=1), dt.UTC)
 
 
 @given(first=days, more=st.integers(0, 40))
 def test_days_are_whole_and_in_order(first: dt.date, more: int) -> None:
-    """A range has every day once, and its summary says first, last and number."""
+    """A range contains every day once, and its summary names the first, the last and the number."""
     keys = every_day(first, first + dt.timedelta(days=more)) if first.year < 2099 else (first.isoformat(),)
     assert list(keys) == sorted(set(keys))
     assert len(keys) == 1 or summary(keys) == f"{keys[0]}..{keys[-1]} ({len(keys)} days)"
 
 
 def printed(tree: Any) -> str:
-    """A selection as text."""
+    """Return a selection as text."""
     match tree:
         case ("key" | "glob", name):
             return str(name)
@@ -105,15 +105,15 @@ def printed(tree: Any) -> str:
 
 
 def walked(graph: AssetGraph, keys: set[str], depth: int | None, *, up: bool) -> set[str]:
-    """The keys and what is reached from them along so many edges."""
-    found = set(keys)
+    """Return the keys and the assets reached from them along at most ``depth`` edges."""
+    reached = set(keys)
     for _ in range(len(graph.assets) if depth is None else depth):
-        found |= {a if up else b for a, b in graph.edges if (b if up else a) in found}
-    return found
+        reached |= {a if up else b for a, b in graph.edges if (b if up else a) in reached}
+    return reached
 
 
 def meant(tree: Any, graph: AssetGraph) -> set[str]:
-    """A selection's set of keys, by its plain meaning."""
+    """Return the keys that a selection means, computed from its tree."""
     everything = set(graph.assets)
     match tree:
         case ("key" | "glob", pattern):
@@ -135,7 +135,7 @@ def meant(tree: Any, graph: AssetGraph) -> set[str]:
 
 @given(sound=sound_projects(), data=st.data())
 def test_round_trip_of_selections(sound: Sound, data: st.DataObject) -> None:
-    """A printed selection means what its tree says, in graph order."""
+    """A printed selection selects the keys that its tree means, in graph order."""
     with tempfile.TemporaryDirectory() as folder:
         graph = load(sound.write(Path(folder))).graph
     kinds = sorted({asset.kind.name for asset in graph})

@@ -89,7 +89,7 @@ def current() -> Cache:
 
 def open_cache(project: Path) -> Cache:
     """Make the cache of a project the current one."""
-    global _current
+    global _current  # noqa: PLW0603 - a process works on one project at a time
     folder = folder_of_caches()
     _current = Cache(folder / f"{digest(str(project))}.jsonl" if folder else None)
     return _current

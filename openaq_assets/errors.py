@@ -60,7 +60,7 @@ class FieldError(ValueError):
 
     def __init__(self, field: str, message: str, hint: str = "") -> None:
         self.field, self.message, self.hint = field, message, hint
-        super().__init__(" ".join((message, hint)).strip())
+        super().__init__(f"{message} {hint}".strip())
 
 
 class AssetsError(Exception):

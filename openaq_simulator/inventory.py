@@ -81,14 +81,15 @@ def visible(view: View) -> list[Json]:
     """Give the locations that have not vanished, under their present names."""
     shown = []
     for location in view.world.locations:
+        faulty = location
         for fault in view.faults:
             if fault.sensor is None and fault.strikes("", None, location["id"]):
                 if fault.name == "vanished":
                     break
                 if fault.name == "renamed":
-                    location = location | {"name": fault.to or f"{location['name']} (đổi tên)"}
+                    faulty = faulty | {"name": fault.to or f"{faulty['name']} (đổi tên)"}
         else:
-            shown.append(location)
+            shown.append(faulty)
     return shown
 
 

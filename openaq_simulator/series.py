@@ -232,9 +232,9 @@ def _trend(query: Query) -> Page:
     ends = range((after or last - 365 * DAY) + step, last + 1, step)
     expected = Counter(label(end - 1) for end in ends)
     texts = []
-    for factor_label, period in factors_of(rows, label):
+    for factor_label, of_label in factors_of(rows, label):
         whole = step * max(1, expected[factor_label])
-        period = period._replace(start=period.first - step, end=period.last)
+        period = of_label._replace(start=of_label.first - step, end=of_label.last)
         coverage = coverage_text(period.observed, step, whole, period.first, period.last, sensor.timezone)
         texts.append(period_text(period, sensor, factor_label, interval, coverage))
     return Page(texts, len(texts))

@@ -40,7 +40,7 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     exchange = Exchange(Request(scope), receive, send)
     try:
         await exchange.answer()
-    except Exception:
+    except Exception:  # noqa: BLE001 - the client gets an answer, the log the traceback
         _log.exception("%s %s", scope["method"], scope["path"])
 
 

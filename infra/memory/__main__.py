@@ -119,7 +119,7 @@ def _run(machine: Machine, found: Mapping[str, Service], options: argparse.Names
             if name in PARTS:
                 machine.wait_healthy(service, PARTS[name])
         client = _Client(machine)
-        machine.wait("dag-processor", lambda: client.has_job())
+        machine.wait("dag-processor", client.has_job)
         starting = sampler.fresh()
         print(f"ready after {time.monotonic() - began:.0f} s", flush=True)
         time.sleep(IDLE_SECONDS)

@@ -71,5 +71,5 @@ def tell_failure(context: Context) -> None:
         title = f"{task.task_id} failed"
         alert = alert_of(project, task.environment, "run", "failed", title, [reason], [task.task_id], link)
         tell(project, profile, alert)
-    except Exception as error:  # a message must not hide why the task failed
+    except Exception as error:  # noqa: BLE001 - a message must not hide why the task failed
         log.warning("the failure could not be told: %s", type(error).__name__)

@@ -38,7 +38,7 @@ def build_dags(root: Path | str | None = None) -> dict[str, DAG]:
         if wanted in (None, name):
             try:
                 dags[name] = job_dag(project, name)
-            except Exception as error:  # one bad job must not hide the others
+            except Exception as error:  # noqa: BLE001 - one bad job must not hide the others
                 problems.append(_of_job(name, error))
     name = promote_id(project) if project else ""
     by_hand = project and name not in project.jobs and wanted in (None, name)
@@ -61,7 +61,7 @@ def _read(root: Path | str | None) -> tuple[Project | None, list[Problem]]:
         return project, sorted({*project.problems, *_operator_problems(project)})
     except ConfigError as error:
         return None, list(error.problems)
-    except Exception as error:  # a DAG file that raises shows nothing at all
+    except Exception as error:  # noqa: BLE001 - a DAG file that raises shows nothing at all
         what = f"{type(error).__name__}: {error}"
         return None, [Problem(SETTINGS, 0, 0, "", what, "Run 'openaq-assets check'.")]
 

@@ -61,7 +61,7 @@ class _Building:
     ) -> tuple[T, ...]:
         try:
             values = call()
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a kind is foreign code
             self._blame(asset, f"{type(error).__name__}: {_first_line(error)}")
             return ()
         for value in values:

@@ -89,7 +89,7 @@ def compile_error(check: TableCheck, partitions: Sequence[str] = ()) -> str:
     try:
         check.compile(partitions)
         check.measure()
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a check's type is foreign code
         return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     return ""
 

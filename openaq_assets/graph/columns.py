@@ -32,6 +32,7 @@ class Duration(dt.timedelta):
 class Name(str):
     """An identifier that is safe as a table name, a task id and part of an object key."""
 
+    __slots__ = ()
     noun = "a name in lower case"
     pattern = re.compile(r"[a-z][a-z0-9_]{0,62}\Z", re.ASCII)
 

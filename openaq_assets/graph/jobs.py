@@ -24,6 +24,7 @@ class Dollars(float):
 class Schedule(str):
     """A schedule: ``manual`` or a cron expression of five fields."""
 
+    __slots__ = ()
     noun = "'manual' or a cron expression"
 
     @classmethod

@@ -26,7 +26,7 @@ class Fetch:
     inventory: Ref | None = None
     parameters: tuple[str, ...] = ()
     active_within_days: int = 14
-    full_pass: FullPass = "never"
+    full_pass: FullPass = "never"  # noqa: S105 - a pass over every sensor, not a password
     settled_after_hours: int = 72
     again: bool = False
 

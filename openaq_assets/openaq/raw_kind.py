@@ -25,7 +25,7 @@ class RawFields:
     locations: tuple[Name, ...] = ()
     parameters: tuple[Name, ...] = ()
     active_within: Duration = _FORTNIGHT
-    full_pass: FullPass = "never"
+    full_pass: FullPass = "never"  # noqa: S105 - a pass over every sensor, not a password
     lookback: Duration = _THREE_DAYS
 
 

@@ -152,7 +152,7 @@ class ExtendedPlatform:
         try:
             answer = imported(function)(operation, self._work)
             return answer if isinstance(answer, Ticket) else finished_ticket(_facts(answer, function))
-        except (Exception, SystemExit) as error:  # foreign code: the run goes on and says so in one line
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code: the run goes on and says why
             return failed_ticket(error)
 
     def __getattr__(self, name: str) -> Any:

@@ -35,7 +35,7 @@ class BasePlatform(ABC):
             if method is None:
                 raise PlatformError(f"{cannot_make(self.name, type(operation).__name__)} {NO_HANDLER}")
             return method(operation)
-        except Exception as error:  # whatever it is, the run goes on and says so in one line
+        except Exception as error:  # noqa: BLE001 - whatever it is, the ticket fails and the run goes on
             return self._failed(error)
 
     def _failed(self, error: Exception) -> Ticket:

@@ -93,7 +93,7 @@ class CheckRunner:
             return self._of_type(check, partition, measured)
         except PlatformError:
             raise
-        except (Exception, SystemExit) as error:  # the type of a check is foreign code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the type of a check is foreign code
             text = " ".join(str(error).split())
             reason = PlatformError(f"its type fails ({type(error).__name__}: {text})")
             return _unanswered(check, reason)

@@ -28,7 +28,7 @@ def _ask(project: Project, place: Environment, platform: Platform, sql: str) -> 
         return platform.read(query)
     except AssetsError:
         raise
-    except Exception as error:  # an engine's own words about the user's SQL
+    except Exception as error:  # noqa: BLE001 - whatever an engine raises about the user's SQL
         raise PlatformError(" ".join(str(error).split())) from None
 
 

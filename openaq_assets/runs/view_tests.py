@@ -37,6 +37,7 @@ Row = Mapping[str, Any]
 class Moment(str):
     """A time in UTC, to the minute or second."""
 
+    __slots__ = ()
     noun = "a time like '2026-01-10 12:00'"
     pattern = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?\Z", re.ASCII)
 

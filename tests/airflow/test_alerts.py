@@ -55,7 +55,8 @@ def test_mail_that_fails_fails_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: str
 ) -> None:
     """A server that refuses or is not there, or a connection that is missing, is a line in the log."""
-    with mail_server(refuse=True) as (port, box):
+    with mail_server(refuse=True) as (server_port, box):
+        port = server_port
         if trouble == "is not there":
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))

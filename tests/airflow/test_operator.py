@@ -137,7 +137,7 @@ def test_partial_success_is_seen_and_flows_on(
     asked, today = window(1), window(1)["to"]
     project.command("run", "measurements_raw", "locations_raw", "--from", today, "--to", today)
     names = [path.name for path in project.lake.glob("dev/raw/**/measurements_raw__*.json")]
-    sensor = parse_raw_key(sorted(names)[0]).values["sensor"]
+    sensor = parse_raw_key(min(names)).values["sensor"]
     clock = dt.datetime.fromisoformat(json.loads((project.lake / "simulator.json").read_text())["now"])
     with Simulator(now=clock, per_minute=None, faults=[f"500:sensor={sensor}"]) as server:
         api = {"OPENAQ_API_URL": server.url, "OPENAQ_API_KEY": "a" * 64}

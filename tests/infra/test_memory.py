@@ -38,7 +38,7 @@ def _holding(size: int, group: Group | None = None) -> subprocess.Popen[str]:
     """A process that holds so many bytes until its input ends."""
     return subprocess.Popen(
         [sys.executable, "-S", "-c", HOLD, str(size)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        preexec_fn=group.add if group else None,
+        preexec_fn=group.add if group else None,  # noqa: PLW1509 - only writes its own id to a file
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ SCRIPTS = [*sorted((INFRA / "docker").glob("*.sh")), INFRA / "ec2/openaq-up"]
 def sh(*command: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The script's end."""
     given = {"PATH": os.environ["PATH"], **(env or {})}
-    return subprocess.run(["sh", *map(str, command)], env=given, capture_output=True, text=True)
+    return subprocess.run(["sh", *map(str, command)], env=given, check=False, capture_output=True, text=True)
 
 
 class Commands:
@@ -257,7 +257,7 @@ def health() -> Iterator[tuple[str, dict[str, Any]]]:
 def _healthy(url: str, part: str) -> tuple[int, str]:
     command = [sys.executable, "-S", str(INFRA / "docker/healthy.py"), part]
     env = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": url}
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
     return done.returncode, done.stdout
 
 

@@ -310,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(201, {"triggerId": "t1"})
         return self._answer(200, {"status": "SUCCESS"} if path.endswith("status") else {})
 
-    do_GET = do_POST = do_PUT = _do
+    do_GET = do_POST = do_PUT = _do  # noqa: N815 - the names that http.server calls
 
 
 @pytest.fixture

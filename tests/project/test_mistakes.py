@@ -111,7 +111,7 @@ def test_check_prints_them_and_exits_with_one(tmp_path: Path) -> None:
     """The real command line prints exactly the problems on standard error, and exits with 1."""
     root = broken(tmp_path / "project", [*KIT["QUALIFY"], *KIT["misspelt field"]])
     done = subprocess.run(
-        [sys.executable, "-m", "openaq_assets.cli.main", "--project", str(root), "check"], capture_output=True, text=True
+        [sys.executable, "-m", "openaq_assets.cli.main", "--project", str(root), "check"], check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [*expected()["misspelt field"], *expected()["QUALIFY"]]
@@ -121,7 +121,7 @@ def test_check_of_a_sound_project_exits_with_zero(tmp_path: Path) -> None:
     """Without a mistake the real command line says so on one line."""
     root = copy_sample(tmp_path / "project")
     done = subprocess.run(
-        [sys.executable, "-m", "openaq_assets.cli.main", "--project", str(root), "check"], capture_output=True, text=True
+        [sys.executable, "-m", "openaq_assets.cli.main", "--project", str(root), "check"], check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "14 assets, 1 jobs: no problems.\n"

@@ -72,7 +72,8 @@ def test_glue_and_crawler_are_what_costs(project: Path) -> None:
     paid = priced_as_aws(project, Aws())
     assert max(paid, key=lambda key: paid[key]) == "measurements"
     free = priced_as_aws(project, Aws(transform="local", catalog="partitions"))
-    assert sum(free.values()) < 0.02 < 0.3 < sum(paid.values())
+    assert sum(free.values()) < 0.02
+    assert sum(paid.values()) > 0.3
     assert all(free[key] <= paid[key] for key in paid)
 
 

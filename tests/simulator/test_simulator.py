@@ -96,7 +96,11 @@ def talk(api: Simulator) -> Iterator[Talk]:
     """Ask that simulator on one connection."""
     headers = {"X-API-Key": KEY}
     with httpx.Client(base_url=api.url.removesuffix("/v3"), headers=headers, timeout=5) as client:
-        yield lambda path, **query: client.get(path, params=query)
+
+        def ask(path: str, **query: Any) -> httpx.Response:
+            return client.get(path, params=query)
+
+        yield ask
 
 
 @needs_shared

@@ -157,7 +157,8 @@ def _role(account: AwsAccount, name: str, one: dict[str, Any]) -> None:
 def _user(account: AwsAccount, _: str, one: dict[str, Any]) -> None:
     iam = account.client("iam")
     iam.create_user(UserName=one["UserName"])
-    for arn in one["ManagedPolicyArns"]:
+    for given in one["ManagedPolicyArns"]:
+        arn = given
         if ":aws:policy/" in arn:  # loading all of AWS's own takes moto ten seconds: this one is enough
             document = json.dumps(managed()[arn.rpartition("/")[2]]["Document"])
             made = iam.create_policy(PolicyName=arn.rpartition("/")[2], PolicyDocument=document)

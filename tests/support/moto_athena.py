@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import sqlglot
@@ -239,7 +239,7 @@ class Session:
         self.scanned = 0
         self._made: dict[str, str] = {}  # what was made, by name: its definition and what that reads
 
-    def __enter__(self) -> "Session":
+    def __enter__(self) -> Self:
         self._duckdb = duckdb.connect(":memory:", config={"threads": 2})
         self._duckdb.execute("SET TimeZone='UTC'")
         return self

@@ -95,11 +95,11 @@ class Jobs:
             if run.state == "RUNNING":
                 run.state, run.error = ("FAILED", error) if error else ("SUCCEEDED", "")
 
-    def _of(self, id: str) -> Run:
-        for one in self.runs:
-            if one.id == id:
-                return one
-        raise Refused("EntityNotFoundException", f"Job run {id} was not found.")
+    def _of(self, run_id: str) -> Run:
+        for run in self.runs:
+            if run.id == run_id:
+                return run
+        raise Refused("EntityNotFoundException", f"Job run {run_id} was not found.")
 
     def get(self, body: Body) -> Body:
         return {"JobRun": self._of(body["RunId"]).as_answer()}
@@ -110,12 +110,12 @@ class Jobs:
 
     def stop(self, body: Body) -> Body:
         stopped = []
-        for id in body["JobRunIds"]:
-            run = self._of(id)
+        for run_id in body["JobRunIds"]:
+            run = self._of(run_id)
             with self._lock:
                 if run.state not in OVER:
                     run.state = "STOPPED"
-                    stopped.append({"JobName": run.job, "JobRunId": id})
+                    stopped.append({"JobName": run.job, "JobRunId": run_id})
         return {"SuccessfulSubmissions": stopped, "Errors": []}
 
 

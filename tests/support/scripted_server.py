@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from openaq_assets.openaq.settings import Api
@@ -97,11 +97,11 @@ class Scripted(ThreadingHTTPServer):
         self.script, self.log, self.lock = script, list[Asked](), threading.Lock()
         self.api = Api(f"http://127.0.0.1:{self.server_address[1]}/v3", KEY, requests_per_minute=0)
 
-    def __enter__(self) -> "Scripted":
+    def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
 

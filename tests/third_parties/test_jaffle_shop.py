@@ -311,7 +311,7 @@ def in_airflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAQ_", "AIRFLOW"))}
     environ = {**kept, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     done = subprocess.run(
-        [sys.executable, "-c", CODE, str(root)], env=environ, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", CODE, str(root)], env=environ, check=False, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))

@@ -46,15 +46,14 @@ class Case:
 
 def single_cases() -> list[Case]:
     """Every case that is one concentration and its index, numbered."""
-    found = []
-    for row in read("official_examples.csv"):
-        if row["scheme"] in SCHEMES and row["status"] == "ok" and row["concentration"] and not row["inputs"].startswith("so2_"):
-            found.append(case(row, row["expected"], ""))
-    for row in read("computed_cases.csv"):
-        found.append(case(row, row["expected_aqi"], row["category"]))
-    for n, one in enumerate(found, 1):
-        one.number = n
-    return found
+    cases = [
+        case(row, row["expected"], "") for row in read("official_examples.csv")
+        if row["scheme"] in SCHEMES and row["status"] == "ok" and row["concentration"] and not row["inputs"].startswith("so2_")
+    ]
+    cases += [case(row, row["expected_aqi"], row["category"]) for row in read("computed_cases.csv")]
+    for number, numbered in enumerate(cases, 1):
+        numbered.number = number
+    return cases
 
 
 def case(row: Mapping[str, str], expected: str, category: str) -> Case:

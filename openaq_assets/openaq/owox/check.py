@@ -80,7 +80,7 @@ class LocalEngine:
                 return rows_of(session, text)
         except PlatformError:
             raise
-        except Exception as error:  # whatever DuckDB says of it
+        except Exception as error:  # noqa: BLE001 - whatever DuckDB raises about the SQL
             raise PlatformError(told(error)) from None
 
 

@@ -10,7 +10,7 @@ from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -43,7 +43,7 @@ class Owox:
         )
         self._sleep = sleep
 
-    def __enter__(self) -> "Owox":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -79,7 +79,7 @@ class AwsPlatform(BasePlatform):
             self._unanswered += 1
             log.warning("%s", error)
             return ticket if self._unanswered <= PATIENCE else failed_ticket(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the ticket fails and the run goes on
             return failed_ticket(error, ticket.link)
         self._unanswered = 0
         return now

@@ -49,9 +49,12 @@ class S3Store:
     def get(self, uri: str) -> bytes:
         """Return the bytes; raise FileNotFoundError."""
         bucket, key = address(uri)
-        body: bytes | None = ask(
-            f"read {uri}", lambda: self._s3.get_object(Bucket=bucket, Key=key)["Body"].read(), "NoSuchKey"
-        )
+
+        def get() -> bytes:
+            answer = self._s3.get_object(Bucket=bucket, Key=key)
+            return bytes(answer["Body"].read())
+
+        body: bytes | None = ask(f"read {uri}", get, "NoSuchKey")
         if body is None:
             raise FileNotFoundError(uri)
         return body

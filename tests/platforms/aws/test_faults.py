@@ -190,8 +190,11 @@ def test_without_settings(lake: Lake, monkeypatch: pytest.MonkeyPatch, missing: 
 
     monkeypatch.delenv(missing)
     query = bind(Query("q", "SELECT 1 AS n", ()), lake.home)
-    with pytest.raises(PlatformError, match=words):
+    assert isinstance(query, Query)
+
+    def ask() -> None:
         hooks = AwsHooks(aws_of(lake.home.profile))
-        hooks.athena  # noqa: B018
-        assert isinstance(query, Query)
         AwsPlatform(lake.home, hooks, lambda *_: None).read(query)
+
+    with pytest.raises(PlatformError, match=words):
+        ask()

@@ -321,9 +321,13 @@ def _plan(account: Account) -> Iterator[Finding]:
     if not answer:
         yield Finding("note", "plan", "an account from before July 2025: twelve months of free tier.")
         return
-    kind, credits = answer.get("accountPlanType", "?"), answer.get("accountPlanRemainingCredits", {})
+    kind, credit = answer.get("accountPlanType", "?"), answer.get("accountPlanRemainingCredits", {})
     ends = answer.get("accountPlanExpirationDate")
-    left = f", {credits.get('amount', 0):.2f} {credits.get('unit', 'USD')} of credits left" if credits else ""
+    left = (
+        f", {credit.get('amount', 0):.2f} {credit.get('unit', 'USD')} of credits left"
+        if credit
+        else ""
+    )
     if kind == "FREE":
         when = f"{ends:%Y-%m-%d}" if ends else "an unknown day"
         fix = "Upgrade to the paid plan before (credits stay): the account is closed otherwise."

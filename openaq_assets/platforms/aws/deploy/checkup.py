@@ -323,11 +323,7 @@ def _plan(account: Account) -> Iterator[Finding]:
         return
     kind, credit = answer.get("accountPlanType", "?"), answer.get("accountPlanRemainingCredits", {})
     ends = answer.get("accountPlanExpirationDate")
-    left = (
-        f", {credit.get('amount', 0):.2f} {credit.get('unit', 'USD')} of credits left"
-        if credit
-        else ""
-    )
+    left = f", {credit.get('amount', 0):.2f} {credit.get('unit', 'USD')} of credits left" if credit else ""
     if kind == "FREE":
         when = f"{ends:%Y-%m-%d}" if ends else "an unknown day"
         fix = "Upgrade to the paid plan before (credits stay): the account is closed otherwise."

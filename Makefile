@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test trino lint docs airflow lock schema clean pictures test-long bench memory
+.PHONY: help demo test trino lint docs reference airflow lock schema clean pictures test-long bench memory
 
 help:
 	@echo "make demo      install, then run the whole way once: API to dashboard (lake/)"
 	@echo "make test      install what tests need, then lint, types and every test"
 	@echo "make docs      the documentation site, in site/ (part of make test)"
+	@echo "make reference write the generated pages of docs/reference/ again"
 	@echo "make trino     a real Trino through Maven: every view and check on it and on DuckDB, compared"
 	@echo "make airflow   Airflow 3.3 on 127.0.0.1:8080 with the generated DAGs (.airflow/)"
 	@echo "make test-long the property tests with many more examples"
@@ -55,6 +56,9 @@ lint: .venv/installed-test
 
 docs: .venv/installed-docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
+
+reference: .venv/installed
+	@$(BIN)/python -m infra.reference
 
 trino: .venv/installed-test
 	@sh infra/install_trino.sh

@@ -1,6 +1,7 @@
-"""Located nodes -> values of declared types. A scalar is text until its field's type says what it is.
+"""Decode located YAML nodes into values of declared types; the type of a field decodes its text.
 
-The same dataclasses give the JSON Schema (``schema.py``): what an editor completes is what is read.
+The JSON Schema (``cli/json_schema.py``) is made from the same dataclasses, so an editor completes exactly
+the fields that are read.
 """
 
 import dataclasses
@@ -21,14 +22,14 @@ _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 class Absent:
-    """The type of a value that could not be read."""
+    """The type of ``ABSENT``, which stands for a value that could not be read."""
 
 
 ABSENT = Absent()
 
 
 def build(node: Node, kind: Any, where: str, reading: Reading) -> Any:
-    """The node as a value of the declared type, or ``ABSENT`` with the reason among the problems."""
+    """Return the node as a value of the declared type, or ``ABSENT`` and add the problem."""
     reading.marks[where] = node.mark
     read, inner = _reader(kind)
     return read(node, inner, where, reading)
@@ -36,7 +37,7 @@ def build(node: Node, kind: Any, where: str, reading: Reading) -> Any:
 
 @cache
 def _reader(kind: Any) -> tuple[Callable[[Node, Any, str, Reading], Any], Any]:
-    """Return what reads values of a type, and the type it is to be asked for."""
+    """Return the function that reads values of a type, and the type to pass to it."""
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
         return _optional, kind
@@ -57,7 +58,7 @@ def _fields(node: Node, kind: Any, where: str, reading: Reading) -> Any:
 
 
 def construct(kind: Any, values: dict[str, Any], node: Node, where: str, reading: Reading) -> Any:
-    """The dataclass with these values, or ``ABSENT`` with the rule they break among the problems."""
+    """Return a dataclass with these values, or ``ABSENT`` and add the problem if they break a rule of it."""
     try:
         return kind(**values)
     except FieldError as error:  # a rule across fields, stated by the dataclass itself
@@ -70,7 +71,7 @@ def construct(kind: Any, values: dict[str, Any], node: Node, where: str, reading
 def build_fields(
     node: Node, kinds: tuple[type, ...], where: str, reading: Reading, skip: frozenset[str] = frozenset()
 ) -> tuple[dict[str, Any], ...] | None:
-    """The fields of several dataclasses read from one flat mapping; None if any is wrong."""
+    """Return the fields of several dataclasses, read from one flat mapping; None if any has a problem."""
     if not isinstance(node.value, Mapping):
         reading.fail(node, where, f"expected a mapping, got {node.kind}.", "Write 'field: value' lines.")
         return None
@@ -96,16 +97,16 @@ def _present(
     where: str,
     reading: Reading,
 ) -> dict[str, Any]:
-    """The values of the fields that are given; a field that is only misspelt has None, and no value."""
+    """Return the values of the given fields; a misspelt field is given as None and has no value."""
     values: dict[str, Any] = {}
-    for name, one in fields.items():
-        if name not in given and one.required:
-            hint = f"Add '{name}: <{one.noun}>'."
+    for name, field in fields.items():
+        if name not in given and field.required:
+            hint = f"Add '{name}: <{field.noun}>'."
             reading.problems.append(node.at.problem(where, f"'{name}' is missing.", hint))
-        if found := given.get(name):
-            value = build(found, one.type, _join(where, name), reading)
+        if value_node := given.get(name):
+            value = build(value_node, field.type, _join(where, name), reading)
             if value is not ABSENT:
-                values[one.attribute] = value
+                values[field.attribute] = value
     return values
 
 
@@ -115,7 +116,7 @@ def _join(where: str, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A field as YAML users see it: its name there, type, and whether it must be given."""
+    """A YAML field of a dataclass: its attribute, its type, and whether it is required."""
 
     attribute: str
     type: Any
@@ -124,26 +125,28 @@ class Declared:
 
     @property
     def noun(self) -> str:
+        """Return the noun that messages use for a value of this field."""
         return noun(self.type)
 
 
 @cache
 def declared(kind: type) -> Mapping[str, Declared]:
-    """The YAML fields of a dataclass, by YAML name (``metadata={'yaml': ...}`` renames, '' hides)."""
+    """Return the YAML fields of a dataclass by YAML name; ``metadata={'yaml': ...}`` renames, '' hides."""
     hints = typing.get_type_hints(kind)
-    found: dict[str, Declared] = {}
-    for one in dataclasses.fields(kind):
-        name = one.metadata.get("yaml", one.name)
-        required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+    declarations: dict[str, Declared] = {}
+    for field in dataclasses.fields(kind):
+        name = field.metadata.get("yaml", field.name)
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if name:
-            found[name] = Declared(one.name, hints[one.name], required, one.metadata.get("help", ""))
-    return found
+            help_text = field.metadata.get("help", "")
+            declarations[name] = Declared(field.name, hints[field.name], required, help_text)
+    return declarations
 
 
 def _optional(node: Node, kind: Any, where: str, reading: Reading) -> Any:
     if node.value is None:
         return None
-    inner = [one for one in typing.get_args(kind) if one is not type(None)]
+    inner = [argument for argument in typing.get_args(kind) if argument is not type(None)]
     return build(node, inner[0], where, reading)
 
 
@@ -161,16 +164,16 @@ def _list(node: Node, item: Any, where: str, reading: Reading) -> Any:
     if not isinstance(node.value, tuple):
         reading.fail(node, where, f"expected a list, got {node.kind}.", "Write it as [a, b].")
         return ABSENT
-    built = [build(one, item, f"{where}[{index}]", reading) for index, one in enumerate(node.value)]
-    return ABSENT if any(one is ABSENT for one in built) else tuple(built)
+    built = [build(entry, item, f"{where}[{index}]", reading) for index, entry in enumerate(node.value)]
+    return ABSENT if any(value is ABSENT for value in built) else tuple(built)
 
 
 def _mapping(node: Node, item: Any, where: str, reading: Reading) -> Any:
     if not isinstance(node.value, Mapping):
         reading.fail(node, where, f"expected a mapping, got {node.kind}.", "Write 'name: value' lines.")
         return ABSENT
-    built = {key: build(one, item, _join(where, key), reading) for key, one in node.value.items()}
-    return ABSENT if any(one is ABSENT for one in built.values()) else built
+    built = {key: build(entry, item, _join(where, key), reading) for key, entry in node.value.items()}
+    return ABSENT if any(value is ABSENT for value in built.values()) else built
 
 
 def _text(node: Node, kind: Any, where: str, reading: Reading) -> str | None:
@@ -188,7 +191,7 @@ def _text(node: Node, kind: Any, where: str, reading: Reading) -> str | None:
         hint = "Write ${env:NAME} or ${env:NAME:-default}."
         reading.fail(node, where, f"cannot read {node.kind}.", hint)
         return None
-    return _ENV.sub(lambda found: environ.get(found[1]) or found[2] or "", node.value)
+    return _ENV.sub(lambda match: environ.get(match[1]) or match[2] or "", node.value)
 
 
 def _typed_scalar(node: Node, kind: Any, where: str, reading: Reading) -> Any:
@@ -211,7 +214,7 @@ _BOOLEANS = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "fa
 
 
 def scalar(text: str, kind: Any) -> Any:
-    """The text as a value of a scalar type; raises ValueError with what was expected."""
+    """Return the text as a value of a scalar type; raise ValueError with the remedy."""
     if hasattr(kind, "parse"):
         return kind.parse(text)
     if kind is str:
@@ -244,10 +247,10 @@ _NOUNS: Mapping[Any, str] = {
 
 
 def noun(kind: Any) -> str:
-    """What to call a value of this type in a message."""
+    """Return the noun that messages use for a value of this type."""
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
-        return noun(next(one for one in typing.get_args(kind) if one is not type(None)))
+        return noun(next(argument for argument in typing.get_args(kind) if argument is not type(None)))
     if origin is Literal:
         return " or ".join(typing.get_args(kind))
     if origin is tuple:

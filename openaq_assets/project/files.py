@@ -1,4 +1,4 @@
-"""The files of conf/ -> typed values, each mistake told once and kept to the entry it is in."""
+"""Read the files of conf/ into typed values; a mistake is reported once and affects only its entry."""
 
 import dataclasses
 import difflib
@@ -51,7 +51,7 @@ class _Version:
 
 
 def read_settings(home: Path, reading: Reading) -> tuple[Settings, Mapping[str, Node], Mapping[str, Job]]:
-    """The project's settings, the defaults of kinds as nodes, and the jobs."""
+    """Return the settings of the project, the defaults of kinds as nodes, and the jobs."""
     node = _content(home, SETTINGS, reading)
     built = node and build_fields(node, (Settings,), "", reading, frozenset({"defaults", "jobs"}))
     settings = Settings(**built[0]) if built else Settings(1, Name("unnamed"))
@@ -97,7 +97,7 @@ def _check_version(version: int, reading: Reading) -> None:
 
 
 def _profiles(entries: Mapping[str, Node], plugins: Plugins, reading: Reading) -> dict[str, Profile]:
-    """Return the profiles that can be read, each with the settings of all plugins."""
+    """Return the valid profiles, each with the settings of all plugins."""
     settings = settings_type(plugins)
 
     def read(node: Node, path: str) -> Any:
@@ -111,7 +111,7 @@ def _profiles(entries: Mapping[str, Node], plugins: Plugins, reading: Reading) -
 
 
 def settings_type(plugins: Plugins) -> type:
-    """Return a dataclass with the settings of every plugin as one field each."""
+    """Return a dataclass with one field per settings of a plugin."""
     fields = [(name, entry.fields, entry.fields()) for name, entry in plugins.settings.items()]
     return dataclasses.make_dataclass("PluginSettings", fields, frozen=True)
 
@@ -119,7 +119,7 @@ def settings_type(plugins: Plugins) -> type:
 def read_scopes(
     home: Path, plugins: Plugins, reading: Reading
 ) -> tuple[dict[str, Any], dict[str, Mapping[str, str]]]:
-    """Return the values of the files that name parts of a scope, by path, and the selectors by section."""
+    """Return the values of the files with selectors, by path, and their selectors, by section."""
     conf: dict[str, Any] = {}
     selectors: dict[str, Mapping[str, str]] = {}
     for file in plugins.conf_files.values():
@@ -132,12 +132,12 @@ def read_scopes(
 def _selectors(
     file: ConfFile, entries: Mapping[str, Any], plugins: Plugins, reading: Reading
 ) -> Mapping[str, str]:
-    """Return the selector of each entry; none if the plugin fails on one."""
+    """Return the selector of each entry; an empty mapping if the plugin fails on an entry."""
     try:
         chosen = {name: file.selector(entry) for name, entry in entries.items() if file.selector}
-        wrong = [selector for selector in chosen.values() if not isinstance(selector, str)]
-        if wrong:
-            raise TypeError(f"{wrong[0]!r} is no text")
+        invalid = [selector for selector in chosen.values() if not isinstance(selector, str)]
+        if invalid:
+            raise TypeError(f"{invalid[0]!r} is no text")
         return chosen
     except RAISED as error:  # a plugin is foreign code
         what = f"the selector of {file.path} fails"
@@ -146,7 +146,7 @@ def _selectors(
 
 
 def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
-    """Return the value of a plugin's file of conf/, or what of it can be read: None or fewer entries."""
+    """Return the value of a plugin's file of conf/; None or only its valid entries if it has problems."""
     if file.section:
         node = parse_file(home / file.path, file.path, reading)
         entries = _section(node, file.section, reading)
@@ -154,7 +154,7 @@ def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
     node = _content(home, file.path, reading, file.empty)
     if node is None:
         return None
-    declared(file.type)  # raises what a plugin's mistake raises, before anything is told of the file
+    declared(file.type)  # raises the exception of an invalid plugin, before problems of the file are added
     value = build(node, file.type, "", reading)
     if isinstance(value, file.type) and "version" in reading.marks:
         _check_version(getattr(value, "version", 1), reading)
@@ -162,7 +162,7 @@ def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
 
 
 def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, reading: Reading) -> list[Asset]:
-    """The assets that can be read; the words of the others are among ``reading.lost``."""
+    """Return the valid assets; the words of the others are added to ``reading.lost``."""
     checked = dict(_defaults(defaults, plugins, reading))
     first: dict[str, Node] = {}
     assets: dict[str, Asset] = {}
@@ -172,7 +172,7 @@ def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, read
             at = first[key].at
             message = f"'{key}' is already declared at {at.path}:{at.line}."
             reading.problems.append(entry.at.problem(f"assets.{key}", message, "Rename one of them."))
-            assets.pop(key, None)  # nobody can say which of them is meant
+            assets.pop(key, None)  # it is unknown which of them is meant
             reading.lost.update((key, *entry.words(), *first[key].words()))
             continue
         first[key] = entry
@@ -196,7 +196,7 @@ def _asset_entries(home: Path, reading: Reading) -> Iterator[tuple[str, Node]]:
 def _defaults(
     defaults: Mapping[str, Node], plugins: Plugins, reading: Reading
 ) -> Iterator[tuple[str, Mapping[str, Node]]]:
-    """The defaults of each kind that are sound, so that a mistake here is not one of every asset."""
+    """Yield the valid defaults of each kind, so that a mistake in one is not reported for every asset."""
     for name, node in defaults.items():
         where = f"defaults.{name}"
         if name not in plugins.kinds:
@@ -270,14 +270,14 @@ def _kind(entry: Node, where: str, plugins: Plugins, reading: Reading) -> Any:
 
 
 def _with_files(home: Path, spec: Any, where: str, reading: Reading) -> Any:
-    """The spec with the text of every file it names."""
+    """Return the spec with the text of every file that it names."""
     changed: dict[str, TextFile] = {}
-    for one in dataclasses.fields(spec):
-        value = getattr(spec, one.name)
+    for field in dataclasses.fields(spec):
+        value = getattr(spec, field.name)
         if isinstance(value, TextFile):
-            path = f"{where}.{one.metadata.get('yaml', one.name)}"
+            path = f"{where}.{field.metadata.get('yaml', field.name)}"
             text = _text_of(home, value.path, reading.marks[path], path, reading)
-            changed[one.name] = dataclasses.replace(value, text=text or "")
+            changed[field.name] = dataclasses.replace(value, text=text or "")
     return dataclasses.replace(spec, **changed) if changed else spec
 
 
@@ -286,25 +286,25 @@ def _text_of(home: Path, name: str, mark: Mark, where: str, reading: Reading) ->
         if (home / name).is_file():
             return read_text(home / name, name, reading)
         message = f"file {shortened(name)} does not exist."
-    except (OSError, ValueError):  # too long, or with characters no file can have
+    except (OSError, ValueError):  # too long, or with characters that no file name can have
         message = f"{shortened(name)} cannot be the name of a file."
-    reading.problems.append(mark.problem(where, message, _file_meant(home, name)))
+    reading.problems.append(mark.problem(where, message, _similar_file(home, name)))
     return None
 
 
-def _file_meant(home: Path, name: str) -> str:
-    """The remedy for a file that is not there: one beside it with almost the same name."""
+def _similar_file(home: Path, name: str) -> str:
+    """Return the remedy for a missing file: a file of the same folder with a similar name, if any."""
     folder, wanted = posixpath.split(name)
     try:
-        there = {path.stem: path.name for path in (home / folder).iterdir()}
+        names = {path.stem: path.name for path in (home / folder).iterdir()}
     except (OSError, ValueError):
-        there = {}
-    close = difflib.get_close_matches(Path(wanted).stem, there, n=1, cutoff=0.7)
-    return f"Did you mean '{posixpath.join(folder, there[close[0]])}'?" if close else "Create it."
+        names = {}
+    close = difflib.get_close_matches(Path(wanted).stem, names, n=1, cutoff=0.7)
+    return f"Did you mean '{posixpath.join(folder, names[close[0]])}'?" if close else "Create it."
 
 
 def _content(home: Path, name: str, reading: Reading, hint: str = "Begin with 'version: 1'.") -> Node | None:
-    """Return the content of a file that must say something."""
+    """Return the content of a file that must not be empty, or None with the problem added."""
     before = len(reading.problems)
     node = parse_file(home / name, name, reading)
     if node is None and len(reading.problems) == before:
@@ -314,7 +314,7 @@ def _content(home: Path, name: str, reading: Reading, hint: str = "Begin with 'v
 
 
 def _section(node: Node | None, name: str, reading: Reading) -> Mapping[str, Node]:
-    """The entries under the one top-level field a file has."""
+    """Return the entries below the only top-level field of a file."""
     if node is None:
         return {}
     if not isinstance(node.value, Mapping):
@@ -328,7 +328,7 @@ def _section(node: Node | None, name: str, reading: Reading) -> Mapping[str, Nod
 
 
 def _entries(node: Node | None, name: str, reading: Reading) -> Mapping[str, Node]:
-    """The named entries of one field of a mapping."""
+    """Return the named entries of one field of a mapping."""
     inner = node.value.get(name) if node and isinstance(node.value, Mapping) else None
     if inner is None or inner.value is None:
         return {}
@@ -339,7 +339,7 @@ def _entries(node: Node | None, name: str, reading: Reading) -> Mapping[str, Nod
 
 
 def _each(entries: Mapping[str, Node], kind: type[T], where: str, reading: Reading) -> dict[str, T]:
-    """Return every entry that can be read as a kind of value; the others are among the problems."""
+    """Return every entry that is a valid value of a type; problems are added for the others."""
     return _named(entries, where, lambda node, path: build(node, kind, path, reading), reading)
 
 
@@ -359,8 +359,8 @@ def _named(
 
 
 def _is_blamed(where: str, reading: Reading) -> bool:
-    """Whether the text of an entry was wrong already: a key given twice, an alias."""
-    return any(f"{one.field}.".startswith(f"{where}.") for one in reading.problems)
+    """Return whether an entry already has a problem of its YAML text: a key given twice, an alias."""
+    return any(f"{problem.field}.".startswith(f"{where}.") for problem in reading.problems)
 
 
 def _is_name(name: str, node: Node, where: str, reading: Reading) -> bool:

@@ -1,4 +1,4 @@
-"""conf/ -> Project: every file read, every mistake told, and a mistake in one file kept to that file."""
+"""Load a project: read every file of conf/ and collect every mistake with its position."""
 
 import dataclasses
 import os
@@ -32,7 +32,7 @@ from openaq_assets.project.yaml_nodes import Reading
 
 @dataclass(frozen=True)
 class Project:
-    """A project as far as it can be used; ``problems`` says what had to be left out and why."""
+    """The valid part of a project; ``problems`` says what was left out and why."""
 
     root: Path
     name: str
@@ -45,11 +45,14 @@ class Project:
     max_cost: float | None = None
 
     def profile(self, name: str | None = None) -> str:
-        """Return the name of the profile asked for, else that of ``OPENAQ_PROFILE``, else ``local``."""
+        """Return ``name`` if given, else the value of ``OPENAQ_PROFILE``, else ``local``."""
         return name or os.environ.get("OPENAQ_PROFILE") or "local"
 
     def environment(self, name: str = "dev", profile: str | None = None) -> Environment:
-        """Return an environment in a profile (by default ``self.profile()``)."""
+        """Return an environment in a profile (by default ``self.profile()``).
+
+        Raises SelectionError if there is no such environment or profile.
+        """
         chosen = self.profile(profile)
         environment = open_environment(name, chosen, self.profiles, self.environments)
         if "://" in environment.root:
@@ -75,8 +78,8 @@ class Project:
     def conf_problems(self) -> tuple[Problem, ...]:
         """Return every mistake in the files that plugins read when they need them."""
         files = [file for file in self.plugins.conf_files.values() if not file.selector]
-        there = [file for file in files if (self.root / file.path).exists()]
-        return tuple(sorted({problem for file in there for problem in self._read(file)[1]}))
+        existing = [file for file in files if (self.root / file.path).exists()]
+        return tuple(sorted({problem for file in existing for problem in self._read(file)[1]}))
 
     def _read(self, file: ConfFile) -> tuple[Any, list[Problem]]:
         reading, value = Reading(), None
@@ -94,17 +97,21 @@ class Project:
         return value, reading.problems
 
     def keys(self, job: str) -> tuple[str, ...]:
-        """The assets of a job, in graph order."""
+        """Return the keys of a job's assets, in graph order."""
         return select(self.graph, self.job(job).select)
 
     def job(self, name: str) -> Job:
+        """Return a job; raise SelectionError with the known names if there is none of that name."""
         if name not in self.jobs:
             raise SelectionError(f"there is no job '{name}'. {nearest(name, self.jobs)}")
         return self.jobs[name]
 
 
 def find_root(start: Path | None = None) -> Path:
-    """The folder of the project around a folder: the first upwards that has conf/openaq.yaml."""
+    """Return the nearest folder with conf/openaq.yaml: ``start`` or one above it.
+
+    Raises ConfigError if there is none.
+    """
     given = os.environ.get("OPENAQ_PROJECT")
     here = (start or Path(given or ".")).resolve()
     for folder in (here, *here.parents):
@@ -115,9 +122,12 @@ def find_root(start: Path | None = None) -> Path:
 
 
 def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
-    """The project; raises ConfigError with every problem, or (``strict=False``) keeps what is good."""
+    """Return the project; raise ConfigError with every problem.
+
+    With ``strict=False`` nothing is raised for a problem: the project holds its valid part.
+    """
     home = find_root(Path(root)) if root else find_root()
-    with uncollected():  # a project grows, and nothing of it is garbage
+    with uncollected():  # loading only adds objects, so the search for garbage would find none
         project = _load(home)
     if strict and project.problems:
         raise ConfigError(project.problems)
@@ -147,7 +157,7 @@ def _load(home: Path) -> Project:
 
 
 def _readable(plugins: Plugins, reading: Reading) -> Plugins:
-    """Return the plugins without the kinds, settings and files whose fields no YAML can be read by."""
+    """Return the plugins without the kinds, settings and files whose fields cannot be decoded from YAML."""
     read: dict[str, dict[str, Any]] = {
         "kind": dict(plugins.kinds),
         "settings": dict(plugins.settings),

@@ -1,4 +1,4 @@
-"""YAML files -> located nodes, kept by digest: PyYAML reads only what changed."""
+"""Read YAML files into located nodes, cached by digest: PyYAML reads only what changed."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -11,21 +11,21 @@ from openaq_assets.project.yaml_nodes import Node, Reading, read_text
 
 
 def parse_file(path: Path, name: str, reading: Reading) -> Node | None:
-    """The located content of a YAML file, or None with the reason among the problems."""
+    """Return the located content of a YAML file, or None and add the problem."""
     text = read_text(path, name, reading)
     return None if text is None else parse(text, name, reading)
 
 
 def parse(text: str, name: str, reading: Reading) -> Node | None:
-    """The located content of YAML text, or None with the reason among the problems.
+    """Return the located content of YAML text, or None and add the problem.
 
-    What has no problem is kept, so that a file that did not change is not read by PyYAML again.
+    The content of text without problems is cached, so that PyYAML does not read an unchanged file again.
     """
     key = digest("yaml", _version(), text)
     if (kept := current().get(key)) is not None:
         return _unpacked(kept, name)
     before = len(reading.problems)
-    from openaq_assets.project.yaml_text import read  # which brings PyYAML
+    from openaq_assets.project.yaml_text import read  # imports PyYAML
 
     node = read(text, name, reading)
     if node and len(reading.problems) == before:
@@ -41,7 +41,7 @@ def _version() -> str:
 
 
 def _packed(node: Node) -> list[Any]:
-    """Return a node as JSON can hold it: where it and its key begin, and its value."""
+    """Return a node as a JSON value: its position, its value, and the position of its key."""
     value: Any = node.value
     if isinstance(value, tuple):
         value = [_packed(item) for item in value]

@@ -1,6 +1,6 @@
-"""Located nodes of YAML: read from text once, and kept while the text does not change.
+"""Define located nodes of YAML and the collection of problems while files are read.
 
-``decode.py`` gives the nodes their types; ``yaml_text.py`` is what reads YAML.
+``yaml_text.py`` reads YAML into nodes; ``decode.py`` decodes nodes into typed values.
 """
 
 import re
@@ -13,7 +13,7 @@ from openaq_assets.errors import Mark, Problem, shortened
 
 
 class Node(NamedTuple):
-    """A YAML value with its place: text, a list of nodes, or pairs of nodes."""
+    """A YAML value with its position: text, a list of nodes, a mapping of nodes, or None."""
 
     mark: Mark
     value: "str | tuple[Node, ...] | Mapping[str, Node] | None"
@@ -21,12 +21,12 @@ class Node(NamedTuple):
 
     @property
     def at(self) -> Mark:
-        """Where it begins for a reader: at its key if it has one."""
+        """Return the mark that problems point at: that of its key, if it has one."""
         return self.key or self.mark
 
     @property
     def kind(self) -> str:
-        """What a reader would call it."""
+        """Return the description of the value in messages."""
         if self.value is None:
             return "nothing"
         if isinstance(self.value, str):
@@ -34,7 +34,7 @@ class Node(NamedTuple):
         return "a list" if isinstance(self.value, tuple) else "a mapping"
 
     def words(self) -> Iterator[str]:
-        """Every text below it."""
+        """Yield every text of the node and of the nodes below it."""
         if isinstance(self.value, str):
             yield self.value
         elif self.value is not None:
@@ -45,9 +45,9 @@ class Node(NamedTuple):
 
 @dataclass(slots=True)
 class Reading:
-    """What one pass of reading collects: every problem, and the place of every value by field path.
+    """The results of reading files: every problem, and the mark of every value by its field path.
 
-    ``lost`` are the words of what could not be read: a reference to one of them is no mistake of its own.
+    ``lost`` holds the words of unreadable text: a reference to one of them is not reported as a mistake.
     """
 
     environ: Mapping[str, str] | None = None
@@ -56,12 +56,12 @@ class Reading:
     lost: set[str] = field(default_factory=set)
 
     def fail(self, node: Node, where: str, message: str, hint: str = "") -> None:
-        """Add a problem at a value."""
+        """Add a problem at the mark of a node."""
         self.problems.append(node.mark.problem(where, message, hint))
 
 
 def read_text(path: Path, name: str, reading: Reading) -> str | None:
-    """The text of a UTF-8 file, or None with the reason among the problems."""
+    """Return the text of a UTF-8 file, or None and add the problem."""
     data = b""
     try:
         data = path.read_bytes()
@@ -81,5 +81,5 @@ def read_text(path: Path, name: str, reading: Reading) -> str | None:
 
 
 def lose(text: str, reading: Reading) -> None:
-    """Add the words of what could not be read."""
+    """Add the words of unreadable text to ``reading.lost``."""
     reading.lost.update(re.findall(r"[a-z][a-z0-9_]*", text))

@@ -1,7 +1,8 @@
-"""YAML text -> located nodes. The only reader of YAML.
+"""Read YAML text into located nodes; no other module reads YAML.
 
-Hides PyYAML: its guesses about scalars (``NO``, ``0123``, ``12:30``), its silence about repeated keys,
-its errors, and its composer, which ends the process when a file is nested deeply enough.
+The module hides four properties of PyYAML: it guesses types of scalars (``NO``, ``0123``, ``12:30``), it
+accepts repeated keys, its errors are hard to read, and its composer ends the process when a file is
+nested too deeply.
 """
 
 import re
@@ -22,7 +23,7 @@ MAX_DEPTH = 50
 
 
 def read(text: str, name: str, reading: Reading) -> Node | None:
-    """Return the located content of YAML text, or None with the reason among the problems."""
+    """Return the located content of YAML text, or None and add the problem."""
     odd = _UNPRINTABLE.search(text)
     if odd:
         message = f"not YAML: character U+{ord(odd[0]):04X} is not allowed."
@@ -61,7 +62,7 @@ class _Context:
 
 
 def _document(events: Iterator[Any], context: _Context) -> Node | None:
-    """The first document; a second one is a problem."""
+    """Return the first document as a node; add a problem if there is a second document."""
     root: Node | None = None
     documents = 0
     for event in events:
@@ -73,19 +74,19 @@ def _document(events: Iterator[Any], context: _Context) -> Node | None:
                     mark.problem("", "a second document begins here.", "Remove the line '---'.")
                 )
         elif isinstance(event, yaml.NodeEvent):
-            found = _node(event, events, "", context, 0)
-            root = found if documents == 1 else root
+            node = _node(event, events, "", context, 0)
+            root = node if documents == 1 else root
     return None if root is None or root.value is None else root
 
 
 def _node(event: Any, events: Iterator[Any], where: str, context: _Context, depth: int) -> Node:
     mark = context.mark(event)
-    tell = context.reading.problems.append
+    add_problem = context.reading.problems.append
     if isinstance(event, yaml.AliasEvent):
-        tell(mark.problem(where, "aliases (*name) are not read.", "Write the value out."))
+        add_problem(mark.problem(where, "aliases (*name) are not read.", "Write the value out."))
         return Node(mark, None)
     if event.tag:
-        tell(mark.problem(where, f"the tag {event.tag} is not read.", "Write the plain value."))
+        add_problem(mark.problem(where, f"the tag {event.tag} is not read.", "Write the plain value."))
     if isinstance(event, yaml.ScalarEvent):
         return Node(mark, _scalar(event))
     if depth == MAX_DEPTH:
@@ -104,7 +105,7 @@ def _items(events: Iterator[Any], where: str, context: _Context, depth: int) -> 
 
 def _pairs(events: Iterator[Any], where: str, context: _Context, depth: int) -> Mapping[str, Node]:
     pairs: dict[str, Node] = {}
-    tell = context.reading.problems.append
+    add_problem = context.reading.problems.append
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         if not isinstance(event, yaml.ScalarEvent):
             raise yaml.MarkedYAMLError(None, None, "a key must be text", event.start_mark)
@@ -113,7 +114,7 @@ def _pairs(events: Iterator[Any], where: str, context: _Context, depth: int) -> 
         value = _node(next(events), events, path, context, depth)
         if key in pairs:
             first = pairs[key].at.line
-            tell(mark.problem(path, f"key given twice; first on line {first}.", "Keep one of them."))
+            add_problem(mark.problem(path, f"key given twice; first on line {first}.", "Keep one of them."))
         else:
             pairs[key] = Node(value.mark, value.value, key=mark)
     return pairs

@@ -1,4 +1,4 @@
-"""What is kept between runs changes no word of what check says: cold, warm, damaged or switched off."""
+"""Tests of the cache: the problems of a project are the same with a cold, warm, damaged or no cache."""
 
 import os
 import subprocess
@@ -21,8 +21,8 @@ from openaq_assets.project.project import load
 
 
 @contextmanager
-def kept_in(folder: str) -> Iterator[None]:
-    """What is kept is kept there."""
+def cache_in(folder: str) -> Iterator[None]:
+    """Keep the cache in a folder, or ``off``, while the block runs."""
     before = os.environ.get("OPENAQ_CACHE")
     os.environ["OPENAQ_CACHE"] = folder
     try:
@@ -33,12 +33,12 @@ def kept_in(folder: str) -> Iterator[None]:
 
 
 def problems(root: Path) -> tuple[Problem, ...]:
-    """What is said of a project."""
+    """Return the problems of a project."""
     return load(root, strict=False).problems
 
 
 def damaged(folder: Path, data: st.DataObject) -> None:
-    """Change, drop or add bytes of every file that is kept."""
+    """Change, drop or add bytes of every file in the cache."""
     for path in folder.iterdir():
         body = bytearray(path.read_bytes())
         for _ in range(data.draw(st.integers(1, 8))):
@@ -48,10 +48,10 @@ def damaged(folder: Path, data: st.DataObject) -> None:
 
 
 def agree(root: Path, data: st.DataObject) -> None:
-    """A project is told alike however much is kept of it."""
-    with kept_in("off"):
+    """Assert that a project has the same problems whatever the state of the cache."""
+    with cache_in("off"):
         wanted = problems(root)
-    with tempfile.TemporaryDirectory() as name, kept_in(name):
+    with tempfile.TemporaryDirectory() as name, cache_in(name):
         assert problems(root) == wanted, "cold"
         assert problems(root) == wanted, "warm"
         damaged(Path(name), data)
@@ -62,8 +62,8 @@ def agree(root: Path, data: st.DataObject) -> None:
 @pytest.mark.parametrize("name", KIT)
 @settings(max_examples=1)
 @given(data=st.data())
-def test_mistakes_are_told_alike(name: str, data: st.DataObject) -> None:
-    """Every mistake of the kit."""
+def test_mistakes_are_the_same(name: str, data: st.DataObject) -> None:
+    """Every mistake of the kit gives the same problems with every state of the cache."""
     with tempfile.TemporaryDirectory() as folder:
         root = copy_sample(Path(folder) / "project")
         for edit in KIT[name]:
@@ -72,8 +72,8 @@ def test_mistakes_are_told_alike(name: str, data: st.DataObject) -> None:
 
 
 @given(data=st.data(), path=st.sampled_from((DAILY, LATEST, STATIONS, VIEWS)))
-def test_careless_edits_are_told_alike(data: st.DataObject, path: str) -> None:
-    """Careless edits of SQL and of the contracts it is checked by."""
+def test_careless_edits_are_the_same(data: st.DataObject, path: str) -> None:
+    """Careless edits of SQL and of contracts give the same problems with every state of the cache."""
     with tempfile.TemporaryDirectory() as folder:
         root = copy_sample(Path(folder) / "project")
         file = root / path
@@ -84,14 +84,14 @@ def test_careless_edits_are_told_alike(data: st.DataObject, path: str) -> None:
 @settings(max_examples=10)
 @given(sound=sound_projects(), data=st.data())
 def test_sound_projects_stay_sound(sound: Sound, data: st.DataObject) -> None:
-    """Projects without a mistake have none, whatever is kept."""
+    """A project without a mistake has no problem, whatever the state of the cache."""
     with tempfile.TemporaryDirectory() as folder:
         agree(sound.write(Path(folder)), data)
 
 
 @pytest.mark.parametrize("setting", ["", "off"])
 def test_it_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
-    """Then nothing is written anywhere."""
+    """Without a cache nothing is written to the user's cache folder."""
     monkeypatch.setenv("OPENAQ_CACHE", setting)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     load(copy_sample(tmp_path / "project"))
@@ -99,19 +99,19 @@ def test_it_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_it_lives_in_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file per project, without a setting."""
+    """Without a setting the cache is one file per project in the user's cache folder."""
     monkeypatch.delenv("OPENAQ_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     load(copy_sample(tmp_path / "project"))
     assert [path.suffix for path in (tmp_path / "home" / "openaq-assets").iterdir()] == [".jsonl"]
 
 
-@pytest.mark.parametrize("what", ["a file", "a folder inside a file", "a folder in its place"])
-def test_what_cannot_be_kept_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    """Neither a file where the folder should be, nor a folder where the file should be."""
+@pytest.mark.parametrize("what", ["a file", "a folder inside a file", "a folder of its name"])
+def test_a_cache_that_cannot_be_written_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """A file instead of the folder, or a folder instead of the file, gives no problem."""
     folder = tmp_path / "kept"
     root = copy_sample(tmp_path / "project")
-    if what == "a folder in its place":
+    if what == "a folder of its name":
         (folder / f"{cache.digest(str(root))}.jsonl").mkdir(parents=True)
     else:
         folder.write_text("x")
@@ -120,18 +120,18 @@ def test_what_cannot_be_kept_is_no_problem(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_an_entry_is_made_once(tmp_path: Path) -> None:
-    """What is kept is read by the next process; what is new is added to it."""
+    """An entry is read by the next process, and new entries are added to the file."""
     path = tmp_path / "kept.jsonl"
     for values in ({"a": [1]}, {"a": [1], "b": "µ"}):
         kept = cache.Cache(path)
         assert {key: kept.recall(key, lambda value=value: value) for key, value in values.items()} == values
         kept.save()
     assert cache.Cache(path).recall("a", lambda: pytest.fail("it is there")) == [1]
-    assert len(path.read_bytes().splitlines()) == 3  # an empty one, and one of each process
+    assert len(path.read_bytes().splitlines()) == 3  # an empty line, and a line of each process
 
 
-def test_what_is_not_used_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file does not grow without end."""
+def test_unused_entries_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries that are not used any more are dropped, so that the file does not grow without limit."""
     monkeypatch.setattr(cache, "SPARE", 2)
     path = tmp_path / "kept.jsonl"
     for number in range(40):
@@ -143,7 +143,7 @@ def test_what_is_not_used_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_processes_side_by_side_lose_nothing(tmp_path: Path) -> None:
-    """Each adds its own, and all of it is there afterwards."""
+    """Processes that write at the same time each add their entries, and none is lost."""
     script = (
         "import sys; from pathlib import Path; from openaq_assets.cache import Cache\n"
         "for n in range(60):\n"
@@ -158,6 +158,6 @@ def test_processes_side_by_side_lose_nothing(tmp_path: Path) -> None:
             kept.recall(f"{name} {number}", lambda: pytest.fail("it was lost"))
 
 
-def test_digests_tell_texts_apart() -> None:
-    """Where one text ends and the next begins counts."""
+def test_digests_of_different_texts_differ() -> None:
+    """The digest of several texts depends on the boundaries between them."""
     assert len({cache.digest(*texts) for texts in (("ab",), ("a", "b"), ("", "ab"), ("ab", ""), ("\ud800",))}) == 5

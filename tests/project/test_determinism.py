@@ -1,4 +1,4 @@
-"""Determinism: order of files, of keys, of hashing, and the environment change nothing."""
+"""Property tests of determinism: order of files and keys, hash seed and environment change nothing."""
 
 import json
 import os
@@ -27,10 +27,11 @@ print(json.dumps([[a.key, graph.upstream[a.key], fingerprint(list(a.kind.operati
 
 
 def shape(project: Project) -> list[tuple[str, tuple[str, ...], str]]:
-    """Keys in order, with their inputs and fingerprints."""
+    """Return the keys in order, with their inputs and fingerprints."""
     graph = project.graph
     return [
-        (one.key, graph.upstream[one.key], fingerprint(list(one.kind.operations(one, graph, (), ())))) for one in graph
+        (asset.key, graph.upstream[asset.key], fingerprint(list(asset.kind.operations(asset, graph, (), ()))))
+        for asset in graph
     ]
 
 
@@ -39,19 +40,19 @@ def test_determinism_of_layout(sound: Sound, data: st.DataObject) -> None:
     """Assets in any order, in any number of files, give the same graph."""
     order = data.draw(st.permutations(list(sound.assets)))
     split = data.draw(st.integers(1, 4))
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-        assert shape(load(sound.write(Path(one)))) == shape(load(sound.write(Path(two), order, split)))
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        assert shape(load(sound.write(Path(first)))) == shape(load(sound.write(Path(second), order, split)))
 
 
 @given(sound=sound_projects(), data=st.data())
 def test_determinism_of_fields(sound: Sound, data: st.DataObject) -> None:
-    """The fields of an asset, and the locations, may stand in any order."""
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-        before = shape(load(sound.write(Path(one))))
+    """The fields of an asset, and the locations, may be in any order."""
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        before = shape(load(sound.write(Path(first))))
         for key, fields in sound.assets.items():
             sound.assets[key] = {name: fields[name] for name in data.draw(st.permutations(list(fields)))}
         sound.locations = dict(data.draw(st.permutations(list(sound.locations.items()))))
-        assert before == shape(load(sound.write(Path(two))))
+        assert before == shape(load(sound.write(Path(second))))
 
 
 @given(sound=sound_projects())
@@ -59,8 +60,8 @@ def test_order_puts_inputs_first(sound: Sound) -> None:
     """Every asset comes after everything it is made from."""
     with tempfile.TemporaryDirectory() as folder:
         graph = load(sound.write(Path(folder))).graph
-    place = {key: n for n, key in enumerate(graph.assets)}
-    assert all(place[up] < place[key] for up, key in graph.edges)
+    position = {key: n for n, key in enumerate(graph.assets)}
+    assert all(position[up] < position[key] for up, key in graph.edges)
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "4242"])
@@ -69,18 +70,20 @@ def test_determinism_of_hash_seed(tmp_path: Path, seed: str) -> None:
     root = copy_project(tmp_path / "project")
     wanted = json.loads(json.dumps(shape(load(root))))
     environ = {**os.environ, "PYTHONHASHSEED": seed, "OPENAQ_PROFILE": "memory", "OPENAQ_ROOT": "elsewhere"}
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(root)], env=environ, capture_output=True, text=True, check=True
     )
-    assert json.loads(told.stdout) == wanted
+    assert json.loads(done.stdout) == wanted
 
 
 def test_environment_binds_and_does_not_fingerprint(project_copy: Path) -> None:
-    """Bound to another environment or profile, an operation keeps its fingerprint."""
+    """An operation keeps its fingerprint when it is bound to another environment or profile."""
     project = load(project_copy)
-    places = [project.environment(name, profile) for name in ("dev", "prod") for profile in ("local", "memory")]
+    environments = [
+        project.environment(name, profile) for name in ("dev", "prod") for profile in ("local", "memory")
+    ]
     for asset in project.graph:
         operations = tuple(asset.kind.operations(asset, project.graph, (), ()))
         wanted = fingerprint(operations)
-        for place in places:
-            assert fingerprint(tuple(bind(one, place) for one in operations)) == wanted
+        for environment in environments:
+            assert fingerprint(tuple(bind(operation, environment) for operation in operations)) == wanted

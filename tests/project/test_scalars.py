@@ -1,4 +1,4 @@
-"""Scalars: text is what the field's declared type says it is, and YAML's guesses never show."""
+"""Tests of scalars: the declared type of a field decodes its text, whatever YAML would guess."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from openaq_assets.project.yaml_nodes import Node, Reading
 
 
 def read(text: str, kind: Any) -> Any:
-    """The value of a field of this type, or the message that says why there is none."""
+    """Return the value of a field of this type, or the problem if it has none."""
     reading = Reading()
     node = parse(f"field: {text}\n", "f.yaml", reading)
     assert node is not None and isinstance(node.value, dict)
@@ -33,7 +33,7 @@ def test_text_is_as_written(text: str) -> None:
 
 
 def test_norway_is_a_country(tmp_path: Path) -> None:
-    """``country: NO`` asks for Norway."""
+    """``country: NO`` means Norway."""
     root = write_files(tmp_path, {"conf/locations.yaml": "locations:\n  norway: {country: NO}\n"})
     assert load(root).graph.conf["conf/locations.yaml"]["norway"].selector == "country=NO"
 
@@ -54,7 +54,7 @@ def test_typed(text: str, kind: Any, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "told"),
+    ("text", "kind", "problem"),
     [
         ("0123", int, "expected a whole number, got '0123'. Write digits without leading zeros."),
         ("12:30", int, "expected a whole number, got '12:30'. Write digits without leading zeros."),
@@ -72,33 +72,33 @@ def test_typed(text: str, kind: Any, value: Any) -> None:
         ("'*/0 * * * *'", Schedule, "expected 'manual' or a cron expression, got '*/0 * * * *'. The minute, '*/0', must be *, */n or numbers from 0 to 59."),
     ],
 )  # fmt: skip
-def test_mistyped(text: str, kind: Any, told: str) -> None:
-    """Another spelling is told with the value and the remedy."""
-    assert read(text, kind) == f"f.yaml:1:{8 if text else 7}: field: {told}"
+def test_mistyped(text: str, kind: Any, problem: str) -> None:
+    """The problem of a mistyped value names the value and the remedy."""
+    assert read(text, kind) == f"f.yaml:1:{8 if text else 7}: field: {problem}"
 
 
 @given(value=st.integers(-(10**17), 10**17))
 def test_integers_round_trip(value: int) -> None:
-    """Whole numbers are read as they are printed."""
+    """A printed whole number is read back as the same number."""
     assert read(str(value), int) == value
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False))
 def test_floats_round_trip(value: float) -> None:
-    """Numbers are read as they are printed, sign and all."""
+    """A printed number is read back as the same number, also with a sign."""
     assert read(repr(value), float) == value
 
 
 @given(text=st.text(st.characters(min_codepoint=32, max_codepoint=0xD7FF, exclude_characters="\x7f\x85\xa0\ufeff", exclude_categories=("Cc", "Zl", "Zp"))))
 def test_quoted_text_round_trips(text: str) -> None:
-    """Quoted text is read as written, whatever it looks like."""
+    """Quoted text is read as it is written."""
     quoted = "'" + text.replace("'", "''") + "'"
     assert read(quoted, str) == text
 
 
 @given(kept=st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), st.integers(0, 9), min_size=1, max_size=6))
 def test_marks_point_at_keys_and_values(kept: dict[str, int]) -> None:
-    """Every key and value knows its line and column."""
+    """Every key and every value has its line and column."""
     lines = [f"{key}:  {value}" for key, value in kept.items()]
     node = parse("\n".join(lines), "f.yaml", Reading())
     assert isinstance(node, Node) and isinstance(node.value, dict)

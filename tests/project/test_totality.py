@@ -1,4 +1,4 @@
-"""Totality: whatever is in the files, loading gives a project or located problems, and nothing else."""
+"""Property tests of totality: loading any files gives a project or located problems, nothing else."""
 
 import contextlib
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ EACH = settings(max_examples=max(10, settings().max_examples // 3))
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One copy for the module; every example puts back what it changed."""
+    """Return a copy for the whole module; every example restores the file that it changed."""
     return copy_project(tmp_path_factory.mktemp("total") / "project")
 
 
 @contextlib.contextmanager
 def changed(root: Path, name: str, data: bytes) -> Iterator[Path]:
-    """The project with another content of one file, for a while."""
+    """Yield the project with another content of one file, and restore the file afterwards."""
     before = (root / name).read_bytes()
     (root / name).write_bytes(data)
     try:
@@ -41,7 +41,7 @@ def changed(root: Path, name: str, data: bytes) -> Iterator[Path]:
 
 
 def check_total(root: Path, names: frozenset[str] = frozenset()) -> Project:
-    """Load both ways; every problem has a place, a period and one line, and what is kept can be planned."""
+    """Load a project strictly and not; assert that problems are located lines and valid assets can be used."""
     project = load(root, strict=False)
     for problem in project.problems:
         text = str(problem)
@@ -55,7 +55,7 @@ def check_total(root: Path, names: frozenset[str] = frozenset()) -> Project:
             lines = (root / problem.path).read_bytes().decode("utf-8", "replace").splitlines()  # YAML ends lines at \r too
             assert problem.line <= len(lines) + 1, text
     assert list(project.problems) == sorted(set(project.problems))
-    for asset in project.graph:  # what is kept can be used
+    for asset in project.graph:
         fingerprint(list(asset.kind.operations(asset, project.graph, (), ())))
         asset.kind.scope(asset, project.graph)
     for job in project.jobs:
@@ -63,7 +63,7 @@ def check_total(root: Path, names: frozenset[str] = frozenset()) -> Project:
     if project.problems:
         with pytest.raises(ConfigError) as caught:
             load(root)
-        causes = tuple(one for one in project.problems if not one.consequence)
+        causes = tuple(problem for problem in project.problems if not problem.consequence)
         assert caught.value.problems == causes
         assert causes
     else:

@@ -1,4 +1,4 @@
-"""YAML text as located nodes."""
+"""Tests of YAML text as located nodes."""
 
 import pytest
 
@@ -8,20 +8,20 @@ from openaq_assets.project.yaml_nodes import Reading
 
 
 def problems(text: str) -> list[str]:
-    """What is told of a text."""
+    """Return the problems of a text."""
     reading = Reading()
     parse(text, "f.yaml", reading)
-    return [str(one) for one in reading.problems]
+    return [str(problem) for problem in reading.problems]
 
 
 def test_keys_and_items_are_located() -> None:
-    """A node knows its own place and that of its key."""
+    """A node has the mark of its value and the mark of its key."""
     node = parse("a:\n  - x\n  - {b: y}\n", "f.yaml", Reading())
     assert node is not None and isinstance(node.value, dict)
     child = node.value["a"]
     assert child.at == Mark("f.yaml", 1, 1)
     assert isinstance(child.value, tuple)
-    assert [one.mark for one in child.value] == [Mark("f.yaml", 2, 5), Mark("f.yaml", 3, 5)]
+    assert [item.mark for item in child.value] == [Mark("f.yaml", 2, 5), Mark("f.yaml", 3, 5)]
     assert list(child.words()) == ["x", "y"]
 
 
@@ -32,7 +32,7 @@ def test_nothing_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "problem"),
     [
         ("a: [b", "f.yaml:1:5: not YAML: did not find expected ',' or ']' for the bracket on line 1. Check the indentation and quotes."),
         ("? [a]\n: b", "f.yaml:1:3: not YAML: a key must be text. Check the indentation and quotes."),
@@ -41,13 +41,13 @@ def test_nothing_is_none(text: str) -> None:
         ("a: 1\na: 2\n", "f.yaml:2:1: a: key given twice; first on line 1. Keep one of them."),
     ],
 )  # fmt: skip
-def test_what_is_not_read(text: str, told: str) -> None:
-    """Anything but plain mappings, lists and text is told with its place."""
-    assert problems(text) == [told]
+def test_unsupported_yaml_is_a_problem(text: str, problem: str) -> None:
+    """Anything but plain mappings, lists and text is a problem with its position."""
+    assert problems(text) == [problem]
 
 
-def test_what_is_lost_is_remembered() -> None:
-    """The words of an unreadable text are kept: a reference to one is no mistake of its own."""
+def test_words_of_unreadable_text_are_kept() -> None:
+    """The words of unreadable text are kept, so that a reference to one is not reported as a mistake."""
     reading = Reading()
     parse("assets:\n\tmeasurements: x\n", "f.yaml", reading)
     assert "measurements" in reading.lost

@@ -10,7 +10,7 @@ from openaq_assets.graph.alerts import Alert, Notify
 from openaq_assets.graph.environment import Profile
 from openaq_assets.markers import hookimpl
 from openaq_assets.project.project import Project, load
-from openaq_assets.runs.alerts import alert_of, deliver, post, tell, wanted
+from openaq_assets.runs.alerts import alert_of, deliver, post, send_alert, wanted
 
 NAME = __name__
 SMTP_CONNECTION = "smtp_default"
@@ -70,6 +70,6 @@ def tell_failure(context: Context) -> None:
         link = str(getattr(context["ti"], "log_url", "") or "")
         title = f"{task.task_id} failed"
         alert = alert_of(project, task.environment, "run", "failed", title, [reason], [task.task_id], link)
-        tell(project, profile, alert)
+        send_alert(project, profile, alert)
     except Exception as error:  # noqa: BLE001 - a message must not hide why the task failed
         log.warning("the failure could not be told: %s", type(error).__name__)

@@ -22,7 +22,7 @@ from openaq_assets.graph.jobs import Job
 from openaq_assets.graph.partitions import parse_day
 from openaq_assets.platforms import Ticket
 from openaq_assets.project.project import load
-from openaq_assets.runs.alerts import tell_of_run
+from openaq_assets.runs.alerts import send_run_alert
 from openaq_assets.runs.context import Result, Run, open_run
 from openaq_assets.runs.cost import limit_of, refuse_beyond
 from openaq_assets.runs.plan import Request, grouped, make_request
@@ -220,7 +220,7 @@ class MaterializeOperator(BaseOperator):
             raise AirflowSkipException(result.message)
         if result.state == "partial":
             self.log.warning("%s is incomplete: %s", self.asset_key, result.message)
-        tell_of_run(run, [result])
+        send_run_alert(run, [result])
         facts = result.facts
         self.log.info("%s: %d rows, %d bytes", self.asset_key, facts.rows, facts.bytes)
         for notice in facts.notices:

@@ -14,7 +14,7 @@ from openaq_assets.graph.environment import bind
 from openaq_assets.graph.operations import CreateView, Query
 from openaq_assets.promotion.journal import Action, Claim, Journal, Record, Views, this_person
 from openaq_assets.promotion.views import ViewChanges, broken, maker, present, same
-from openaq_assets.runs.alerts import telling
+from openaq_assets.runs.alerts import alert_on_failure
 from openaq_assets.runs.checks import CheckRunner
 from openaq_assets.runs.context import Run, summary_of
 from openaq_assets.runs.run import materialize
@@ -76,7 +76,7 @@ def promote(run: Run, target: str, allow: Collection[str] = (), who: str = "") -
     Raises PromotionError, with ``target`` as it was, if a view cannot be made, a contract would break
     (and the view is not in ``allow``), a check fails before or after, or another changes ``target`` now.
     """
-    with telling(run, "promotion", target):
+    with alert_on_failure(run, "promotion", target):
         return _promote(_Change(run, target, who or this_person()), allow)
 
 
@@ -119,7 +119,7 @@ def rollback(
     An interrupted change is undone first; without ``to`` that is all. Raises PromotionError, with
     ``target`` as it was, if a contract would break (and the view is not in ``allow``) or a view fails.
     """
-    with telling(run, "rollback", target):
+    with alert_on_failure(run, "rollback", target):
         return _rollback(_Change(run, target, who or this_person()), to, allow)
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())  # the command line says it already; Airflow's log listens
 
 
-def tell(project: "Project", profile: Profile, alert: Alert) -> None:
+def send_alert(project: "Project", profile: Profile, alert: Alert) -> None:
     """Hand an alert to every plugin that implements ``notify``; one that fails keeps no other."""
     project.plugins.manager.hook.notify(alert=alert, profile=profile)
 
@@ -80,7 +80,7 @@ def _nothing(record: logging.LogRecord) -> bool:
 # --- what there is to tell ------------------------------------------------------------------------
 
 
-def tell_of_run(run: "Run", results: "Sequence[Result]") -> None:
+def send_run_alert(run: "Run", results: "Sequence[Result]") -> None:
     """One alert about all that failed or was warned of in a run; none if all is well."""
     failed = [one for one in results if one.state == "failed"]
     warned = [one for one in results if one.state == "partial" or one.warning]
@@ -93,22 +93,22 @@ def tell_of_run(run: "Run", results: "Sequence[Result]") -> None:
     lines = [f"{one.asset}: {one.message or one.warning}" for one in failed]
     lines += [f"{one.asset}: {one.warning or one.message}" for one in warned if one not in failed]
     lines += [f"not run: {', '.join(blocked)}"] if blocked else []
-    _tell(run, "run", "failed" if failed else "warned", f"{names} {word}", lines, names.split(", "))
+    _send(run, "run", "failed" if failed else "warned", f"{names} {word}", lines, names.split(", "))
 
 
 @contextmanager
-def telling(run: "Run", what: str, target: str) -> Iterator[None]:
+def alert_on_failure(run: "Run", what: str, target: str) -> Iterator[None]:
     """Tell of a promotion or rollback that fails, and let the error pass."""
     try:
         yield
     except (PromotionError, PlatformError) as error:
-        _tell(run, "promotion", "failed", f"{what} to {target} failed", [sentence(str(error))], [])
+        _send(run, "promotion", "failed", f"{what} to {target} failed", [sentence(str(error))], [])
         raise
 
 
-def _tell(run: "Run", kind: Any, level: Any, title: str, lines: Sequence[str], assets: Sequence[str]) -> None:
+def _send(run: "Run", kind: Any, level: Any, title: str, lines: Sequence[str], assets: Sequence[str]) -> None:
     alert = alert_of(run.project, run.environment.name, kind, level, title, lines, assets)
-    tell(run.project, run.environment.profile, alert)
+    send_alert(run.project, run.environment.profile, alert)
 
 
 def alert_of(

@@ -20,7 +20,7 @@ from openaq_assets.graph.operations import CreateView, Operation, Query, digest,
 from openaq_assets.graph.partitions import chunks
 from openaq_assets.graph.records import Facts, Materialization
 from openaq_assets.platforms import NO_HANDLER, Ticket, cannot_make, failed_ticket
-from openaq_assets.runs.alerts import tell_of_run
+from openaq_assets.runs.alerts import send_run_alert
 from openaq_assets.runs.checks import Results, checked, queries_of, registering
 from openaq_assets.runs.context import Result, Run, summary_of
 from openaq_assets.runs.cost import spent
@@ -50,7 +50,7 @@ def run_all(
             result = materialize(run, asset.key)
         results[asset.key] = result
         on_result(result)
-    tell_of_run(run, tuple(results.values()))
+    send_run_alert(run, tuple(results.values()))
     return tuple(results.values())
 
 

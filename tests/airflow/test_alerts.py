@@ -16,7 +16,7 @@ from support.webhook import SECRET, webhook
 from openaq_assets.airflow.alerts import tell_failure, with_airflow
 from openaq_assets.graph.alerts import Alert
 from openaq_assets.project.project import load
-from openaq_assets.runs.alerts import tell
+from openaq_assets.runs.alerts import send_alert
 
 ALERT = Alert("run", "failed", "tiny dev: sums failed", ("sums: 3 < 5 & more",), "tiny", "dev", ("sums",))
 PROFILE = (
@@ -35,7 +35,7 @@ def smtp_connection(port: int) -> str:
 def told(root: Path, channels: str, alert: Alert = ALERT) -> None:
     """Tell an alert as a task would."""
     project = with_airflow(load(write_files(root, {"conf/environments.yaml": PROFILE.format(channels)})))
-    tell(project, project.environment("dev").profile, alert)
+    send_alert(project, project.environment("dev").profile, alert)
 
 
 def test_mail_goes_out_by_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

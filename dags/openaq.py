@@ -1,4 +1,4 @@
-"""Every Airflow DAG of this project: one per job of conf/openaq.yaml. Nothing to edit here."""
+"""Every Airflow DAG of this project: one per job of conf/openaq.yaml. Nothing needs to be edited here."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Mistakes in conf/ as Airflow import errors, in the banner of the DAG list.
 
-They have a file of their own: an import error hides every DAG of the file that raises it.
+They have a file of their own, because an import error hides every DAG of the file that raises it.
 """
 
 import os

@@ -1,0 +1,1 @@
+"""Deployment of the project: images, hosts, and tools that measure and install."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from openaq_assets.graph.checks import CheckType
     from openaq_assets.graph.columns import Check, Column, Name
     from openaq_assets.graph.extensions import Command, ConfFile, OperationHandler, ProfileSettings
+    from openaq_assets.graph.fields import field_doc
     from openaq_assets.graph.operations import Operation, Query, Ref
     from openaq_assets.graph.records import Facts
     from openaq_assets.markers import hookimpl
@@ -22,8 +23,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Asset", "AssetGraph", "AssetsError", "Check", "CheckType", "Column", "Command", "ConfFile",
     "ConfigError", "Facts", "Kind", "Name", "Operation", "OperationHandler", "PlatformType", "Problem",
-    "ProfileSettings", "Project", "Query", "Ref", "Reference", "Ticket", "Work", "hookimpl", "load",
-    "nearest", "table_ref",
+    "ProfileSettings", "Project", "Query", "Ref", "Reference", "Ticket", "Work", "field_doc", "hookimpl",
+    "load", "nearest", "table_ref",
 ]  # fmt: skip
 _NAMES = {
     "errors": ("AssetsError", "ConfigError", "Problem", "nearest"),
@@ -31,6 +32,7 @@ _NAMES = {
     "graph.checks": ("CheckType",),
     "graph.columns": ("Check", "Column", "Name"),
     "graph.extensions": ("Command", "ConfFile", "OperationHandler", "ProfileSettings"),
+    "graph.fields": ("field_doc",),
     "graph.operations": ("Operation", "Query", "Ref"),
     "graph.records": ("Facts",),
     "markers": ("hookimpl",),

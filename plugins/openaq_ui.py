@@ -1,6 +1,6 @@
 """Pages in the Airflow UI: Air Quality Overview and Asset graph (menu Browse), behind Airflow's login.
 
-Every Airflow process imports this file, so nothing heavy is imported before the api-server asks.
+Every Airflow process imports this file, so nothing heavy is imported before the api-server needs it.
 """
 
 import sys
@@ -24,7 +24,7 @@ def _view(name: str, href: str) -> dict[str, Any]:
 
 
 class OpenaqPages(AirflowPlugin):
-    """Adds the pages to the menu, and their application to the api-server."""
+    """A plugin of Airflow that adds the pages to the menu, and their application to the api-server."""
 
     name = "openaq_pages"
     external_views: list[Any] = [_view("Air Quality Overview", "overview"), _view("Asset graph", "assets")]
@@ -32,7 +32,7 @@ class OpenaqPages(AirflowPlugin):
 
     @classmethod
     def on_load(cls, *args: Any, **kwargs: Any) -> None:
-        """Make the application, in the api-server only."""
+        """Build the application, in the api-server only."""
         if cls.fastapi_apps or not any("api" in word for word in sys.argv[:3]):
             return
         from openaq_assets.airflow.ui import Page, build_app

@@ -114,6 +114,7 @@ def test_public_names() -> None:
     assert sorted(openaq_assets.__all__) == [
         "Asset", "AssetGraph", "AssetsError", "Check", "CheckType", "Column", "Command", "ConfFile", "ConfigError",
         "Facts", "Kind", "Name", "Operation", "OperationHandler", "PlatformType", "Problem", "ProfileSettings",
-        "Project", "Query", "Ref", "Reference", "Ticket", "Work", "hookimpl", "load", "nearest", "table_ref",
+        "Project", "Query", "Ref", "Reference", "Ticket", "Work", "field_doc", "hookimpl", "load", "nearest",
+        "table_ref",
     ]  # fmt: skip
     assert all(hasattr(openaq_assets, name) for name in openaq_assets.__all__)

@@ -1,7 +1,7 @@
-"""Airflow reads this module in every process (``AIRFLOW_HOME/config``).
+"""Settings that Airflow imports in every process (``AIRFLOW_HOME/config``).
 
-Workers and tasks are forks of the scheduler: what it has imported they share, and what each imports for
-itself each has for itself. So the scheduler imports what every task needs, and nothing with threads.
+Workers and tasks are forks of the scheduler: they share the modules that it has imported, and each pays
+for its own imports. So the scheduler imports what every task needs, except what starts threads.
 """
 
 import importlib

@@ -1,6 +1,6 @@
-"""Exit code 0 if a part of Airflow is healthy, by what the api-server says: ``healthy.py scheduler``.
+"""Health check: exit with 0 if a part of Airflow is healthy, as in ``healthy.py scheduler``.
 
-Imports nothing of Airflow: that would cost 100 MB and two seconds at every check.
+It imports nothing of Airflow, which would cost 100 MB and two seconds at every check.
 """
 
 import json
@@ -10,7 +10,7 @@ import urllib.request
 
 
 def main(part: str) -> int:
-    """Ask, and give the exit code."""
+    """Ask the api-server for the health of a part; return the exit code."""
     api = os.environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"].rsplit("/execution", 1)[0]
     try:
         with urllib.request.urlopen(f"{api}/api/v2/monitor/health", timeout=8) as answer:

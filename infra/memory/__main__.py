@@ -1,4 +1,4 @@
-"""Starts what docker-compose.yml starts in a memory limit, runs ``openaq_ingestion``, says what it takes."""
+"""Run ``openaq_ingestion`` with the services of docker-compose.yml in a memory limit; print memory."""
 
 import argparse
 import contextlib
@@ -31,7 +31,7 @@ IDLE_SECONDS, RUN_SECONDS = 15, 900
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; 0 if it fits, 1 if it does not, 3 if it could not be measured."""
+    """Run the command; return 0 if it fits, 1 if it does not, 130 if interrupted."""
     options = _options(arguments)
     group = _group(options)
     try:
@@ -66,7 +66,7 @@ def _group(options: argparse.Namespace) -> Group | None:
 
 @contextlib.contextmanager
 def _swap(megabytes: int) -> Iterator[None]:
-    """A swap file for as long as it is needed, if this machine has too little swap of its own."""
+    """Add a swap file while it is needed, if this machine has too little swap of its own."""
     lines = Path("/proc/swaps").read_text().splitlines()[1:]
     if not megabytes or sum(int(line.split()[2]) for line in lines) * 1024 >= megabytes * MB:
         yield
@@ -135,14 +135,14 @@ def _run(machine: Machine, found: Mapping[str, Service], options: argparse.Names
 
 
 def _unlimited(path: Path) -> None:
-    """Lift the rate limit of the API, which only makes the day longer: the load is then at its highest."""
+    """Remove the rate limit of the API, which only makes the day longer: the load is then at its highest."""
     text = path.read_text()
     lifted = "\n      requests_per_minute: 0\n      requests_per_hour: 0\n      key:"
     path.write_text(text.replace("\n      key:", lifted))
 
 
 class _Client:
-    """Airflow's REST API with the login of the compose file."""
+    """A client of Airflow's REST API with the login of the compose file."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -152,7 +152,7 @@ class _Client:
         self._token = self.call("/auth/token", login)["access_token"]
 
     def call(self, path: str, body: Any = None) -> Any:
-        """The JSON answer."""
+        """Return the JSON answer to a request."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._token}"}
         request = urllib.request.Request(self.machine.url + path, data, headers)
@@ -160,6 +160,7 @@ class _Client:
             return json.load(answer)
 
     def has_job(self) -> bool:
+        """Return whether Airflow has read the DAG of the job."""
         return any(one["dag_id"] == JOB for one in self.call("/api/v2/dags")["dags"])
 
 

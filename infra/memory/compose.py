@@ -1,4 +1,4 @@
-"""docker-compose.yml as the services it would start: command, settings, limit; no more is read."""
+"""Services of docker-compose.yml: commands, settings and limits; nothing else of the file is read."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 @dataclass(frozen=True)
 class Service:
-    """One service: ``limit`` in bytes (0: none), ``once`` if it ends before the others begin."""
+    """A service: ``limit`` in bytes (0: none), ``once`` if it ends before the others begin."""
 
     name: str
     image: str
@@ -26,7 +26,7 @@ class Service:
 
 
 def services(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
-    """The services of a compose file, in its order, its ``${NAME:-default}`` filled in."""
+    """Return the services of a compose file in its order, with ``${NAME:-default}`` filled in."""
     content = _filled(yaml.safe_load(path.read_text(encoding="utf-8")), variables)
     return {name: _service(name, one) for name, one in content["services"].items()}
 
@@ -44,7 +44,7 @@ def _service(name: str, one: Mapping[str, Any]) -> Service:
 
 
 def bytes_of(text: str) -> int:
-    """A size as compose writes it, ``450m``, in bytes."""
+    """Return a size in bytes from a text of compose like ``450m``; raise ValueError if it is none."""
     found = re.fullmatch(r"(\d+)([bkmg]?)b?", text.lower())
     if not found:
         raise ValueError(f"not a size: {text!r}")

@@ -1,4 +1,4 @@
-"""Memory limits of the kernel: cgroups, version 1 or 2, made below the group this process is in."""
+"""Memory limits of the kernel: cgroups, version 1 or 2, below the group of this process."""
 
 import contextlib
 import os
@@ -11,19 +11,19 @@ _MOUNTS = Path("/proc/mounts")
 
 
 class NoLimits(Exception):
-    """This machine has no memory cgroup, or does not let us make one; the text says which."""
+    """An error: this machine has no memory cgroup, or does not let us make one; the text says which."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """A memory cgroup of our own. ``version`` is 1 or 2; sizes are bytes."""
+    """A memory cgroup that we made. ``version`` is 1 or 2; sizes are in bytes."""
 
     path: Path
     version: int
 
     @classmethod
     def make(cls, name: str, limit: int, swap: int = 0) -> "Group":
-        """A new group below that of this process, limited in memory and swap; raises NoLimits."""
+        """Create a group below that of this process with limits in bytes; raise NoLimits if refused."""
         parent, version = _own_group()
         group = cls(parent / name, version)
         try:
@@ -37,7 +37,7 @@ class Group:
         return group
 
     def child(self, name: str, limit: int) -> "Group":
-        """A group inside this one with a limit of its own (0: none)."""
+        """Create a group inside this one, with a limit of its own (0: none)."""
         inner = Group(self.path / name, self.version)
         if self.version == 2:
             _enable(self.path)
@@ -47,7 +47,7 @@ class Group:
         return inner
 
     def limit_to(self, limit: int, swap: int) -> None:
-        """Set the limits; ``swap`` -1 leaves swapping to the group around it."""
+        """Set the limits; ``swap`` -1 leaves swap to the limit of the group around it."""
         if self.version == 1:
             self._write("memory.limit_in_bytes", limit)
             if swap >= 0:
@@ -61,11 +61,11 @@ class Group:
         (self.path / name).write_text(str(value))
 
     def add(self, pid: int = 0) -> None:
-        """Put a process (this one) into the group; what it starts will be in it too."""
+        """Put a process (0: this one) into the group; processes that it starts later will be in it too."""
         self._write("cgroup.procs", pid or os.getpid())
 
     def processes(self) -> list[int]:
-        """The processes in the group and the groups inside it."""
+        """Return the ids of the processes in the group and in the groups inside it."""
         found: list[int] = []
         for path in (self.path, *(one for one in self.path.iterdir() if one.is_dir())):
             with contextlib.suppress(OSError):
@@ -77,32 +77,32 @@ class Group:
         return {name: int(value) for name, value in (line.split() for line in lines)}
 
     def held(self) -> int:
-        """What cannot be given back: all that is charged, of processes and the kernel, but cached files."""
+        """Return the bytes that cannot be given back: all that is charged, except cached files."""
         usage = "memory.usage_in_bytes" if self.version == 1 else "memory.current"
         stat, before = self._stat(), "total_" if self.version == 1 else ""
         cached = stat[f"{before}inactive_file"] + stat[f"{before}active_file"]
         return max(0, int((self.path / usage).read_text()) - cached)
 
     def anonymous(self) -> int:
-        """Memory of processes alone, without any cache of files; swapped pages are not in it."""
+        """Return the memory of processes alone, in bytes, without cached files and swapped pages."""
         stat = self._stat()
         return stat["total_rss" if self.version == 1 else "anon"]
 
     def swapped(self) -> int:
-        """What of the group lies in swap."""
+        """Return the bytes of the group that lie in swap."""
         if self.version == 1:
             return self._stat().get("total_swap", 0)
         path = self.path / "memory.swap.current"
         return int(path.read_text()) if path.exists() else 0
 
     def peak(self) -> int:
-        """The most that was ever charged, the cache of files included."""
+        """Return the most bytes that were ever charged, with cached files."""
         name = "memory.max_usage_in_bytes" if self.version == 1 else "memory.peak"
         path = self.path / name
         return int(path.read_text()) if path.exists() else 0
 
     def kills(self) -> int:
-        """How many processes the kernel killed in it for want of memory."""
+        """Return the number of processes that the kernel killed because memory ran out."""
         name = "memory.oom_control" if self.version == 1 else "memory.events"
         groups = [self.path, *(one for one in self.path.iterdir() if one.is_dir())]
         # Version 2 counts those of inner groups in the outer one; version 1 counts each where it is.
@@ -114,7 +114,7 @@ class Group:
         )
 
     def remove(self) -> None:
-        """Forget the group, when nothing runs in it any more."""
+        """Remove the group, which must have no processes any more."""
         with contextlib.suppress(FileNotFoundError):
             for inner in [one for one in self.path.iterdir() if one.is_dir()]:
                 _remove(inner)
@@ -130,7 +130,7 @@ def _remove(path: Path) -> None:
 
 
 def _own_group() -> tuple[Path, int]:
-    """The folder of this process's memory cgroup, and the version."""
+    """Return the folder of this process's memory cgroup, and its version."""
     mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
     lines = Path("/proc/self/cgroup").read_text().splitlines()
     own = dict(line.split(":", 2)[1:] for line in lines)

@@ -14,7 +14,7 @@ _EVERY, _PSS_EVERY = 0.2, 1.0
 
 @dataclass
 class Peaks:
-    """The highest seen, in bytes; ``processes`` is the moment with the highest sum of shares."""
+    """The highest amounts seen, in bytes; ``processes`` are those when the sum of shares was highest."""
 
     anonymous: int = 0
     held: int = 0
@@ -25,7 +25,7 @@ class Peaks:
 
 
 class Sampler:
-    """Looks several times a second until it is stopped."""
+    """A thread that measures several times a second until it is stopped."""
 
     def __init__(self, group: Group | None, pids: Callable[[], Mapping[str, Sequence[int]]]) -> None:
         self.group, self.pids = group, pids
@@ -43,7 +43,7 @@ class Sampler:
         self._thread.join()
 
     def fresh(self) -> Peaks:
-        """What was seen since the last time this was asked."""
+        """Return the peaks since the last call, and begin again."""
         with self._lock:
             seen, self.peaks = self.peaks, Peaks()
         return seen

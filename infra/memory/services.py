@@ -1,7 +1,7 @@
-"""The services of docker-compose.yml as plain processes of this machine, each in its group of memory.
+"""The services of docker-compose.yml as plain processes of this machine, each in its memory group.
 
-What a container engine would give them is put in its place: host names are loopback and free ports,
-folders are below one working folder, secrets are files there. Commands and settings are theirs.
+They get replacements of what a container engine would give them: loopback and free ports for host names,
+folders below one working folder, files for secrets. Commands and settings are their own.
 """
 
 import contextlib
@@ -25,18 +25,18 @@ _START_SECONDS = 240
 
 
 class Failed(Exception):
-    """The measurement could not be made; the text is one line with the reason."""
+    """An error: the measurement could not be made; the text is one line with the reason."""
 
 
 def free_port() -> int:
-    """A port of loopback that nothing uses."""
+    """Return a port of loopback that nothing uses."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def postgres_folder() -> Path:
-    """Where this machine keeps Postgres' programs; raises Failed."""
+    """Return the folder of Postgres' programs on this machine; raise Failed if there is none."""
     on_path = shutil.which("postgres")
     found = [Path(on_path).resolve().parent] if on_path else []
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -48,7 +48,7 @@ def postgres_folder() -> Path:
 
 @dataclass
 class Machine:
-    """One small machine: a folder, two ports, and the processes that were started."""
+    """A small machine: a folder, two ports, and the processes that were started."""
 
     work: Path
     group: Group | None
@@ -60,10 +60,11 @@ class Machine:
 
     @property
     def url(self) -> str:
+        """Return the address of the api-server."""
         return f"http://{HOST}:{self.port}"
 
     def prepare(self) -> None:
-        """Folders, secrets and an empty database, as user data and Docker make them."""
+        """Create folders, secrets and an empty database, as user data and Docker create them."""
         self.work.chmod(0o755)
         for name in ("airflow/logs", "airflow/config", "project"):
             (self.work / name).mkdir(parents=True)
@@ -89,7 +90,7 @@ class Machine:
             subprocess.run([*_not_root(), *make], check=True, stdout=log, stderr=log, cwd="/")
 
     def settings(self, service: Service) -> dict[str, str]:
-        """The environment of a service with what names a place inside a container put in its place."""
+        """Return the environment of a service, with names of a container replaced by those here."""
         places = {
             "postgres:5432": f"{HOST}:{self.database_port}",
             "http://api-server:8080": self.url,
@@ -111,7 +112,7 @@ class Machine:
         }
 
     def start(self, service: Service) -> None:
-        """Start a service in a group of its own limit; one that ends by itself is waited for."""
+        """Start a service in a memory group of its own limit; wait for a service that ends by itself."""
         command = self._postgres(service) if service.name == "postgres" else self._airflow(service)
         group = self.group.child(service.name, service.limit) if self.group else None
         if group:
@@ -138,21 +139,21 @@ class Machine:
         return [*_not_root(), program, *service.command[1:], *places]
 
     def make_database(self, name: str) -> None:
-        """The empty database that the Postgres image makes of POSTGRES_DB."""
+        """Create the empty database that the Postgres image makes of POSTGRES_DB."""
         sql = ["psql", "-h", HOST, "-p", str(self.database_port), "-U", name, "-d", "postgres"]
         ready = lambda: not subprocess.call([*sql, "-qc", "SELECT 1"], **_SILENT)  # noqa: E731
         self.wait("postgres", ready)
         subprocess.run([*sql, "-qc", f"CREATE DATABASE {name}"], check=True)
 
     def wait_healthy(self, service: Service, part: str) -> None:
-        """Wait for what the service's health check of the compose file asks."""
+        """Wait until the service's health check of the compose file succeeds."""
         check = [sys.executable, "-S", str(REPOSITORY / "infra/docker/healthy.py"), part]
         environment = self.settings(service)
         healthy = lambda: not subprocess.call(check, env=environment, **_SILENT)  # noqa: E731
         self.wait(service.name, healthy)
 
     def wait(self, name: str, done: Callable[[], bool], seconds: float = _START_SECONDS) -> None:
-        """Wait until something is so; raises Failed when it is not to be."""
+        """Wait until a condition holds; raise Failed after the given seconds."""
         deadline = time.monotonic() + seconds
         while not done():
             self.check()
@@ -172,12 +173,12 @@ class Machine:
         return ", ".join(name for name, one in self.groups.items() if one.kills()) or "somewhere"
 
     def last_words(self, name: str) -> str:
-        """The last line of a service's log."""
+        """Return the last line of a service's log."""
         lines = (self.work / f"{name}.log").read_text(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "It said nothing.")
 
     def stop(self) -> None:
-        """End everything that was started, the last one first, and forget the groups."""
+        """End everything that was started, the last service first, and remove the groups."""
         for process in reversed(self.running.values()):
             if process.poll() is None:
                 process.terminate()
@@ -195,7 +196,7 @@ class Machine:
 
 
 def _not_root() -> list[str]:
-    """Postgres refuses to be root."""
+    """Return the command that runs another as a user other than root, because Postgres refuses root."""
     if os.getuid():
         return []
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]

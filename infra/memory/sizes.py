@@ -1,4 +1,4 @@
-"""What each process takes: its proportional share (PSS), shared pages being divided among their users."""
+"""The memory of each process: its proportional share (PSS), where users of a shared page divide it."""
 
 import contextlib
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def pss(pid: int) -> tuple[int, int]:
-    """Bytes of a process in memory and in swap; (0, 0) if it is gone or not ours to see."""
+    """Return the bytes of a process in memory and in swap; (0, 0) if it cannot be read."""
     found = {"Pss": 0, "SwapPss": 0}
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -17,7 +17,7 @@ def pss(pid: int) -> tuple[int, int]:
 
 
 def title(pid: int) -> str:
-    """What a process calls itself, short enough for a table."""
+    """Return the command of a process, short enough for a table."""
     with contextlib.suppress(OSError):
         text = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         words = [word.rpartition("/")[2] for word in text.split()]
@@ -28,7 +28,7 @@ def title(pid: int) -> str:
 
 
 def below(roots: Iterable[int]) -> list[int]:
-    """The processes named and everything they started."""
+    """Return the ids of the given processes and of all that they started."""
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):

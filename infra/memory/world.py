@@ -1,4 +1,4 @@
-"""A synthetic world with as many live sensors as asked for: stations of the simulator, again and again."""
+"""A synthetic world with a given number of live sensors: stations of the simulator, repeated."""
 
 import copy
 from dataclasses import replace
@@ -9,7 +9,7 @@ ASKED_FOR = ("pm25", "pm10", "no2", "o3", "so2", "co")  # the parameters of conf
 
 
 def world_of(wanted: int) -> World:
-    """A world of exactly so many Vietnamese sensors, all of them live and hourly."""
+    """Return a world of exactly that many Vietnamese sensors, all of them live and hourly."""
     base = World.synthetic(foreign=())
     hourly = [
         place for place in base.locations if all(_is_asked(base, one["id"]) for one in place["sensors"])

@@ -18,11 +18,11 @@ log = logging.getLogger(__name__)
 
 
 class AirflowChannels:
-    """The plugin that is registered where Airflow runs."""
+    """A plugin that sends alerts by the connections of Airflow."""
 
     @hookimpl
     def notify(self, alert: Alert, profile: Profile) -> None:
-        """Send what needs one of Airflow's connections."""
+        """Send an alert to the channels that need one of Airflow's connections."""
         for channel in wanted(profile, alert):
             if channel.to == "email":
                 deliver("e-mail", lambda channel=channel: send_email(channel, alert))
@@ -31,7 +31,7 @@ class AirflowChannels:
 
 
 def with_airflow(project: Project) -> Project:
-    """Return the project, its alerts also going to Airflow's channels."""
+    """Return the project, with alerts that also go to Airflow's channels."""
     manager = project.plugins.manager
     if not manager.has_plugin(NAME):
         manager.register(AirflowChannels(), NAME)
@@ -39,7 +39,10 @@ def with_airflow(project: Project) -> Project:
 
 
 def send_email(channel: Notify, alert: Alert) -> None:
-    """Send a message by the SMTP connection; its sender is the connection's unless the channel has one."""
+    """Send an alert as an e-mail over the SMTP connection.
+
+    The sender is that of the channel, or else of the connection.
+    """
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
     with SmtpHook(smtp_conn_id=channel.connection or SMTP_CONNECTION) as hook:
@@ -52,7 +55,10 @@ def send_email(channel: Notify, alert: Alert) -> None:
 
 
 def address(channel: Notify) -> str:
-    """Return the address in a connection of any type: its password if that is one, else its host."""
+    """Return the address that a connection holds: its password if that is an address, else its host.
+
+    Raises ValueError if neither is an address.
+    """
     connection = BaseHook.get_connection(channel.connection)
     for text in (connection.password, connection.host):
         if text and text.startswith(("https://", "http://")):
@@ -61,7 +67,7 @@ def address(channel: Notify) -> str:
 
 
 def tell_failure(context: Context) -> None:
-    """Tell of a task that failed for good, as Airflow's callback."""
+    """Send an alert for a task that failed for good; Airflow calls this."""
     task: Any = context["task"]
     try:
         project = with_airflow(load(task.project_root, strict=False))

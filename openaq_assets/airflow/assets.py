@@ -1,7 +1,7 @@
 """Assets of the graph as Airflow's own, and materializations as their events.
 
-An asset has one name and URI, the same in every deployment; an event is of one partition, with its own
-record as ``extra``.
+An asset has the same name and URI in every deployment. An event is of one partition and has its record
+as ``extra``.
 """
 
 import json
@@ -19,14 +19,14 @@ from openaq_assets.project.project import Project
 
 
 def home_of(project: Project, environment: str, key: str) -> str:
-    """Return the environment an asset lives in: data lie where the environment reads its tables from."""
+    """Return the environment that holds an asset's data: the one that its tables are read from."""
     settings = project.environments.get(environment)
     of_tables = not project.graph[key].per_environment
     return settings.tables_from if settings and settings.tables_from and of_tables else environment
 
 
 def airflow_asset(project: Project, environment: str, key: str) -> Asset:
-    """Return the Airflow asset of a key as an environment sees it; named ``dev.measurements``."""
+    """Return the Airflow asset of a key as an environment sees it, named like ``dev.measurements``."""
     asset, home = project.graph[key], home_of(project, environment, key)
     owner = {"owner": asset.common.owner} if asset.common.owner else {}
     return Asset(
@@ -41,10 +41,10 @@ def airflow_asset(project: Project, environment: str, key: str) -> Asset:
 
 
 class _OneEvent(AssetUniqueKey):
-    """The key of an asset, equal to nothing else.
+    """A key of an asset that equals no other key.
 
-    Airflow keeps one ``extra`` per asset key and task; records of several days need one each. A key
-    of its own per event gives that. It leans on ``OutletEventAccessors._dict``: guarded by a test.
+    Airflow keeps one ``extra`` per asset key and task, but the records of several days need one each, so
+    each event gets a key of its own. This relies on ``OutletEventAccessors._dict``, which a test guards.
     """
 
     __hash__ = object.__hash__
@@ -54,7 +54,7 @@ class _OneEvent(AssetUniqueKey):
 
 
 def event_extra(record: Materialization) -> dict[str, Any]:
-    """Return the ledger's record as the ``extra`` of an event: flat, JSON, rows and bytes on top."""
+    """Return a record of the ledger as the ``extra`` of an event: flat JSON with rows and bytes on top."""
     body = asdict(record)
     facts = body.pop("facts")
     facts.pop("version")
@@ -62,7 +62,7 @@ def event_extra(record: Materialization) -> dict[str, Any]:
 
 
 def summary_extra(records: Sequence[Materialization], version: str) -> dict[str, Any]:
-    """Return all partitions of one materialization together."""
+    """Return one ``extra`` for all partitions of a materialization."""
     facts = sum((record.facts for record in records), Facts())
     last = records[-1]
     return {
@@ -88,10 +88,10 @@ def emit(
     version: str,
     run_key: str | None,
 ) -> None:
-    """Put the events of one materialization where Airflow collects them when the task succeeds.
+    """Put the events of a materialization where Airflow collects them when the task succeeds.
 
-    Consumers of the plain asset are never told of events with a partition key: a run without a key
-    adds a summary without one for them.
+    Consumers of the plain asset never see events with a partition key, so a run without a key adds a
+    summary event without one.
     """
     for record in records:
         keys = {record.partition} if record.partition else set()

@@ -1,4 +1,4 @@
-"""What the Airflow UI says about a DAG, a task and a problem, as Markdown."""
+"""Markdown texts that the Airflow UI shows about a DAG, a task and a problem."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ _SHORT = 100
 
 
 def job_text(name: str, job: Job, lent: Sequence[tuple[str, str]]) -> str:
-    """Return a job: what it is, where it is declared, and which assets another job tells events of."""
+    """Return a job's description, where it is declared, and the assets whose events another job emits."""
     declared = (
         f"Declared as `jobs.{name}` in `{SETTINGS}`: assets `{job.select}`, environment "
         f"`{job.environment}`. Without dates it works on {job.days} days up to today (UTC)."
@@ -31,7 +31,7 @@ def job_text(name: str, job: Job, lent: Sequence[tuple[str, str]]) -> str:
 
 
 def asset_text(asset: Asset, graph: AssetGraph) -> str:
-    """Return an asset: what it is, where it is declared, its promised columns."""
+    """Return an asset's description, where it is declared, and its columns."""
     prints = graph.fingerprints[asset.key]
     # No line number: an edit elsewhere in the file would change this DAG's version.
     facts = [f"kind `{asset.kind.name}`", f"declared in `{asset.at.path}`"]
@@ -59,12 +59,12 @@ def problems_text(problems: Iterable[Problem]) -> str:
 
 
 def broken_text(what: str, problems: Sequence[Problem]) -> str:
-    """Return problems as the page of a placeholder."""
+    """Return problems as the page of a placeholder DAG."""
     lines = "\n".join(f"    {problem}" for problem in problems)
     return f"`{what}` cannot be used:\n\n{lines}\n\nMend it, and this DAG goes away."
 
 
 def shortened(problems: Sequence[Problem]) -> str:
-    """Return the first problem in a few words, for a list; say how many more there are."""
+    """Return the first problem in a few words, and the number of the others."""
     text = textwrap.shorten(problems[0].message, _SHORT, placeholder=" ...")
     return text if len(problems) == 1 else f"{text} (and {len(problems) - 1} more)"

@@ -1,4 +1,7 @@
-"""conf/ -> DAGs: one per job, one task per asset, the graph's edges; what is broken is visible."""
+"""DAGs from conf/: one per job, with one task per asset and the edges of the graph.
+
+A mistake in conf/ becomes a placeholder DAG that shows it.
+"""
 
 import datetime as dt
 import re
@@ -26,9 +29,9 @@ _RETRIES: Mapping[str, Any] = {"retries": 2, "retry_delay": dt.timedelta(seconds
 
 
 def build_dags(root: Path | str | None = None) -> dict[str, DAG]:
-    """Every DAG of a project by id. Never raises: a mistake becomes a placeholder DAG that says it.
+    """Return every DAG of a project by id; never raise, but return a placeholder DAG for a mistake.
 
-    While Airflow parses for one task, only that task's DAG is built.
+    While Airflow parses for one task, only the DAG of that task is built.
     """
     wanted = get_parsing_context().dag_id
     project, problems = _read(root)
@@ -51,7 +54,7 @@ def build_dags(root: Path | str | None = None) -> dict[str, DAG]:
 
 
 def find_problems(root: Path | str | None = None) -> str:
-    """Every problem of the project, for Airflow's list of import errors; '' if there is none."""
+    """Return every problem of the project for Airflow's list of import errors; '' if there is none."""
     return problems_text(_read(root)[1])
 
 
@@ -75,7 +78,7 @@ def _of_job(name: str, error: Exception) -> Problem:
 
 
 def job_dag(project: Project, name: str) -> DAG:
-    """The DAG of a job. The same conf/ gives the same DAG, whatever the machine or the hour."""
+    """Return the DAG of a job; the same conf/ gives the same DAG on every machine and at every hour."""
     job, keys = project.job(name), project.keys(name)
     owners = _event_owners(project)
     lent = [(key, owner) for key in keys if (owner := owners[_place(project, job, key)]) != name]
@@ -103,7 +106,7 @@ def job_dag(project: Project, name: str) -> DAG:
 
 
 def _warning(dag: DAG, project: Project) -> None:
-    """A task that fails: assets were left out, and a run without them must not end green."""
+    """Add a task that fails, because a run without the assets that were left out must not succeed."""
     lost = f"Left out: {', '.join(sorted(project.graph.left_out))}."
     text = f"{lost}\n{problems_text(project.problems)}"
     BrokenOperator(task_id="configuration_error", dag=dag, problems=text, retries=0, doc_md=text)
@@ -114,7 +117,7 @@ def _place(project: Project, job: Job, key: str) -> tuple[str, str]:
 
 
 def _event_owners(project: Project) -> Mapping[tuple[str, str], str]:
-    """The one job that tells events of each asset: with two, Airflow refuses to materialize it."""
+    """Return the job that emits the events of each asset: Airflow refuses an asset of two jobs."""
     owners: dict[tuple[str, str], str] = {}
     for name in sorted(project.jobs):
         for key in project.keys(name):
@@ -147,7 +150,7 @@ def _task(dag: DAG, project: Project, name: str, key: str, tells: bool) -> BaseO
 
 
 def _operator(project: Project, asset: Asset) -> tuple[type[MaterializeOperator], list[Problem]]:
-    """Return the operator class of an asset's task, and what is wrong with what a plugin answers."""
+    """Return the operator class of an asset's task, and the problems of the hook that chose it."""
     manager = project.plugins.manager
     operator = manager.hook.airflow_operator(asset=asset)
     if operator is not None and not issubclass(operator, MaterializeOperator):
@@ -160,14 +163,14 @@ def _operator_problems(project: Project) -> list[Problem]:
 
 
 def _of_asset(asset: Asset) -> Mapping[str, Any]:
-    """What is set only for some assets; the rest is the DAG's default."""
+    """Return the arguments that only some assets have; the others keep the defaults of the DAG."""
     pool = {"pool": asset.kind.pool} if asset.kind.pool else {}
     owner = {"owner": asset.common.owner} if asset.common.owner else {}
     return {**pool, **owner}
 
 
 def _form(project: Project, keys: Iterable[str]) -> dict[str, Param]:
-    """The form of the trigger dialog."""
+    """Return the form of the trigger dialog."""
     return {
         "from": _date("First day", "UTC. Empty: as many days as the job says, up to the last."),
         "to": _date("Last day", "UTC. Empty: today."),
@@ -200,7 +203,7 @@ def _choice(title: str, description: str, names: list[str]) -> Param:
 
 
 def _placeholders(problems: Iterable[Problem]) -> Mapping[str, list[Problem]]:
-    """The problems of each placeholder: a job's under its name, the others under their file's."""
+    """Return the problems of each placeholder DAG: those of a job by its name, others by their file."""
     ordered = sorted(set(problems), key=lambda one: (_placeholder_id(one), one))
     return {dag_id: list(group) for dag_id, group in groupby(ordered, _placeholder_id)}
 
@@ -213,7 +216,7 @@ def _placeholder_id(problem: Problem) -> str:
 
 
 def placeholder_dag(dag_id: str, problems: list[Problem]) -> DAG:
-    """A DAG that stands where something is broken: it says what, and fails when it is run."""
+    """Return a DAG that takes the place of something broken: it shows the problems, and fails when run."""
     paths = sorted({problem.path for problem in problems})
     what = dag_id if not dag_id.startswith("broken__") else ", ".join(paths)
     dag = DAG(

@@ -1,4 +1,4 @@
-"""The one operator: makes an asset of any kind on any platform, and tells Airflow of it."""
+"""The operator that makes an asset of any kind on any platform, and emits its events in Airflow."""
 
 import datetime as dt
 import json
@@ -33,7 +33,7 @@ _TICKETS = "tickets"
 
 
 class Store(Protocol):
-    """What is used of Airflow's ``task_state_store``: JSON per task that outlives the worker."""
+    """The part of Airflow's ``task_state_store`` that is used: JSON per task that outlives the worker."""
 
     def get(self, key: str, default: Any = None) -> Any: ...
     def set(self, key: str, value: Any) -> None: ...
@@ -41,7 +41,7 @@ class Store(Protocol):
 
 
 class StoredTickets(UserDict[str, str]):
-    """The tickets of running operations: a retry finds those of the worker that was killed."""
+    """The tickets of running operations, kept so that a retry finds those of a killed worker."""
 
     def __init__(self, store: Store, on_start: Callable[[str], None] = lambda ticket: None) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class StoredTickets(UserDict[str, str]):
 
 @contextmanager
 def airflow_failures() -> Iterator[None]:
-    """Raise the errors of this package as Airflow's: those worth a retry, and those that fail for good."""
+    """Raise the errors of this package as Airflow's, with or without a retry."""
     try:
         yield
     except PlatformError as error:
@@ -83,10 +83,10 @@ def request_of(
     run_type: str = "manual",
     today: dt.date | None = None,
 ) -> Request:
-    """Return what a DAG run asks for: the dates of its form, the day of its key, or the last days.
+    """Return the request of a DAG run: the dates of its form, the day of its key, or the last days.
 
-    A scheduled run works on the job's last days up to its key, for rows that arrived late; a
-    backfill or a run by hand on exactly the key's. Raises SelectionError for what makes no sense.
+    A scheduled run works on the job's last days up to its key, because rows may arrive late. A backfill or a
+    run by hand works on exactly the day of the key. Raises SelectionError if the parameters contradict.
     """
     first, last = _day(params.get("from"), "from"), _day(params.get("to"), "to")
     if key and (first or last):
@@ -115,12 +115,12 @@ def _day(text: str | None, what: str) -> dt.date | None:
 
 
 class MaterializationLink(BaseOperatorLink):
-    """To the ledger's records of what this task made."""
+    """A link to the ledger's records of the task."""
 
     name = "Materialization record"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the page of the records of this run; Airflow asks for it when the task has ended."""
+        """Return the page with the records of this run; Airflow calls this when the task has ended."""
         from airflow.sdk.configuration import conf
 
         asset, env = operator.asset_key, operator.environment  # type: ignore[attr-defined]
@@ -130,21 +130,21 @@ class MaterializationLink(BaseOperatorLink):
 
 
 class AwsConsoleLink(BaseOperatorLink):
-    """To what the task started in AWS: a run of the Glue job, a crawl, the last query."""
+    """A link to the run of the Glue job, the crawl or the last query that the task started in AWS."""
 
     name = "AWS console"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the page of the console; '' (and no button) where nothing was started."""
+        """Return the page of the console; '' (and no button) if nothing was started."""
         run = getattr(operator, "_run", None)
         return run.link if run else ""
 
 
 class MaterializeOperator(BaseOperator):
-    """Makes one asset as ``openaq-assets run`` would, and emits what was made as asset events.
+    """An operator that makes one asset as ``openaq-assets run`` does, and emits its asset events.
 
-    Up to date or not selected is *skipped*: nothing was made, so there is no event, and what reads
-    the asset still runs. Some failures among many requests do not stop what did arrive.
+    A task whose asset is up to date or not selected is *skipped*: there is no event, and the tasks that read
+    the asset still run. If only some of many requests fail, the answers to the others are kept.
     """
 
     ui_color = "#e8f4f3"
@@ -169,7 +169,7 @@ class MaterializeOperator(BaseOperator):
         self._run: Run | None = None
 
     def execute(self, context: Context) -> None:
-        """Make what is missing or stale; raises AirflowSkipException if nothing is."""
+        """Make the partitions that are missing or stale; raise AirflowSkipException if there are none."""
         params = context["params"]
         if params.get("only") and self.asset_key not in params["only"]:
             raise AirflowSkipException("not among the assets of 'only'")
@@ -179,7 +179,7 @@ class MaterializeOperator(BaseOperator):
         self._tell(context, self._run, result)
 
     def on_kill(self) -> None:
-        """Stop what runs elsewhere when a person stops the task."""
+        """Cancel the operations that run elsewhere when a person stops the task."""
         if not (run := self._run):
             return
         for text in list(run.tickets.values()):
@@ -236,13 +236,13 @@ class MaterializeOperator(BaseOperator):
 
 
 def _show(context: Context, ticket: str) -> None:
-    """Show the link of what goes on elsewhere, before the task has ended."""
+    """Show the link of an operation that runs elsewhere, before the task has ended."""
     if link := json.loads(ticket)["link"]:
         context["ti"].xcom_push(key=AwsConsoleLink().xcom_key, value=link)
 
 
 class LoggedProgress:
-    """Progress as lines of a log, few enough to read."""
+    """Progress as lines of a log, at most one in five seconds."""
 
     def __init__(self, say: Callable[..., None], clock: Callable[[], float] = time.monotonic) -> None:
         self._say, self._clock, self._last = say, clock, clock()
@@ -255,12 +255,12 @@ class LoggedProgress:
 
 
 class BrokenOperator(BaseOperator):
-    """Fails with the problems of a project that cannot be read as meant."""
+    """An operator that fails with the problems of a project that cannot be loaded."""
 
     def __init__(self, *, problems: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.problems = problems
 
     def execute(self, context: Context) -> None:
-        """Say what has to be mended."""
+        """Raise AirflowFailException with the problems."""
         raise AirflowFailException(self.problems)

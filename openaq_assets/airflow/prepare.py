@@ -1,9 +1,9 @@
-"""Makes or upgrades Airflow's database, and the pools that the kinds of the project's assets name.
+"""Create or upgrade Airflow's database, and the pools that the kinds of the project's assets name.
 
     python -m openaq_assets.airflow.prepare
 
-Doing it twice is doing it once: it runs before every start. The project is ``OPENAQ_PROJECT``, or the
-one around the working folder.
+It runs before every start and may be repeated. The project is ``OPENAQ_PROJECT``, or the one around the
+working folder.
 """
 
 from openaq_assets.errors import ConfigError
@@ -25,7 +25,7 @@ def main() -> None:
 def pools_of(project: Project | None) -> dict[str, list[str]]:
     """Return the pools that a project needs, each with the kinds that share it.
 
-    What is left out may be mended while Airflow runs, so the pools of all kinds count then.
+    If assets were left out, the pools of all kinds count: they may be mended while Airflow runs.
     """
     if project is None:
         return {}
@@ -39,7 +39,7 @@ def pools_of(project: Project | None) -> dict[str, list[str]]:
 
 
 def _project() -> Project | None:
-    """Return the project as far as it can be read: mistakes are shown by its DAGs."""
+    """Return the project as far as it can be read; its DAGs show the mistakes."""
     try:
         return load(strict=False)
     except ConfigError:

@@ -1,4 +1,4 @@
-"""The DAG ``<project>_promote``: ``promote`` and ``rollback`` of the command line, by Airflow's form."""
+"""The DAG ``<project>_promote``, which offers ``promote`` and ``rollback`` in Airflow's form."""
 
 from dataclasses import asdict
 from typing import Any
@@ -21,7 +21,7 @@ replaced, validated, and put back if that fails. A breaking change passes only f
 
 
 def environments_of(project: Project) -> tuple[str, str] | None:
-    """Return the environment whose views are promoted and the one that serves them, if there are such."""
+    """Return the environment whose views are promoted and the one that serves them, or None."""
     for name, settings in sorted(project.environments.items()):
         if settings.tables_from:
             return settings.tables_from, name
@@ -34,7 +34,7 @@ def promote_id(project: Project) -> str:
 
 
 def promote_dag(project: Project) -> DAG | None:
-    """Return the DAG, if the project has views and an environment to serve them from."""
+    """Return the DAG; None if the project has no views or no environment to serve them from."""
     pair = environments_of(project)
     names = [asset.key for asset in project.graph if asset.holds == "view"]
     if pair is None or not names:
@@ -74,7 +74,7 @@ def _form(names: list[str]) -> dict[str, Param]:
 
 
 class PromoteOperator(BaseOperator):
-    """Promotes or rolls back as the command line would; who triggered the run is in the record."""
+    """An operator that promotes or rolls back as the command line does, and records who triggered it."""
 
     ui_color = "#f4efe3"
     custom_operator_name = "promote"
@@ -84,7 +84,7 @@ class PromoteOperator(BaseOperator):
         self.source, self.target, self.project_root = source, target, project_root
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Do what the form says; the answer is what changed."""
+        """Promote or roll back as the form says; return the record of the changes."""
         with airflow_failures():
             return self._do(context)
 

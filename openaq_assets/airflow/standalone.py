@@ -1,8 +1,8 @@
-"""Airflow for one laptop: three processes, SQLite, one login; Ctrl-C stops everything.
+"""Airflow for one laptop: three processes, SQLite and one login; Ctrl-C stops everything.
 
     python -m openaq_assets.airflow.standalone --home .airflow --port 8080
 
-Everything Airflow writes is below ``--home``, its airflow.cfg too, so that in another terminal
+Airflow writes only below ``--home``, where its airflow.cfg is too, so that in another terminal
 ``AIRFLOW_HOME=$PWD/.airflow airflow dags list`` talks to the same Airflow.
 """
 
@@ -31,7 +31,7 @@ PROCESSES = ("api-server", "dag-processor", "scheduler --skip-serve-logs")
 
 
 def settings(root: Path, home: Path, port: int) -> Mapping[str, Mapping[str, object]]:
-    """What differs from Airflow's defaults: small, local, and quick to see a change of conf/."""
+    """Return the settings that differ from Airflow's defaults, for a small and local installation."""
     return {
         "core": {
             "dags_folder": root / "dags",
@@ -73,7 +73,7 @@ def settings(root: Path, home: Path, port: int) -> Mapping[str, Mapping[str, obj
 
 
 def _secret(path: Path) -> str:
-    """A secret made at the first start and kept."""
+    """Return a secret that is made at the first start and kept."""
     return _kept(path, secrets.token_hex(32))
 
 
@@ -85,7 +85,7 @@ def _kept(path: Path, text: str) -> str:
 
 
 def write_settings(root: Path, home: Path, port: int) -> str:
-    """Write airflow.cfg and the login; gives the password."""
+    """Write airflow.cfg and the login; return the password."""
     home.mkdir(parents=True, exist_ok=True)
     parser = configparser.ConfigParser(interpolation=None)
     for section, values in settings(root, home, port).items():
@@ -99,7 +99,7 @@ def write_settings(root: Path, home: Path, port: int) -> str:
 
 
 def environment(root: Path, home: Path) -> dict[str, str]:
-    """The environment of Airflow's processes: they find the project, and this Python's commands."""
+    """Return the environment of Airflow's processes, with the project and this Python's commands in it."""
     return {
         **os.environ,
         "AIRFLOW_HOME": str(home),
@@ -111,7 +111,7 @@ def environment(root: Path, home: Path) -> dict[str, str]:
 
 
 class Airflow:
-    """The running processes; ``stop`` ends them and everything they started."""
+    """The running processes of Airflow; ``stop`` ends them and all that they started."""
 
     def __init__(self, root: Path, home: Path, port: int) -> None:
         self.home, self.port = home, port
@@ -121,7 +121,7 @@ class Airflow:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def prepare(self) -> None:
-        """Make or upgrade the database, and the pool that keeps API tasks one by one."""
+        """Create or upgrade the database, and the pool that lets only one API task run at a time."""
         with (self.home / "database.log").open("wb") as log:
             subprocess.run(
                 [sys.executable, "-m", "openaq_assets.airflow.prepare"],
@@ -129,7 +129,7 @@ class Airflow:
             )  # fmt: skip
 
     def start(self) -> None:
-        """Start every process in a group of its own, its output in ``<home>/<name>.log``."""
+        """Start every process in a group of its own; its output goes to ``<home>/<name>.log``."""
         for command in PROCESSES:
             name = command.split()[0]
             with (self.home / f"{name}.log").open("ab") as log:
@@ -140,11 +140,11 @@ class Airflow:
                 )  # fmt: skip
 
     def ended(self) -> str | None:
-        """The name of a process that ended by itself."""
+        """Return the name of a process that ended by itself, or None."""
         return next((name for name, one in self._processes.items() if one.poll() is not None), None)
 
     def is_ready(self) -> bool:
-        """Whether all parts are healthy and the DAGs are there."""
+        """Return whether all parts are healthy and the DAGs are loaded."""
         try:
             health = _ask(f"{self.url}/api/v2/monitor/health")
             parts = ("metadatabase", "scheduler", "dag_processor")
@@ -157,7 +157,7 @@ class Airflow:
             return False
 
     def stop(self) -> None:
-        """Ask every process to end; kill the groups of those that do not."""
+        """Terminate every process; kill the groups of those that do not end in time."""
         for one in self._processes.values():
             if one.poll() is None:
                 one.terminate()
@@ -185,7 +185,7 @@ def _ask(url: str, body: object = None, token: str = "") -> Any:
 
 
 def is_free(port: int) -> bool:
-    """Whether nothing listens on a port of this machine."""
+    """Return whether nothing listens on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -200,7 +200,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def serve(root: Path, home: Path, port: int) -> int:
-    """Run until interrupted; the exit code is 1 if Airflow could not start or ended by itself."""
+    """Run until interrupted; return exit code 1 if Airflow could not start or ended by itself."""
     if not is_free(port):
         print(f"error: port {port} is in use. Stop what uses it, or choose another with --port.")
         return 1
@@ -240,7 +240,7 @@ def _watch(airflow: Airflow) -> int:
 
 
 def main() -> int:
-    """The command."""
+    """Run the command."""
     from openaq_assets.project.project import find_root
 
     parser = argparse.ArgumentParser(prog="python -m openaq_assets.airflow.standalone")

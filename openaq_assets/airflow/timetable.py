@@ -1,4 +1,4 @@
-"""When a job runs: by hand for any day, at midnight for the day that ended, or by another cron."""
+"""Timetables of jobs: by hand for any day, at midnight for the day that ended, or by another cron."""
 
 from typing import Any
 
@@ -14,32 +14,32 @@ KEY_FORMAT = "%Y-%m-%d"
 
 
 class ManualPartitionTimetable(CorePartitionTimetable):
-    """Runs by hand only, for the day named by a partition key; ``airflow backfill`` works too.
+    """A timetable of runs by hand, each for the day that its partition key names.
 
-    Without it a manual DAG could have no partition key: ``schedule=None`` refuses them.
+    ``airflow backfill`` works too. ``schedule=None`` would refuse partition keys.
     """
 
     can_be_scheduled = False
 
     @property
     def summary(self) -> str:
-        """Return what the UI shows as the schedule."""
+        """Return the text that the UI shows as the schedule."""
         return "manual, by day"
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Return nothing: only people and backfills start it."""
+        """Return None: only people and backfills start a run."""
         return None
 
 
 def timetable_of(
     schedule: Schedule,
 ) -> ManualPartitionTimetable | CronPartitionTimetable | CronTriggerTimetable:
-    """Return the timetable of a job's schedule; raise ValueError for a cron expression nobody can keep.
+    """Return the timetable of a job's schedule; raise ValueError for a cron expression that never comes.
 
-    Midnight gives partition runs of the day before. Another cron cannot (two runs of one day would
-    share a key), so its runs have none and work on the job's last days.
+    At midnight, a run has the partition key of the day before. With another cron two runs of one day would
+    share a key, so its runs have none and work on the job's last days.
     """
     if schedule == "manual":
         return ManualPartitionTimetable(MIDNIGHT, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT)
@@ -56,7 +56,7 @@ def timetable_of(
 
 
 class OpenaqTimetables(AirflowPlugin):
-    """Registers the timetable, without which a stored DAG could not be read back."""
+    """A plugin of Airflow that registers the timetable, so that a stored DAG can be read back."""
 
     name = "openaq_timetables"
     timetables: list[Any] = [ManualPartitionTimetable]

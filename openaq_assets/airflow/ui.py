@@ -1,7 +1,7 @@
-"""The pages this package adds to the Airflow UI, behind Airflow's own login.
+"""Pages that this package adds to the Airflow UI, behind Airflow's own login.
 
-Pages are made by the command line in a process of their own: what an engine needs of memory is given
-back, the api-server stays as small as it is, and a page shows exactly what the command writes.
+The command line makes each page in a process of its own. So the memory of an engine is given back, the
+api-server stays small, and a page shows exactly what the command writes.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ pre { overflow: auto; border: 1px solid #8886; border-radius: 8px; padding: .75r
 
 
 class PageError(Exception):
-    """Why there is no page, in one line; ``status`` is 404 for a mistake in what was asked."""
+    """The reason why there is no page, in one line; ``status`` is 404 for a mistake in the request."""
 
     def __init__(self, message: str, status: int = 503) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class PageError(Exception):
 
 
 class Pages:
-    """What commands write, kept for a minute; the same page is never made twice at once."""
+    """The output of commands, kept for a minute; no command runs twice at the same time."""
 
     def __init__(self, root: Path, fresh: float = FRESH_SECONDS) -> None:
         self.root, self.fresh = root, fresh
@@ -53,7 +53,7 @@ class Pages:
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
 
     async def file(self, *command: str) -> str:
-        """The file that a command writes with ``--out``; raises PageError with its last line."""
+        """Return the file that a command writes with ``--out``; raise PageError with its last line."""
         async with self._locks.setdefault(command, asyncio.Lock()):
             at, text = self._kept.get(command, (0.0, ""))
             if not text or time.monotonic() - at > self.fresh:
@@ -65,7 +65,7 @@ class Pages:
             return text
 
     async def said(self, *command: str) -> str:
-        """What a command prints; raises PageError with its last line if it fails."""
+        """Return the text that a command prints; raise PageError with its last line if it fails."""
         program = (sys.executable, "-m", "openaq_assets.cli.main", "--project", str(self.root))
         process = await asyncio.create_subprocess_exec(
             *program,
@@ -95,7 +95,7 @@ class Page:
 
 
 def build_app(root: Path, own: Mapping[str, Page] | None = None) -> FastAPI:
-    """Return the application of a project's pages; every route asks Airflow who is there.
+    """Return the application of a project's pages; every route asks Airflow for the user's rights.
 
     ``own`` are pages that the project adds, by the first segment of their path.
     """
@@ -113,14 +113,14 @@ def build_app(root: Path, own: Mapping[str, Page] | None = None) -> FastAPI:
 
     @app.get("/assets/")
     async def assets(env: str = Query("dev", pattern=_NAME.pattern)) -> HTMLResponse:
-        """The asset graph and catalog of this minute."""
+        """Return the page of the asset graph and catalog, at most a minute old."""
         return await _page(pages, "Asset graph", "docs", "--env", env)
 
     @app.get("/records/{asset}")
     async def records(
         asset: str, env: str = Query("dev", pattern=_NAME.pattern), run: str = ""
     ) -> HTMLResponse:
-        """The materialization records of an asset: those of one run, or the newest."""
+        """Return the page with the materialization records of an asset: those of a run, or the newest."""
         if not _NAME.fullmatch(asset):
             return _failed("Materialization records", PageError("that is no asset's name.", 404))
         command = ("records", asset, "--env", env, "--format", "json", f"--run={run}")
@@ -135,7 +135,7 @@ def build_app(root: Path, own: Mapping[str, Page] | None = None) -> FastAPI:
 
 def _route(pages: Pages, page: Page) -> Callable[[], Awaitable[HTMLResponse]]:
     async def route() -> HTMLResponse:
-        """Answer with the page of this minute."""
+        """Return the page, at most a minute old."""
         return await _page(pages, page.title, *page.command)
 
     return route

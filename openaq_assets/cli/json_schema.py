@@ -11,9 +11,10 @@ from typing import Any, Literal
 from openaq_assets.graph.assets import Common
 from openaq_assets.graph.columns import Name
 from openaq_assets.graph.environment import Profile
+from openaq_assets.graph.extensions import ConfFile
 from openaq_assets.graph.jobs import Job
 from openaq_assets.plugins.manager import Plugins
-from openaq_assets.project.decode import declared
+from openaq_assets.project.decode import Declared, declared
 from openaq_assets.project.files import EnvironmentsFile, Settings, settings_type
 from openaq_assets.runs.view_tests import TestFields
 
@@ -22,29 +23,13 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas(plugins: Plugins) -> Mapping[str, str]:
-    """Return the schema of every kind of file in conf/, by file name."""
-    kinds = [_asset(kind.name, kind.fields) for _, kind in sorted(plugins.kinds.items())]
-    settings = _object((Settings,))
-    settings["properties"]["jobs"] = _named(_type(Job))
-    settings["properties"]["defaults"] = {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {name: {"type": "object"} for name in sorted(plugins.kinds)},
-    }
-    environments = _object((EnvironmentsFile,))
-    profile = _object((Profile, settings_type(plugins)))
-    environments["properties"]["profiles"] = {"type": "object", "additionalProperties": profile}
+    """Return the schema of every kind of file in conf/ as JSON text, by file name."""
     files = {
-        "assets.schema.json": _file("assets", {"oneOf": kinds}),
-        "environments.schema.json": environments,
-        "openaq.schema.json": settings,
-        **{
-            f"{name}.schema.json": _file(file.section, _type(file.type))
-            if file.section
-            else _object((file.type,))
-            for name, file in plugins.conf_files.items()
-        },
-        "tests.schema.json": _file("tests", _object((TestFields,))),
+        "assets.schema.json": _assets(plugins),
+        "environments.schema.json": _environments(plugins),
+        "openaq.schema.json": _settings(plugins),
+        **{f"{name}.schema.json": _conf_file(file) for name, file in plugins.conf_files.items()},
+        "tests.schema.json": _file("tests", "The tests of views, by name.", _object((TestFields,))),
     }
     return {
         name: json.dumps({"$schema": _DRAFT, **body}, indent=1, ensure_ascii=False)
@@ -52,15 +37,59 @@ def schemas(plugins: Plugins) -> Mapping[str, str]:
     }
 
 
-def _file(section: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "properties": {section: _named(entry)}}
+def _assets(plugins: Plugins) -> dict[str, Any]:
+    kinds = [_asset(kind.name, kind.fields) for _, kind in sorted(plugins.kinds.items())]
+    return _file("assets", "The assets, by name.", {"oneOf": kinds})
+
+
+def _settings(plugins: Plugins) -> dict[str, Any]:
+    schema = _object((Settings,))
+    jobs = {"description": "The jobs, by name.", **_named(_type(Job))}
+    defaults = {
+        "description": "Fields that the assets of a kind have unless they give them themselves.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            name: {"description": f"Fields of every asset of kind `{name}`.", "type": "object"}
+            for name in sorted(plugins.kinds)
+        },
+    }
+    schema["properties"].update(jobs=jobs, defaults=defaults)
+    return schema
+
+
+def _environments(plugins: Plugins) -> dict[str, Any]:
+    schema = _object((EnvironmentsFile,))
+    profile = _object((Profile, settings_type(plugins)))
+    for name, entry in plugins.settings.items():
+        profile["properties"][name] = {"description": _summary(entry.fields), **_type(entry.fields)}
+    schema["properties"]["profiles"].update(additionalProperties=profile)
+    return schema
+
+
+def _conf_file(file: ConfFile) -> dict[str, Any]:
+    if file.section:
+        return _file(file.section, f"Entries by name. {_summary(file.type)}", _type(file.type))
+    return {"description": _summary(file.type), **_object((file.type,))}
+
+
+def _file(section: str, description: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a file whose only field holds named entries."""
+    entries = {"description": description, **_named(entry)}
+    return {"type": "object", "additionalProperties": False, "properties": {section: entries}}
 
 
 def _asset(kind: str, fields: type) -> dict[str, Any]:
-    built = _object((Common, fields))
-    built["properties"]["kind"] = {"const": kind}
-    built["description"] = (fields.__doc__ or "").strip()
-    return built
+    schema = _object((Common, fields))
+    description = schema["properties"]["kind"]["description"]
+    schema["properties"]["kind"] = {"description": description, "const": kind, "examples": [kind]}
+    schema["description"] = (fields.__doc__ or "").strip()
+    return schema
+
+
+def _summary(kind: type) -> str:
+    """Return the first line of a type's docstring."""
+    return (kind.__doc__ or "").strip().partition("\n")[0]
 
 
 def _object(kinds: tuple[type, ...]) -> dict[str, Any]:
@@ -68,9 +97,29 @@ def _object(kinds: tuple[type, ...]) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {name: _type(field.type) for name, field in fields.items()},
+        "properties": {name: _property(field) for name, field in fields.items()},
         "required": sorted(name for name, field in fields.items() if field.required),
     }
+
+
+def _property(field: Declared) -> dict[str, Any]:
+    """Return the schema of a field: its type, with the description and the examples it is declared with."""
+    schema = {"description": field.description} if field.description else {}
+    examples = list(field.examples) or _examples(field.type)
+    return {**schema, **_type(field.type), **({"examples": examples} if examples else {})}
+
+
+def _examples(kind: Any) -> list[Any]:
+    """Return the examples that a type brings itself: choices and booleans have some, other types none."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _examples(next(part for part in arguments if part is not type(None)))
+    if origin is Literal:
+        return list(arguments)
+    if origin is tuple:
+        inner = _examples(arguments[0])
+        return [inner] if inner else []
+    return [True, False] if kind is bool else []
 
 
 # A scalar is read by its declared type: quoted or not, and in environments.yaml perhaps from a variable.
@@ -83,7 +132,7 @@ _SCALARS: Mapping[Any, Mapping[str, Any]] = {
 
 
 def _named(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return entries by name."""
+    """Return the schema of entries by name."""
     return {"type": "object", "propertyNames": _type(Name), "additionalProperties": entry}
 
 

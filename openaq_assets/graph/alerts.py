@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from openaq_assets.errors import FieldError
+from openaq_assets.graph.fields import field_doc
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +15,33 @@ class Notify:
     Without either of them the channel is off. ``on`` lists the levels that are sent.
     """
 
-    to: Literal["log", "email", "webhook"]
-    url: str = field(default="", repr=False)
-    connection: str = ""
-    recipients: tuple[str, ...] = ()
-    sender: str = ""
-    on: tuple[Literal["failed", "warned"], ...] = ("failed", "warned")
+    to: Literal["log", "email", "webhook"] = field(metadata=field_doc("The type of the channel."))
+    url: str = field(
+        default="",
+        repr=False,
+        metadata=field_doc(
+            "The address of a webhook, a secret: read it from a variable. Empty: the channel is off.",
+            "${env:OPENAQ_WEBHOOK_URL}",
+        ),
+    )
+    connection: str = field(
+        default="",
+        metadata=field_doc(
+            "The connection of Airflow that holds the SMTP server or the address of the webhook.",
+            "smtp_default",
+        ),
+    )
+    recipients: tuple[str, ...] = field(
+        default=(), metadata=field_doc("The addresses that an e-mail goes to.", ["you@example.org"])
+    )
+    sender: str = field(
+        default="",
+        metadata=field_doc("The sender of an e-mail; by default that of the connection.", "lake@example.org"),
+    )
+    on: tuple[Literal["failed", "warned"], ...] = field(
+        default=("failed", "warned"),
+        metadata=field_doc("The alerts that go to the channel; by default both."),
+    )
 
     def __post_init__(self) -> None:
         if self.to == "email" and not self.recipients:

@@ -15,6 +15,7 @@ from openaq_assets.errors import KindFailed, LeftOut, Mark, Problem, SelectionEr
 from openaq_assets.graph.check_queries import TableCheck, check_queries
 from openaq_assets.graph.checks import CheckType
 from openaq_assets.graph.columns import Column, Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import (
     VIEW,
     CreateView,
@@ -35,13 +36,37 @@ Holds = Literal["rows", "view", "nothing"]
 class Common:
     """The YAML fields that every asset has, whatever its kind."""
 
-    kind: str
-    description: str = ""
-    owner: str = ""
-    tags: tuple[str, ...] = ()
-    group: str = ""
-    inputs: tuple[Name, ...] = ()
-    partitions: PartitionScheme | None = None
+    kind: str = field(
+        metadata=field_doc("The kind of the asset, which decides what other fields it has.", "view")
+    )
+    description: str = field(
+        default="",
+        metadata=field_doc(
+            "A description of the asset, for the catalog page and Airflow.", "One row per sensor and hour."
+        ),
+    )
+    owner: str = field(
+        default="", metadata=field_doc("The person or team responsible for the asset.", "data")
+    )
+    tags: tuple[str, ...] = field(
+        default=(), metadata=field_doc("Words to select assets by, as in `tag:api`.", ["api", "archive"])
+    )
+    group: str = field(
+        default="",
+        metadata=field_doc("The group that the asset is shown in; by default its kind.", "serving"),
+    )
+    inputs: tuple[Name, ...] = field(
+        default=(),
+        metadata=field_doc(
+            "Assets that must be made before this one, beside those it reads.", ["validate_prod_views"]
+        ),
+    )
+    partitions: PartitionScheme | None = field(
+        default=None,
+        metadata=field_doc(
+            "`daily` has a partition for each UTC day; `snapshot` only for the day on which it is taken."
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from openaq_assets.errors import FieldError, SelectionError, nearest
 from openaq_assets.graph.alerts import Notify
 from openaq_assets.graph.columns import Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import ABOVE, VIEW, Operation, Ref, map_refs
 
 
@@ -25,9 +26,14 @@ class Profile:
     ``settings`` are the values of the settings that plugins declare, by name.
     """
 
-    platform: str
-    root: str
-    notify: tuple[Notify, ...] = (Notify("log"),)
+    platform: str = field(metadata=field_doc("The platform that carries the environments.", "local"))
+    root: str = field(
+        metadata=field_doc("The folder or bucket that holds the lake.", "lake", "s3://openaq-data-pipeline")
+    )
+    notify: tuple[Notify, ...] = field(
+        default=(Notify("log"),),
+        metadata=field_doc("The channels that alerts go to; by default only the log."),
+    )
     settings: Mapping[str, Any] = field(default_factory=dict, metadata={"yaml": ""})
 
     def __post_init__(self) -> None:
@@ -40,9 +46,16 @@ class Profile:
 class LogicalEnvironment:
     """An environment of ``environments.yaml``: its database, and the environment whose tables it reads."""
 
-    database: Name
-    tables_from: str = ""
-    description: str = ""
+    database: Name = field(
+        metadata=field_doc("The database of the environment's tables and views.", "openaq_dev")
+    )
+    tables_from: str = field(
+        default="",
+        metadata=field_doc("The environment whose tables this one reads, so that it owns only views.", "dev"),
+    )
+    description: str = field(
+        default="", metadata=field_doc("The purpose of the environment.", "What dashboards read.")
+    )
 
 
 @dataclass(frozen=True, slots=True)

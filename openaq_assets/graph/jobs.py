@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openaq_assets.errors import FieldError
+from openaq_assets.graph.fields import field_doc
 
 
 class Dollars(float):
@@ -65,14 +66,36 @@ MANUAL = Schedule("manual")
 class Job:
     """A named selection of assets that run together: a DAG in Airflow, ``run --job`` on the command line."""
 
-    select: str
-    description: str = ""
-    environment: str = "dev"
-    schedule: Schedule = MANUAL
-    days: int = 3
-    owner: str = ""
-    tags: tuple[str, ...] = ()
-    max_cost: Dollars | None = None
+    select: str = field(metadata=field_doc("The selection of assets to make.", "+validate_prod_views"))
+    description: str = field(
+        default="",
+        metadata=field_doc(
+            "A description of the job, for Airflow.", "Extract, transform and check the last days."
+        ),
+    )
+    environment: str = field(
+        default="dev", metadata=field_doc("The environment that the job works in.", "dev")
+    )
+    schedule: Schedule = field(
+        default=MANUAL, metadata=field_doc("`manual`, or five cron fields in UTC.", "0 0 * * *")
+    )
+    days: int = field(
+        default=3,
+        metadata=field_doc(
+            "The number of days up to today (UTC) that a run without dates works on, from 1 to 3660.", 3
+        ),
+    )
+    owner: str = field(default="", metadata=field_doc("The person or team responsible for the job.", "data"))
+    tags: tuple[str, ...] = field(
+        default=(), metadata=field_doc("Tags of the DAG in Airflow.", ["openaq", "vietnam"])
+    )
+    max_cost: Dollars | None = field(
+        default=None,
+        metadata=field_doc(
+            "The most US dollars that a run may be estimated to cost on AWS; a run beyond that is refused.",
+            0.5,
+        ),
+    )
 
     def __post_init__(self) -> None:
         if not 1 <= self.days <= 3660:

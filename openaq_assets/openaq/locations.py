@@ -1,9 +1,10 @@
 """Which stations to read, as conf/locations.yaml says it and as the API is asked."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openaq_assets.errors import FieldError
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.openaq.requests import is_box
 
 
@@ -28,12 +29,32 @@ class Country(str):
 class Location:
     """Which stations to read: a country, one OpenAQ id, a box, or a circle around a point."""
 
-    country: Country | None = None
-    id: int | None = None
-    bbox: tuple[float, ...] = ()
-    near: tuple[float, ...] = ()
-    radius: int | None = None
-    description: str = ""
+    country: Country | None = field(
+        default=None,
+        metadata=field_doc("All stations of a country, by its ISO 3166-1 code in capital letters.", "VN"),
+    )
+    id: int | None = field(
+        default=None, metadata=field_doc("One station, by its OpenAQ location id.", 3276359)
+    )
+    bbox: tuple[float, ...] = field(
+        default=(),
+        metadata=field_doc(
+            "All stations in a box: west, south, east and north in degrees.", [105.7, 20.9, 106.0, 21.2]
+        ),
+    )
+    near: tuple[float, ...] = field(
+        default=(),
+        metadata=field_doc(
+            "All stations around a point: latitude and longitude in degrees.", [10.7769, 106.7009]
+        ),
+    )
+    radius: int | None = field(
+        default=None,
+        metadata=field_doc("The distance from the point of `near` in metres, up to 25000.", 12000),
+    )
+    description: str = field(
+        default="", metadata=field_doc("A description of the entry.", "CMT8, Ho Chi Minh City.")
+    )
 
     def __post_init__(self) -> None:
         kinds = [name for name in ("country", "id", "bbox", "near") if getattr(self, name)]

@@ -2,12 +2,13 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference
 from openaq_assets.graph.columns import Duration, Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import Operation, Ref
 from openaq_assets.openaq.locations import Location
 from openaq_assets.openaq.operations import Fetch, FullPass
@@ -20,13 +21,38 @@ _FORTNIGHT, _THREE_DAYS = Duration(days=14), Duration(days=3)
 class RawFields:
     """What to ask the API for."""
 
-    endpoint: Literal["locations", "hours", "measurements", "archive"]
-    inventory: Name | None = None
-    locations: tuple[Name, ...] = ()
-    parameters: tuple[Name, ...] = ()
-    active_within: Duration = _FORTNIGHT
-    full_pass: FullPass = "never"  # noqa: S105 - a pass over every sensor, not a password
-    lookback: Duration = _THREE_DAYS
+    endpoint: Literal["locations", "hours", "measurements", "archive"] = field(
+        metadata=field_doc(
+            "The data to fetch: the inventory, hourly means, raw measurements, or files of the archive."
+        )
+    )
+    inventory: Name | None = field(
+        default=None,
+        metadata=field_doc("The raw asset of endpoint `locations` whose sensors are asked.", "locations_raw"),
+    )
+    locations: tuple[Name, ...] = field(
+        default=(),
+        metadata=field_doc("The entries of conf/locations.yaml to read; by default all.", ["vietnam"]),
+    )
+    parameters: tuple[Name, ...] = field(
+        default=(), metadata=field_doc("The parameters to read; by default all.", ["pm25", "pm10"])
+    )
+    active_within: Duration = field(
+        default=_FORTNIGHT,
+        metadata=field_doc("Sensors without a measurement for longer than this are not asked.", "14 days"),
+    )
+    full_pass: FullPass = field(
+        default="never",
+        metadata=field_doc(
+            "The days on which sensors without recent measurements are asked too: Sundays, or each first."
+        ),
+    )
+    lookback: Duration = field(
+        default=_THREE_DAYS,
+        metadata=field_doc(
+            "The time back from today whose days are read again, because rows may arrive late.", "3 days"
+        ),
+    )
 
 
 class Raw(Kind):

@@ -116,12 +116,16 @@ def _join(where: str, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A YAML field of a dataclass: its attribute, its type, and whether it is required."""
+    """A YAML field of a dataclass: its attribute, its type, whether it is required, and its documentation.
+
+    ``examples`` are values as YAML has them.
+    """
 
     attribute: str
     type: Any
     required: bool
     description: str
+    examples: tuple[Any, ...] = ()
 
     @property
     def noun(self) -> str:
@@ -138,8 +142,8 @@ def declared(kind: type) -> Mapping[str, Declared]:
         name = field.metadata.get("yaml", field.name)
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if name:
-            help_text = field.metadata.get("help", "")
-            declarations[name] = Declared(field.name, hints[field.name], required, help_text)
+            text, examples = field.metadata.get("help", ""), tuple(field.metadata.get("examples", ()))
+            declarations[name] = Declared(field.name, hints[field.name], required, text, examples)
     return declarations
 
 

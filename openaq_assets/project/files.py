@@ -14,6 +14,7 @@ from openaq_assets.graph.assets import Asset, Common, TextFile
 from openaq_assets.graph.columns import Name
 from openaq_assets.graph.environment import LogicalEnvironment, Profile
 from openaq_assets.graph.extensions import ConfFile
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.jobs import Dollars, Job
 from openaq_assets.plugins.guard import RAISED
 from openaq_assets.plugins.manager import Plugins
@@ -30,19 +31,35 @@ T = TypeVar("T")
 class Settings:
     """The fields of conf/openaq.yaml."""
 
-    version: int
-    project: Name
-    description: str = ""
-    max_cost: Dollars | None = None
+    version: int = dataclasses.field(metadata=field_doc("The version of this file's format.", 1))
+    project: Name = dataclasses.field(
+        metadata=field_doc("The name of the project, part of the asset URIs in Airflow.", "openaq")
+    )
+    description: str = dataclasses.field(
+        default="",
+        metadata=field_doc(
+            "The purpose of the project.", "Air quality of Viet Nam, from raw data to a dashboard."
+        ),
+    )
+    max_cost: Dollars | None = dataclasses.field(
+        default=None,
+        metadata=field_doc("The most US dollars that a run of any job may be estimated to cost on AWS.", 5),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentsFile:
     """The fields of conf/environments.yaml."""
 
-    version: int
-    profiles: Mapping[str, Profile]
-    environments: Mapping[str, LogicalEnvironment]
+    version: int = dataclasses.field(metadata=field_doc("The version of this file's format.", 1))
+    profiles: Mapping[str, Profile] = dataclasses.field(
+        metadata=field_doc(
+            "The profiles by name: each says which platform carries the environments, and where data lie."
+        )
+    )
+    environments: Mapping[str, LogicalEnvironment] = dataclasses.field(
+        metadata=field_doc("The environments by name.")
+    )
 
 
 @dataclass(frozen=True, slots=True)

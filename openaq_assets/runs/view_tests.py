@@ -17,12 +17,13 @@ compared. Tables that are not given are empty, but for reference tables, which h
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from openaq_assets.errors import ConfigError, Mark, Problem, nearest, shortened
 from openaq_assets.graph.assets import AssetGraph, views_of
 from openaq_assets.graph.columns import Column, Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.project.decode import ABSENT, build
 from openaq_assets.project.project import Project
 from openaq_assets.project.yaml_files import parse_file
@@ -62,12 +63,27 @@ NOON = Moment("2026-01-10 12:00")
 class TestFields:
     """The YAML fields of a test."""
 
-    view: Name
-    expect: tuple[Mapping[str, str | None], ...]
-    given: Mapping[str, tuple[Mapping[str, str | None], ...]] | None = None
-    now: Moment = NOON
-    ordered: bool = False
-    description: str = ""
+    view: Name = field(metadata=field_doc("The view to test.", "view_latest_aqi"))
+    expect: tuple[Mapping[str, str | None], ...] = field(
+        metadata=field_doc(
+            "The rows that the view must return; columns that a row does not name are not compared."
+        )
+    )
+    given: Mapping[str, tuple[Mapping[str, str | None], ...]] | None = field(
+        default=None,
+        metadata=field_doc(
+            "The rows of each table that the view reads; columns that a row does not name are NULL."
+        ),
+    )
+    now: Moment = field(
+        default=NOON, metadata=field_doc("The time that the SQL sees as now, in UTC.", "2026-01-10 12:00")
+    )
+    ordered: bool = field(
+        default=False, metadata=field_doc("True if the rows must come in the order of `expect`.")
+    )
+    description: str = field(
+        default="", metadata=field_doc("A description of the test.", "An hour without a value has no index.")
+    )
 
 
 @dataclass(frozen=True, slots=True)

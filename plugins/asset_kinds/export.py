@@ -1,10 +1,10 @@
-"""A drop-in kind: ``export`` keeps the rows of a table or view as a CSV file.
+"""A kind in the project's own folder: ``export`` keeps the rows of a table or view as a CSV file.
 
-It is a plugin like anyone's: it implements one hook and composes an operation every platform has.
+It is a plugin like any other: it implements one hook and uses an operation that every platform has.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openaq_assets import (
     Asset,
@@ -16,6 +16,7 @@ from openaq_assets import (
     Query,
     Ref,
     Reference,
+    field_doc,
     hookimpl,
     nearest,
     table_ref,
@@ -24,24 +25,26 @@ from openaq_assets import (
 
 @dataclass(frozen=True, slots=True)
 class ExportFields:
-    """Which table, and the order of its rows."""
+    """The table to export, and the order of its rows."""
 
-    table: Name
-    order_by: tuple[Name, ...]
+    table: Name = field(metadata=field_doc("The table or view whose rows are exported.", "view_latest_aqi"))
+    order_by: tuple[Name, ...] = field(
+        metadata=field_doc("The columns that the rows are sorted by.", ["location_id"])
+    )
 
 
 class Export(Kind):
-    """Rows as a file that a spreadsheet opens."""
+    """A kind whose assets are rows in a file that a spreadsheet opens."""
 
     name = "export"
     fields = ExportFields
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """The table."""
+        """Return the table."""
         return [Reference(asset.spec.table, is_table=True, where="table")]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """An order by columns that are not there."""
+        """Return columns of the order that the table does not have."""
         names = [str(column.name) for column in graph.columns(asset.spec.table)]
         return [
             asset.problem(f"order_by[{n}]", f"there is no column '{name}'.", nearest(name, names))
@@ -52,7 +55,7 @@ class Export(Kind):
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """One Query whose rows are kept."""
+        """Return one Query whose rows are kept."""
         columns = ", ".join(str(column.name) for column in graph.columns(asset.spec.table))
         order = ", ".join(asset.spec.order_by)
         query = Query(
@@ -66,5 +69,5 @@ class Export(Kind):
 
 @hookimpl
 def asset_kinds() -> Sequence[Kind]:
-    """The kind of this file."""
+    """Return the kind of this file."""
     return [Export()]

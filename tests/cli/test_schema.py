@@ -22,17 +22,78 @@ def validators() -> Mapping[str, Draft202012Validator]:
 
 
 def _which(path: Path) -> str:
-    return "assets" if path.parent.name == "assets" else path.stem
+    return path.parent.name if path.parent.name in ("assets", "tests") else path.stem
 
 
 def _files() -> Iterator[Path]:
     return (REPOSITORY / "conf").rglob("*.yaml")
 
 
+def _all_files() -> Iterator[Path]:
+    """Yield the files of conf/ and of tests of views, of this project and of the examples."""
+    for folder in (REPOSITORY, *(REPOSITORY / "examples").iterdir()):
+        yield from (folder / "conf").rglob("*.yaml")
+        yield from (folder / "views/tests").rglob("*.yaml")
+
+
 def test_schemas_are_schemas(validators: Mapping[str, Draft202012Validator]) -> None:
     """Every schema is itself valid."""
     for one in validators.values():
         Draft202012Validator.check_schema(one.schema)
+
+
+def _properties(schema: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Yield every property below a schema with its path."""
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _properties(part, where)
+    elif isinstance(schema, dict):
+        for name, inner in schema.get("properties", {}).items():
+            yield f"{where}.{name}", inner
+            yield from _properties(inner, f"{where}.{name}")
+        for keyword in ("items", "additionalProperties", "oneOf", "anyOf"):
+            yield from _properties(schema.get(keyword), f"{where}.*")
+
+
+def _is_scalar(schema: Any) -> bool:
+    """Return whether a schema is of a scalar or of a list of scalars."""
+    if choices := schema.get("anyOf"):
+        return any(_is_scalar(choice) for choice in choices if choice != {"type": "null"})
+    if schema.get("type") == "array":
+        return _is_scalar(schema["items"])
+    return "const" in schema or "enum" in schema or schema.get("type") not in ("object", "array", None)
+
+
+def test_every_property_is_described(validators: Mapping[str, Draft202012Validator]) -> None:
+    """Every field of every file has a sentence; a scalar or a list of scalars has an example too."""
+    for file, validator in validators.items():
+        for where, schema in _properties(validator.schema, file):
+            assert schema.get("description", "").endswith("."), where
+            assert schema.get("examples") or not _is_scalar(schema), where
+
+
+def test_every_example_is_valid(validators: Mapping[str, Draft202012Validator]) -> None:
+    """An example is a value that its own field accepts."""
+    for file, validator in validators.items():
+        for where, schema in _properties(validator.schema, file):
+            for example in schema.get("examples", ()):
+                assert Draft202012Validator(schema).is_valid(example), (where, example)
+
+
+@pytest.mark.parametrize("path", sorted(_all_files()), ids=lambda path: path.stem)
+def test_every_file_names_its_schema(path: Path) -> None:
+    """The first line of every file leads an editor to the committed schema."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    prefix, _, target = first.partition("=")
+    assert prefix == "# yaml-language-server: $schema"
+    assert (path.parent / target).resolve() == REPOSITORY / f"conf/schema/{_which(path)}.schema.json"
+
+
+def test_the_committed_schemas_are_current() -> None:
+    """The committed schemas are those that `make schema` writes."""
+    for name, text in schemas(load(REPOSITORY, strict=False).plugins).items():
+        written = (REPOSITORY / "conf/schema" / name).read_text(encoding="utf-8")
+        assert written == text + "\n", "Run 'make schema'."
 
 
 @pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml.BaseLoader], ids=["typed", "text"])

@@ -131,9 +131,9 @@ def test_no_prices_is_told(project: Path, line: Line) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("dpu_hour: 0.44", "dpu_hour: -1", "conf/rates.yaml:7:13: glue.dpu_hour: a price cannot be -1.0. Write 0 or more."),
+        ("dpu_hour: 0.44", "dpu_hour: -1", "conf/rates.yaml:8:13: glue.dpu_hour: a price cannot be -1.0. Write 0 or more."),
         ("dpu_hour: 0.44", "dpu_hours: 0.44", "unknown field 'dpu_hours'. Did you mean 'dpu_hour'?"),
-        ("as_of: '2026-11-23'", "as_of: today", "conf/rates.yaml:4:8: as_of: expected a date like 2026-01-31, got 'today'."),
+        ("as_of: '2026-11-23'", "as_of: today", "conf/rates.yaml:5:8: as_of: expected a date like 2026-01-31, got 'today'."),
         ("version: 1", "version: 2", "version 2 is not known. Write 1."),
     ],
 )

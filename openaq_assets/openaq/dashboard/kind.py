@@ -1,11 +1,12 @@
 """``dashboard``: the Air Quality Overview as one HTML file, and what it asks of the views of environments."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference
 from openaq_assets.graph.columns import Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import ABOVE, Operation, Query, Ref
 from openaq_assets.openaq.operations import Publish
 
@@ -36,7 +37,10 @@ VIEWS = {
 class DashboardFields:
     """Which environments the page can show; every one without a list."""
 
-    environments: tuple[Name, ...] = ()
+    environments: tuple[Name, ...] = field(
+        default=(),
+        metadata=field_doc("The environments that the page can show; by default all.", ["prod", "dev"]),
+    )
 
 
 class Dashboard(Kind):

@@ -5,11 +5,12 @@ text, so types and aggregations are set by hand in both data sources, alike. Thi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from openaq_assets.errors import ConfigError, FieldError, Problem, nearest
 from openaq_assets.graph.columns import Column, Duration, Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.project.project import Project
 
 PATH = "conf/owox.yaml"
@@ -39,16 +40,18 @@ _HOUR = Duration(hours=1)
 class Mart:
     """The Data Mart of one environment, and the Data Studio data source that reads it."""
 
-    title: str
-    source: str
+    title: str = field(metadata=field_doc("The title of the Data Mart.", "OpenAQ Prod"))
+    source: str = field(metadata=field_doc("The name of the data source in Data Studio.", "DS_OpenAQ_Prod"))
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """How Data Studio takes a column: its type and default aggregation; ``unused`` ones stay as they come."""
 
-    type: Semantic
-    aggregation: Aggregation = "none"
+    type: Semantic = field(metadata=field_doc("The type of the field in Data Studio."))
+    aggregation: Aggregation = field(
+        default="none", metadata=field_doc("The default aggregation of a number.")
+    )
 
     def __post_init__(self) -> None:
         if self.aggregation == "sum":
@@ -59,24 +62,36 @@ class Field:
 class Chart:
     """A chart or control and the fields it uses; ``filter`` is a boolean field that must hold."""
 
-    title: str
-    type: Literal["bubble map", "time series", "table", "scorecard", "drop-down"]
-    fields: tuple[str, ...]
-    filter: str = ""
-    notes: str = ""
+    title: str = field(metadata=field_doc("The title of the chart.", "Latest AQI"))
+    type: Literal["bubble map", "time series", "table", "scorecard", "drop-down"] = field(
+        metadata=field_doc("The type of the chart or control.")
+    )
+    fields: tuple[str, ...] = field(
+        metadata=field_doc("The fields that the chart uses.", ["day", "city", "avg_pm25"])
+    )
+    filter: str = field(
+        default="",
+        metadata=field_doc("A boolean field that must be true for a row to be shown.", "is_latest"),
+    )
+    notes: str = field(
+        default="", metadata=field_doc("How to set up the chart by hand.", "Dimension day, metric avg_pm25.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything of conf/owox.yaml."""
 
-    version: int
-    view: Name
-    report: str
-    data_marts: Mapping[str, Mart]
-    fields: Mapping[str, Field]
-    charts: tuple[Chart, ...]
-    cache: Duration = _HOUR
+    version: int = field(metadata=field_doc("The version of this file's format.", 1))
+    view: Name = field(metadata=field_doc("The view that the dashboard reads.", "view_air_quality_overview"))
+    report: str = field(metadata=field_doc("The title of the report in Data Studio.", "Air Quality Overview"))
+    data_marts: Mapping[str, Mart] = field(metadata=field_doc("The Data Mart of each environment."))
+    fields: Mapping[str, Field] = field(metadata=field_doc("The fields of the view that the charts use."))
+    charts: tuple[Chart, ...] = field(metadata=field_doc("The charts and controls of the report."))
+    cache: Duration = field(
+        default=_HOUR,
+        metadata=field_doc("The time that Data Studio keeps rows before it reads the view again.", "1 hour"),
+    )
 
 
 def read_plan(project: Project) -> Plan:
@@ -104,18 +119,18 @@ def mistakes(plan: Plan, project: Project) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_fields(plan: Plan, columns: Mapping[str, Column]) -> Iterator[tuple[str, str, str]]:
-    for name, field in plan.fields.items():
+    for name, meaning in plan.fields.items():
         where = f"fields.{name}"
         if name not in columns:
             yield where, f"'{plan.view}' has no column '{name}'.", nearest(name, columns)
             continue
-        held, wanted = columns[name].type, HELD_AS[field.type]
+        held, wanted = columns[name].type, HELD_AS[meaning.type]
         if held not in wanted:
-            hint = f"Data Studio takes '{field.type}' from {' or '.join(wanted)}."
+            hint = f"Data Studio takes '{meaning.type}' from {' or '.join(wanted)}."
             yield f"{where}.type", f"'{name}' is {held} in the view.", hint
-        if (field.aggregation == "none") == (field.type == "Number"):
-            hint = "Write average, max or min." if field.type == "Number" else "Leave it out."
-            yield where, f"'{name}' is {field.type} with aggregation {field.aggregation}.", hint
+        if (meaning.aggregation == "none") == (meaning.type == "Number"):
+            hint = "Write average, max or min." if meaning.type == "Number" else "Leave it out."
+            yield where, f"'{name}' is {meaning.type} with aggregation {meaning.aggregation}.", hint
 
 
 def _of_charts(plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -125,6 +140,6 @@ def _of_charts(plan: Plan) -> Iterator[tuple[str, str, str]]:
                 where = f"charts[{number}].fields[{n}]"
                 yield where, f"'{name}' is not among the fields.", nearest(name, plan.fields)
         if chart.filter and getattr(plan.fields.get(chart.filter), "type", "") != "Boolean":
-            known = [name for name, field in plan.fields.items() if field.type == "Boolean"]
+            known = [name for name, meaning in plan.fields.items() if meaning.type == "Boolean"]
             hint = nearest(chart.filter, known)
             yield f"charts[{number}].filter", f"'{chart.filter}' is no boolean field.", hint

@@ -7,11 +7,12 @@ left out: they end.
 import datetime as dt
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
 from openaq_assets.errors import FieldError
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import CreateView, Load, Operation, Query, Register, Transform
 from openaq_assets.platforms.aws.settings import Aws
 
@@ -22,60 +23,74 @@ _TERABYTE, _GIGABYTE = 10**12, 10**9
 @dataclass(frozen=True, slots=True)
 class _Prices:
     def __post_init__(self) -> None:
-        for field in fields(self):
-            price = getattr(self, field.name)
+        for declared in fields(self):
+            price = getattr(self, declared.name)
             if isinstance(price, int | float) and price < 0:
-                raise FieldError(field.name, f"a price cannot be {price}.", "Write 0 or more.")
+                raise FieldError(declared.name, f"a price cannot be {price}.", "Write 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
 class GlueRates(_Prices):
     """Glue: dollars per DPU and hour, DPUs of a job or crawler, and the least seconds that are billed."""
 
-    dpu_hour: float
-    dpus: int = 2
-    job_minimum_seconds: int = 60
-    crawler_minimum_seconds: int = 600
+    dpu_hour: float = field(metadata=field_doc("US dollars per DPU and hour.", 0.44))
+    dpus: int = field(default=2, metadata=field_doc("The DPUs of a job or crawler.", 2))
+    job_minimum_seconds: int = field(
+        default=60, metadata=field_doc("The fewest seconds that are billed for a job.", 60)
+    )
+    crawler_minimum_seconds: int = field(
+        default=600, metadata=field_doc("The fewest seconds that are billed for a crawl.", 600)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class AthenaRates(_Prices):
     """Athena: dollars per terabyte scanned, and the least bytes that are billed for a query."""
 
-    terabyte: float
-    minimum_bytes: int = 10_000_000
+    terabyte: float = field(metadata=field_doc("US dollars per terabyte scanned.", 5.0))
+    minimum_bytes: int = field(
+        default=10_000_000, metadata=field_doc("The fewest bytes that are billed for a query.", 10_000_000)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class S3Rates(_Prices):
     """S3: dollars per thousand requests, and per gigabyte and month."""
 
-    thousand_writes: float
-    thousand_reads: float
-    gigabyte_month: float
+    thousand_writes: float = field(metadata=field_doc("US dollars per thousand PUT or LIST requests.", 0.005))
+    thousand_reads: float = field(metadata=field_doc("US dollars per thousand GET requests.", 0.0004))
+    gigabyte_month: float = field(metadata=field_doc("US dollars per gigabyte and month of storage.", 0.025))
 
 
 @dataclass(frozen=True, slots=True)
 class HostRates(_Prices):
     """The instance: dollars per hour by type, its address and its disk."""
 
-    hour: Mapping[str, float]
-    address_hour: float = 0.0
-    disk_gigabyte_month: float = 0.0
-    disk_gigabytes: int = 20
+    hour: Mapping[str, float] = field(
+        metadata=field_doc("US dollars per hour, by type of the instance.", {"t3.small": 0.0264})
+    )
+    address_hour: float = field(
+        default=0.0, metadata=field_doc("US dollars per hour of a public IPv4 address.", 0.005)
+    )
+    disk_gigabyte_month: float = field(
+        default=0.0, metadata=field_doc("US dollars per gigabyte and month of the disk.", 0.096)
+    )
+    disk_gigabytes: int = field(default=20, metadata=field_doc("The size of the disk in gigabytes.", 20))
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
     """The fields of conf/rates.yaml: prices of a region as they were on a day."""
 
-    version: int
-    as_of: dt.date
-    glue: GlueRates
-    athena: AthenaRates
-    s3: S3Rates
-    host: HostRates
-    region: str = ""
+    version: int = field(metadata=field_doc("The version of this file's format.", 1))
+    as_of: dt.date = field(metadata=field_doc("The day on which these were the prices.", "2026-11-23"))
+    glue: GlueRates = field(metadata=field_doc("Prices of Glue jobs and crawlers."))
+    athena: AthenaRates = field(metadata=field_doc("Prices of Athena queries."))
+    s3: S3Rates = field(metadata=field_doc("Prices of S3 requests and storage."))
+    host: HostRates = field(metadata=field_doc("Prices of the instance that runs Airflow."))
+    region: str = field(
+        default="", metadata=field_doc("The region that the prices are of.", "ap-southeast-1")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """``catalog``: processed assets become tables that SQL can read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openaq_assets.errors import Problem
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference
 from openaq_assets.graph.columns import Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import Operation, Ref, Register, Table
 
 
@@ -13,7 +14,9 @@ from openaq_assets.graph.operations import Operation, Ref, Register, Table
 class CatalogFields:
     """The processed assets to register under their own names."""
 
-    tables: tuple[Name, ...]
+    tables: tuple[Name, ...] = field(
+        metadata=field_doc("The processed assets to register as tables.", ["locations", "measurements"])
+    )
 
 
 class Catalog(Kind):

@@ -1,13 +1,14 @@
 """``check``: checks of tables that fail the pipeline when rows are not as declared."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference, served, table_ref, views_of
 from openaq_assets.graph.check_queries import TableCheck, in_environment
 from openaq_assets.graph.check_rules import mistakes
 from openaq_assets.graph.columns import Check, Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import CreateView, Operation
 
 
@@ -19,10 +20,19 @@ class CheckFields:
     new lake has something to validate; later changes reach it only by ``promote``.
     """
 
-    tables: tuple[Name, ...]
-    checks: tuple[Check, ...]
-    environment: str = ""
-    bootstrap: bool = False
+    tables: tuple[Name, ...] = field(
+        metadata=field_doc("The tables and views to check.", ["view_latest_aqi", "view_daily_average"])
+    )
+    checks: tuple[Check, ...] = field(metadata=field_doc("The checks to run."))
+    environment: str = field(
+        default="", metadata=field_doc("The environment to check; by default that of the run.", "prod")
+    )
+    bootstrap: bool = field(
+        default=False,
+        metadata=field_doc(
+            "True creates views that the environment does not have yet; later changes need `promote`."
+        ),
+    )
 
 
 class CheckAsset(Kind):

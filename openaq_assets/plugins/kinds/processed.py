@@ -1,12 +1,13 @@
 """``processed``: raw JSON as typed columns, one Parquet file per day."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from openaq_assets.errors import FieldError, Problem, nearest
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference
 from openaq_assets.graph.columns import Check, Column, ColumnType, Name
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import Operation, Recipe, RecipeColumn, Ref, Transform
 from openaq_assets.graph.partitions import COLUMNS
 
@@ -17,14 +18,32 @@ MOST_SPREAD = 7
 class ProcessedColumn:
     """A column and where it comes from: a JSON path, fallbacks, or a part of the object's key."""
 
-    name: Name
-    type: ColumnType
-    path: str = ""
-    fallbacks: tuple[str, ...] = ()
-    key: str = ""
-    unit: str = ""
-    description: str = ""
-    nullable: bool = True
+    name: Name = field(metadata=field_doc("The name of the column.", "location_id"))
+    type: ColumnType = field(
+        metadata=field_doc("The type of the column, as Trino names it; a timestamp is in UTC.")
+    )
+    path: str = field(
+        default="",
+        metadata=field_doc(
+            "The path of the value in a row of JSON, or the name of a column of CSV.",
+            "period.datetimeFrom.utc",
+        ),
+    )
+    fallbacks: tuple[str, ...] = field(
+        default=(),
+        metadata=field_doc("Paths that are read when the one before them has no value.", ["summary.avg"]),
+    )
+    key: str = field(
+        default="",
+        metadata=field_doc(
+            "The part of the raw object's key that holds the value, instead of `path`.", "retrieved"
+        ),
+    )
+    unit: str = field(default="", metadata=field_doc("The unit of the values.", "µg/m³"))
+    description: str = field(
+        default="", metadata=field_doc("The meaning of the column.", "OpenAQ location id")
+    )
+    nullable: bool = field(default=True, metadata=field_doc("False if the column never holds NULL."))
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.key):
@@ -36,20 +55,72 @@ class ProcessedColumn:
 class ProcessedFields:
     """The recipe: closed, so that every engine can interpret it alike."""
 
-    source: Name
-    columns: tuple[ProcessedColumn, ...]
-    rows: str = "results"
-    unique: tuple[Name, ...] = ()
-    sort: tuple[Name, ...] = ()
-    partition_by: Name | None = None
-    on_bad_row: Literal["quarantine", "fail"] = "quarantine"
-    format: Literal["json", "csv"] = "json"
-    partition_by_end: Name | None = None
-    spread: int = 0
-    free_text: str = ""
-    on_new_field: Literal["ignore", "warn", "fail"] = "warn"
-    known: tuple[str, ...] = ()
-    checks: tuple[Check, ...] = ()
+    source: Name = field(metadata=field_doc("The raw asset whose objects are read.", "measurements_raw"))
+    columns: tuple[ProcessedColumn, ...] = field(metadata=field_doc("The columns of the table, in order."))
+    rows: str = field(
+        default="results",
+        metadata=field_doc("The field of a raw object that holds the list of its rows.", "results"),
+    )
+    unique: tuple[Name, ...] = field(
+        default=(),
+        metadata=field_doc(
+            "The columns that identify a row; the row retrieved last replaces earlier ones.",
+            ["sensor_id", "period_from"],
+        ),
+    )
+    sort: tuple[Name, ...] = field(
+        default=(),
+        metadata=field_doc(
+            "The columns that the rows of a file are sorted by.", ["location_id", "period_from"]
+        ),
+    )
+    partition_by: Name | None = field(
+        default=None,
+        metadata=field_doc("The timestamp column whose UTC day a row belongs to.", "period_from"),
+    )
+    on_bad_row: Literal["quarantine", "fail"] = field(
+        default="quarantine",
+        metadata=field_doc(
+            "The treatment of a row that does not fit: it is quarantined, or it fails the day."
+        ),
+    )
+    format: Literal["json", "csv"] = field(
+        default="json",
+        metadata=field_doc("The format of the raw objects; `csv` is gzipped and has a header."),
+    )
+    partition_by_end: Name | None = field(
+        default=None,
+        metadata=field_doc(
+            "The timestamp column that ends a row's period; the row belongs to the day of the second before.",
+            "period_to",
+        ),
+    )
+    spread: int = field(
+        default=0,
+        metadata=field_doc(
+            "The number of days before and after a day whose raw objects it also reads, from 0 to 7.", 1
+        ),
+    )
+    free_text: str = field(
+        default="",
+        metadata=field_doc("The column of a CSV whose text may hold commas without quotes.", "name"),
+    )
+    on_new_field: Literal["ignore", "warn", "fail"] = field(
+        default="warn",
+        metadata=field_doc(
+            "The result of a field that no column reads: nothing, a warning, or a failed day."
+        ),
+    )
+    known: tuple[str, ...] = field(
+        default=(),
+        metadata=field_doc(
+            "Paths of fields that no column reads and that are not reported as new; `*` matches any step.",
+            ["coverage.datetimeTo", "/meta.found"],
+        ),
+    )
+    checks: tuple[Check, ...] = field(
+        default=(), metadata=field_doc("The checks of the rows, run whenever the table is made.")
+    )
 
     def __post_init__(self) -> None:
         for index, path in enumerate(self.known):
@@ -99,8 +170,8 @@ class Processed(Kind):
         ]
         used = [(f"unique[{n}]", name) for n, name in enumerate(asset.spec.unique)]
         used += [(f"sort[{n}]", name) for n, name in enumerate(asset.spec.sort)]
-        days = {field: getattr(asset.spec, field) for field in ("partition_by", "partition_by_end")}
-        used += [(field, name) for field, name in days.items() if name]
+        days = {name: getattr(asset.spec, name) for name in ("partition_by", "partition_by_end")}
+        used += [(where, name) for where, name in days.items() if name]
         found += [
             asset.problem(where, f"there is no column '{name}'.", nearest(name, names))
             for where, name in used

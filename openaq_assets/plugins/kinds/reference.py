@@ -3,11 +3,12 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openaq_assets.errors import Problem, nearest
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, TextFile
 from openaq_assets.graph.columns import Check, Column
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import Load, Operation, Ref
 
 
@@ -15,9 +16,11 @@ from openaq_assets.graph.operations import Load, Operation, Ref
 class ReferenceFields:
     """The file and its columns."""
 
-    file: TextFile
-    columns: tuple[Column, ...]
-    checks: tuple[Check, ...] = ()
+    file: TextFile = field(metadata=field_doc("The CSV file with the rows.", "conf/reference/cities.csv"))
+    columns: tuple[Column, ...] = field(metadata=field_doc("The columns of the file, in order."))
+    checks: tuple[Check, ...] = field(
+        default=(), metadata=field_doc("The checks of the rows, run whenever the table is made.")
+    )
 
 
 class ReferenceTable(Kind):

@@ -1,11 +1,12 @@
 """``view``: a question in Athena SQL with a promised answer; inputs are read from the SQL."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openaq_assets.errors import Mark, Problem, nearest
 from openaq_assets.graph.assets import Asset, AssetGraph, Kind, Reference, TextFile, table_ref
 from openaq_assets.graph.columns import Check, Column
+from openaq_assets.graph.fields import field_doc
 from openaq_assets.graph.operations import CreateView, Operation, Ref
 from openaq_assets.sql import facts
 from openaq_assets.sql.shapes import Output
@@ -15,9 +16,17 @@ from openaq_assets.sql.shapes import Output
 class ViewFields:
     """The SQL file and the contract of its answer."""
 
-    sql: TextFile
-    columns: tuple[Column, ...]
-    checks: tuple[Check, ...] = ()
+    sql: TextFile = field(
+        metadata=field_doc("The file with the SELECT in Athena SQL.", "views/view_latest_aqi.sql")
+    )
+    columns: tuple[Column, ...] = field(
+        metadata=field_doc(
+            "The columns that the SQL returns, in order: a contract with the readers of the view."
+        )
+    )
+    checks: tuple[Check, ...] = field(
+        default=(), metadata=field_doc("The checks of the rows, run whenever the table is made.")
+    )
 
 
 class View(Kind):

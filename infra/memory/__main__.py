@@ -85,7 +85,7 @@ def _swap(megabytes: int) -> Iterator[None]:
 def _measured(options: argparse.Namespace, work: Path, group: Group | None) -> int:
     from openaq_simulator import Simulator
 
-    found = services(REPOSITORY / "docker-compose.yml", {})
+    declared = services(REPOSITORY / "docker-compose.yml", {})
     with Simulator(world=world_of(options.sensors), now=NOW, per_minute=None) as simulator:
         variables = {
             "OPENAQ_PROFILE": "local",
@@ -94,7 +94,7 @@ def _measured(options: argparse.Namespace, work: Path, group: Group | None) -> i
         }
         machine = Machine(work, group, variables)
         try:
-            return _run(machine, found, options)
+            return _run(machine, declared, options)
         finally:
             machine.stop()
             if options.keep_logs:
@@ -103,16 +103,16 @@ def _measured(options: argparse.Namespace, work: Path, group: Group | None) -> i
                     (options.keep_logs / log.name).write_bytes(log.read_bytes())
 
 
-def _run(machine: Machine, found: Mapping[str, Service], options: argparse.Namespace) -> int:
+def _run(machine: Machine, declared: Mapping[str, Service], options: argparse.Namespace) -> int:
     machine.prepare()
     _unlimited(machine.work / "project/conf/environments.yaml")
 
     def pids() -> dict[str, list[int]]:
-        return {name: below([one.pid]) for name, one in list(machine.running.items())}
+        return {name: below([process.pid]) for name, process in list(machine.running.items())}
 
     with Sampler(machine.group, pids) as sampler:
         began = time.monotonic()
-        for name, service in found.items():
+        for name, service in declared.items():
             machine.start(service)
             if name == "postgres":
                 machine.make_database("openaq")
@@ -161,7 +161,7 @@ class _Client:
 
     def has_job(self) -> bool:
         """Return whether Airflow has read the DAG of the job."""
-        return any(one["dag_id"] == JOB for one in self.call("/api/v2/dags")["dags"])
+        return any(dag["dag_id"] == JOB for dag in self.call("/api/v2/dags")["dags"])
 
 
 def _one_run(machine: Machine, client: _Client, number: int) -> None:
@@ -181,7 +181,9 @@ def _one_run(machine: Machine, client: _Client, number: int) -> None:
 
     machine.wait("scheduler", ended, RUN_SECONDS)
     tasks = client.call(f"{path}/taskInstances?limit=100")["task_instances"]
-    bad = [f"{one['task_id']} {one['state']}" for one in tasks if one["state"] not in ("success", "skipped")]
+    bad = [
+        f"{task['task_id']} {task['state']}" for task in tasks if task["state"] not in ("success", "skipped")
+    ]
     print(f"run of {day}: {state}, {len(tasks)} tasks" + (f"; {', '.join(bad)}" if bad else ""))
     if not _rows(machine.work, day):
         raise Failed(f"the run of {day} made no measurements: {', '.join(bad)}")
@@ -202,13 +204,16 @@ def _say(
     rows = [("anonymous memory", "anonymous"), ("held (all but cached files)", "held")]
     rows = [*rows, ("in swap", "swapped")] if machine.group else []
     for name, field in [*rows, ("shares of processes (PSS)", "shares")]:
-        print(f"{name:34}" + "".join(f"{getattr(one, field) / MB:9.0f}" for one in (starting, idle, running)))
+        print(
+            f"{name:34}"
+            + "".join(f"{getattr(peaks, field) / MB:9.0f}" for peaks in (starting, idle, running))
+        )
     for name in running.services:
-        line = (one.services.get(name, 0) / MB for one in (starting, idle, running))
+        line = (peaks.services.get(name, 0) / MB for peaks in (starting, idle, running))
         limit = machine.groups[name].peak() / MB if name in machine.groups else 0
         print(f"  {name:32}" + "".join(f"{size:9.0f}" for size in line) + f"   with files {limit:.0f}")
     print("\nprocesses at the highest moment (PSS, swapped):")
-    for service, title, size, swapped in sorted(running.processes, key=lambda one: -one[2]):
+    for service, title, size, swapped in sorted(running.processes, key=lambda process: -process[2]):
         print(f"  {size / MB:6.0f} {swapped / MB:6.0f}  {service:14} {title}")
 
 

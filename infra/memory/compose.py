@@ -28,37 +28,37 @@ class Service:
 def services(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
     """Return the services of a compose file in its order, with ``${NAME:-default}`` filled in."""
     content = _filled(yaml.safe_load(path.read_text(encoding="utf-8")), variables)
-    return {name: _service(name, one) for name, one in content["services"].items()}
+    return {name: _service(name, settings) for name, settings in content["services"].items()}
 
 
-def _service(name: str, one: Mapping[str, Any]) -> Service:
+def _service(name: str, settings: Mapping[str, Any]) -> Service:
     return Service(
         name=name,
-        image=one["image"],
-        command=tuple(one["command"]),
-        environment={key: str(value) for key, value in one.get("environment", {}).items()},
-        limit=bytes_of(str(one.get("mem_limit", "0"))),
-        secrets=tuple(one.get("secrets", ())),
-        once=one.get("restart") == "no",
+        image=settings["image"],
+        command=tuple(settings["command"]),
+        environment={key: str(value) for key, value in settings.get("environment", {}).items()},
+        limit=bytes_of(str(settings.get("mem_limit", "0"))),
+        secrets=tuple(settings.get("secrets", ())),
+        once=settings.get("restart") == "no",
     )
 
 
 def bytes_of(text: str) -> int:
     """Return a size in bytes from a text of compose like ``450m``; raise ValueError if it is none."""
-    found = re.fullmatch(r"(\d+)([bkmg]?)b?", text.lower())
-    if not found:
+    match = re.fullmatch(r"(\d+)([bkmg]?)b?", text.lower())
+    if not match:
         raise ValueError(f"not a size: {text!r}")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def _filled(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _VARIABLE.sub(lambda found: _value(found, variables), value)
+        return _VARIABLE.sub(lambda match: _value(match, variables), value)
     if isinstance(value, dict):
-        return {key: _filled(one, variables) for key, one in value.items()}
-    return [_filled(one, variables) for one in value] if isinstance(value, list) else value
+        return {key: _filled(entry, variables) for key, entry in value.items()}
+    return [_filled(entry, variables) for entry in value] if isinstance(value, list) else value
 
 
-def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
-    name = found[1] or found[3]
-    return variables.get(name) or found[2] or "" if name else "$"
+def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
+    name = match[1] or match[3]
+    return variables.get(name) or match[2] or "" if name else "$"

@@ -66,11 +66,11 @@ class Group:
 
     def processes(self) -> list[int]:
         """Return the ids of the processes in the group and in the groups inside it."""
-        found: list[int] = []
-        for path in (self.path, *(one for one in self.path.iterdir() if one.is_dir())):
+        pids: list[int] = []
+        for path in (self.path, *(inner for inner in self.path.iterdir() if inner.is_dir())):
             with contextlib.suppress(OSError):
-                found += [int(one) for one in (path / "cgroup.procs").read_text().split()]
-        return found
+                pids += [int(pid) for pid in (path / "cgroup.procs").read_text().split()]
+        return pids
 
     def _stat(self) -> Mapping[str, int]:
         lines = (self.path / "memory.stat").read_text().splitlines()
@@ -104,7 +104,7 @@ class Group:
     def kills(self) -> int:
         """Return the number of processes that the kernel killed because memory ran out."""
         name = "memory.oom_control" if self.version == 1 else "memory.events"
-        groups = [self.path, *(one for one in self.path.iterdir() if one.is_dir())]
+        groups = [self.path, *(inner for inner in self.path.iterdir() if inner.is_dir())]
         # Version 2 counts those of inner groups in the outer one; version 1 counts each where it is.
         return sum(
             int(line.split()[1])
@@ -116,7 +116,7 @@ class Group:
     def remove(self) -> None:
         """Remove the group, which must have no processes any more."""
         with contextlib.suppress(FileNotFoundError):
-            for inner in [one for one in self.path.iterdir() if one.is_dir()]:
+            for inner in [path for path in self.path.iterdir() if path.is_dir()]:
                 _remove(inner)
             _remove(self.path)
 
@@ -136,7 +136,7 @@ def _own_group() -> tuple[Path, int]:
     own = dict(line.split(":", 2)[1:] for line in lines)
     for _, target, kind, options, *_ in mounts:
         if kind == "cgroup" and "memory" in options.split(","):
-            names = next((one for one in own if "memory" in one.split(",")), "")
+            names = next((controllers for controllers in own if "memory" in controllers.split(",")), "")
             return Path(target) / own[names].lstrip("/"), 1
     for _, target, kind, *_ in mounts:
         if kind == "cgroup2":

@@ -65,12 +65,12 @@ class Sampler:
             peaks.swapped = max(peaks.swapped, self.group.swapped())
 
     def _look_at_processes(self) -> None:
-        found = []
+        processes = []
         for service, pids in self.pids().items():
             sizes = [(service, title(pid), *pss(pid)) for pid in pids]
-            found += [one for one in sizes if one[2] or one[3]]
-            total = sum(one[2] for one in sizes)
+            processes += [process for process in sizes if process[2] or process[3]]
+            total = sum(process[2] for process in sizes)
             self.peaks.services[service] = max(self.peaks.services.get(service, 0), total)
-        shares = sum(one[2] for one in found)
+        shares = sum(process[2] for process in processes)
         if shares > self.peaks.shares:
-            self.peaks.shares, self.peaks.processes = shares, found
+            self.peaks.shares, self.peaks.processes = shares, processes

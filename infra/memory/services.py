@@ -38,9 +38,9 @@ def free_port() -> int:
 def postgres_folder() -> Path:
     """Return the folder of Postgres' programs on this machine; raise Failed if there is none."""
     on_path = shutil.which("postgres")
-    found = [Path(on_path).resolve().parent] if on_path else []
-    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    for folder in found:
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in folders:
         if (folder / "initdb").exists():
             return folder
     raise Failed("there is no Postgres on this machine. Run 'apt-get install postgresql'.")
@@ -91,15 +91,15 @@ class Machine:
 
     def settings(self, service: Service) -> dict[str, str]:
         """Return the environment of a service, with names of a container replaced by those here."""
-        places = {
+        replacements = {
             "postgres:5432": f"{HOST}:{self.database_port}",
             "http://api-server:8080": self.url,
             "http://127.0.0.1:8080": self.url,
             "/opt/airflow": str(self.work / "airflow"),
             "/opt/openaq": str(self.work / "project"),
         }
-        found = {name: _replaced(value, places) for name, value in service.environment.items()}
-        found["AIRFLOW__API__HOST"], found["AIRFLOW__API__PORT"] = HOST, str(self.port)
+        settings = {name: _replaced(value, replacements) for name, value in service.environment.items()}
+        settings["AIRFLOW__API__HOST"], settings["AIRFLOW__API__PORT"] = HOST, str(self.port)
         kept = ("HOME", "LANG", "TMPDIR")
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},
@@ -107,7 +107,7 @@ class Machine:
             "PYTHONPATH": str(REPOSITORY),
             "PYTHONUNBUFFERED": "1",
             "OPENAQ_SECRETS_MOUNT": str(self.work / "secrets"),
-            **found,
+            **settings,
             **self.variables,
         }
 
@@ -133,10 +133,10 @@ class Machine:
         return ["sh", str(REPOSITORY / "infra/docker/entrypoint.sh"), *service.command]
 
     def _postgres(self, service: Service) -> list[str]:
-        places = [f"-D{self.work / 'database'}", f"-cport={self.database_port}"]
-        places += [f"-clisten_addresses={HOST}", f"-cunix_socket_directories={self.work}/database"]
+        options = [f"-D{self.work / 'database'}", f"-cport={self.database_port}"]
+        options += [f"-clisten_addresses={HOST}", f"-cunix_socket_directories={self.work}/database"]
         program = str(postgres_folder() / service.command[0])
-        return [*_not_root(), program, *service.command[1:], *places]
+        return [*_not_root(), program, *service.command[1:], *options]
 
     def make_database(self, name: str) -> None:
         """Create the empty database that the Postgres image makes of POSTGRES_DB."""
@@ -170,7 +170,7 @@ class Machine:
                 raise Failed(f"{name} ended with {process.returncode}. {self.last_words(name)}")
 
     def _killed(self) -> str:
-        return ", ".join(name for name, one in self.groups.items() if one.kills()) or "somewhere"
+        return ", ".join(name for name, group in self.groups.items() if group.kills()) or "somewhere"
 
     def last_words(self, name: str) -> str:
         """Return the last line of a service's log."""
@@ -205,7 +205,7 @@ def _not_root() -> list[str]:
 _SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
-def _replaced(text: str, places: Mapping[str, str]) -> str:
-    for name, place in places.items():
-        text = text.replace(name, place)
+def _replaced(text: str, replacements: Mapping[str, str]) -> str:
+    for name, replacement in replacements.items():
+        text = text.replace(name, replacement)
     return text

@@ -7,13 +7,13 @@ from pathlib import Path
 
 def pss(pid: int) -> tuple[int, int]:
     """Return the bytes of a process in memory and in swap; (0, 0) if it cannot be read."""
-    found = {"Pss": 0, "SwapPss": 0}
+    sizes = {"Pss": 0, "SwapPss": 0}
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             name, _, rest = line.partition(":")
-            if name in found:
-                found[name] = int(rest.split()[0]) * 1024
-    return found["Pss"], found["SwapPss"]
+            if name in sizes:
+                sizes[name] = int(rest.split()[0]) * 1024
+    return sizes["Pss"], sizes["SwapPss"]
 
 
 def title(pid: int) -> str:
@@ -33,10 +33,10 @@ def below(roots: Iterable[int]) -> list[int]:
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    found = set(roots)
-    grown = True
-    while grown:
-        more = {pid for pid, parent in parents.items() if parent in found} - found
-        found |= more
-        grown = bool(more)
-    return sorted(found)
+    pids = set(roots)
+    grows = True
+    while grows:
+        more = {pid for pid, parent in parents.items() if parent in pids} - pids
+        pids |= more
+        grows = bool(more)
+    return sorted(pids)

@@ -12,7 +12,7 @@ from openaq_assets.project.files import SETTINGS
 _SHORT = 100
 
 
-def job_text(name: str, job: Job, lent: Sequence[tuple[str, str]]) -> str:
+def job_text(name: str, job: Job, delegated: Sequence[tuple[str, str]]) -> str:
     """Return a job's description, where it is declared, and the assets whose events another job emits."""
     declared = (
         f"Declared as `jobs.{name}` in `{SETTINGS}`: assets `{job.select}`, environment "
@@ -24,9 +24,9 @@ def job_text(name: str, job: Job, lent: Sequence[tuple[str, str]]) -> str:
         f"would run, and why: `openaq-assets plan --job {name}`."
     )
     lines = [job.description or f"The job {name}.", "", declared, "", meaning]
-    if lent:
+    if delegated:
         lines += ["", "Asset events are told by the job that comes first in the alphabet:"]
-        lines += [f"- `{key}` by `{owner}`" for key, owner in lent]
+        lines += [f"- `{key}` by `{owner}`" for key, owner in delegated]
     return "\n".join(lines)
 
 

@@ -81,11 +81,11 @@ def job_dag(project: Project, name: str) -> DAG:
     """Return the DAG of a job; the same conf/ gives the same DAG on every machine and at every hour."""
     job, keys = project.job(name), project.keys(name)
     owners = _event_owners(project)
-    lent = [(key, owner) for key in keys if (owner := owners[_place(project, job, key)]) != name]
+    delegated = [(key, owner) for key in keys if (owner := owners[_home(project, job, key)]) != name]
     dag = DAG(
         dag_id=name,
         description=job.description or None,
-        doc_md=job_text(name, job, lent),
+        doc_md=job_text(name, job, delegated),
         schedule=timetable_of(job.schedule),
         start_date=_START,
         catchup=False,
@@ -94,8 +94,8 @@ def job_dag(project: Project, name: str) -> DAG:
         tags={"openaq-assets", job.environment, *job.tags},
         default_args={"owner": job.owner or "airflow", **_RETRIES},
     )
-    silent = {key for key, _ in lent}
-    tasks = {key: _task(dag, project, name, key, key not in silent) for key in keys}
+    emitted_elsewhere = {key for key, _ in delegated}
+    tasks = {key: _task(dag, project, name, key, emits=key not in emitted_elsewhere) for key in keys}
     for key in keys:
         for up in project.graph.upstream[key]:
             if up in tasks:
@@ -112,7 +112,7 @@ def _warning(dag: DAG, project: Project) -> None:
     BrokenOperator(task_id="configuration_error", dag=dag, problems=text, retries=0, doc_md=text)
 
 
-def _place(project: Project, job: Job, key: str) -> tuple[str, str]:
+def _home(project: Project, job: Job, key: str) -> tuple[str, str]:
     return home_of(project, job.environment, key), key
 
 
@@ -121,11 +121,11 @@ def _event_owners(project: Project) -> Mapping[tuple[str, str], str]:
     owners: dict[tuple[str, str], str] = {}
     for name in sorted(project.jobs):
         for key in project.keys(name):
-            owners.setdefault(_place(project, project.jobs[name], key), name)
+            owners.setdefault(_home(project, project.jobs[name], key), name)
     return owners
 
 
-def _task(dag: DAG, project: Project, name: str, key: str, tells: bool) -> BaseOperator:
+def _task(dag: DAG, project: Project, name: str, key: str, *, emits: bool) -> BaseOperator:
     asset, environment = project.graph[key], project.job(name).environment
     ups = project.graph.upstream[key]
     operator, problems = _operator(project, asset)
@@ -141,7 +141,7 @@ def _task(dag: DAG, project: Project, name: str, key: str, tells: bool) -> BaseO
         environment=environment,
         project_root=str(project.root),
         inlets=[airflow_asset(project, environment, up) for up in ups],
-        outlets=[airflow_asset(project, environment, key)] if tells else [],
+        outlets=[airflow_asset(project, environment, key)] if emits else [],
         trigger_rule="none_failed",  # a skipped input is up to date, not missing
         on_failure_callback=tell_failure,
         doc_md=asset_text(asset, project.graph),
@@ -204,7 +204,7 @@ def _choice(title: str, description: str, names: list[str]) -> Param:
 
 def _placeholders(problems: Iterable[Problem]) -> Mapping[str, list[Problem]]:
     """Return the problems of each placeholder DAG: those of a job by its name, others by their file."""
-    ordered = sorted(set(problems), key=lambda one: (_placeholder_id(one), one))
+    ordered = sorted(set(problems), key=lambda problem: (_placeholder_id(problem), problem))
     return {dag_id: list(group) for dag_id, group in groupby(ordered, _placeholder_id)}
 
 

@@ -141,7 +141,7 @@ class Airflow:
 
     def ended(self) -> str | None:
         """Return the name of a process that ended by itself, or None."""
-        return next((name for name, one in self._processes.items() if one.poll() is not None), None)
+        return next((name for name, process in self._processes.items() if process.poll() is not None), None)
 
     def is_ready(self) -> bool:
         """Return whether all parts are healthy and the DAGs are loaded."""
@@ -158,15 +158,15 @@ class Airflow:
 
     def stop(self) -> None:
         """Terminate every process; kill the groups of those that do not end in time."""
-        for one in self._processes.values():
-            if one.poll() is None:
-                one.terminate()
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
-        for one in self._processes.values():
+        for process in self._processes.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                one.wait(max(0.1, deadline - time.monotonic()))
-            _kill_group(one.pid)  # workers too, if any outlived their parent
-            one.wait()
+                process.wait(max(0.1, deadline - time.monotonic()))
+            _kill_group(process.pid)  # workers too, if any outlived their parent
+            process.wait()
         self._processes.clear()
 
 
@@ -225,16 +225,16 @@ def serve(root: Path, home: Path, port: int) -> int:
 
 
 def _watch(airflow: Airflow) -> int:
-    told, deadline = False, time.monotonic() + START_SECONDS
+    announced, deadline = False, time.monotonic() + START_SECONDS
     while (name := airflow.ended()) is None:
-        if not told and airflow.is_ready():
-            told = True
+        if not announced and airflow.is_ready():
+            announced = True
             print(f"Airflow: {airflow.url}   user: admin   password: {airflow.password}")
             print(f"Logs in {airflow.home}. Stop with Ctrl-C.", flush=True)
-        elif not told and time.monotonic() > deadline:
+        elif not announced and time.monotonic() > deadline:
             print(f"error: not ready after {START_SECONDS} s. See {airflow.home}/*.log.")
             return 1
-        time.sleep(1.0 if told else 0.5)
+        time.sleep(1.0 if announced else 0.5)
     print(f"error: {name} ended. See {airflow.home / name}.log.")
     return 1
 

@@ -59,12 +59,12 @@ class Pages:
             if not text or time.monotonic() - at > self.fresh:
                 with tempfile.TemporaryDirectory() as folder:
                     out = Path(folder) / "page.html"
-                    await self.said(*command, "--out", str(out))
+                    await self.output(*command, "--out", str(out))
                     text = out.read_text(encoding="utf-8")
                 self._kept[command] = (time.monotonic(), text)
             return text
 
-    async def said(self, *command: str) -> str:
+    async def output(self, *command: str) -> str:
         """Return the text that a command prints; raise PageError with its last line if it fails."""
         program = (sys.executable, "-m", "openaq_assets.cli.main", "--project", str(self.root))
         process = await asyncio.create_subprocess_exec(
@@ -81,8 +81,8 @@ class Pages:
             raise PageError(f"'{command[0]}' took longer than {LONGEST_SECONDS:g} s.") from None
         if process.returncode:
             lines = error.decode(errors="replace").strip().splitlines()
-            told = lines[-1] if lines else f"'{command[0]}' failed."
-            raise PageError(told, 404 if process.returncode == 2 else 503)
+            message = lines[-1] if lines else f"'{command[0]}' failed."
+            raise PageError(message, 404 if process.returncode == 2 else 503)
         return out.decode()
 
 
@@ -125,10 +125,10 @@ def build_app(root: Path, own: Mapping[str, Page] | None = None) -> FastAPI:
             return _failed("Materialization records", PageError("that is no asset's name.", 404))
         command = ("records", asset, "--env", env, "--format", "json", f"--run={run}")
         try:
-            found = json.loads(await pages.said(*command))
+            entries = json.loads(await pages.output(*command))
         except PageError as error:
             return _failed(asset, error)
-        return HTMLResponse(_records_page(asset, env, run, found), headers=_HEADERS)
+        return HTMLResponse(_records_page(asset, env, run, entries), headers=_HEADERS)
 
     return app
 
@@ -153,10 +153,10 @@ def _failed(title: str, reason: PageError) -> HTMLResponse:
     return HTMLResponse(page, reason.status, headers=_HEADERS)
 
 
-def _records_page(asset: str, env: str, run: str, found: Sequence[Mapping[str, Any]]) -> str:
-    about = f"{len(found)} in {html.escape(env)}" + (f", run {html.escape(run)}" if run else "")
+def _records_page(asset: str, env: str, run: str, records: Sequence[Mapping[str, Any]]) -> str:
+    about = f"{len(records)} in {html.escape(env)}" + (f", run {html.escape(run)}" if run else "")
     parts = [f'<p>{about}. <a href="../assets/?env={env}#{asset}">The asset</a></p>']
-    parts += [_record(one) for one in found] or ["<p>This run made nothing: it was up to date.</p>"]
+    parts += [_record(record) for record in records] or ["<p>This run made nothing: it was up to date.</p>"]
     return _framed(f"Materializations of {asset}", "".join(parts))
 
 

@@ -6,7 +6,7 @@ COPY requirements.txt /build/requirements.txt
 RUN pip install --only-binary :all: --require-hashes -r /build/requirements.txt
 COPY infra/docker/requirements.txt /build/driver.txt
 RUN pip install --only-binary :all: --require-hashes -r /build/driver.txt
-COPY setup.cfg pyproject.toml README.md /build/
+COPY setup.cfg pyproject.toml README.md LICENSE /build/
 COPY openaq_assets /build/openaq_assets
 COPY openaq_simulator /build/openaq_simulator
 RUN pip install --no-build-isolation --no-deps /build

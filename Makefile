@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test trino lint docs reference airflow lock schema clean pictures test-long bench memory
+.PHONY: help demo test trino lint docs reference airflow lock schema clean pictures test-long bench memory dist
 
 help:
 	@echo "make demo      install, then run the whole way once: API to dashboard (lake/)"
@@ -17,6 +17,8 @@ help:
 	@echo "make memory    Airflow as docker-compose.yml starts it, a day of 200 sensors, inside 1 GB and less"
 	@echo "make schema    write the JSON Schema of conf/ again"
 	@echo "make pictures  make the pictures of docs/ again (needs chromium)"
+	@echo "make lint      every check of .pre-commit-config.yaml (part of make test)"
+	@echo "make dist      the wheel and the sdist, in dist/"
 	@echo "make lock      pin every dependency again (needs uv)"
 	@echo "make clean     remove .venv, lake, .airflow and caches"
 
@@ -50,9 +52,14 @@ test: .venv/installed-test lint docs
 	$(BIN)/python -m pytest
 
 lint: .venv/installed-test
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@PRE_COMMIT_HOME=.venv/pre-commit $(BIN)/pre-commit run --all-files
+
+# One wheel and one sdist of this commit in dist/; with TAG=v0.2.0 only if that is the version.
+dist: .venv/installed-test
+	@version=$$($(BIN)/python -c "import openaq_assets; print(openaq_assets.__version__)"); \
+		test -z "$(TAG)" || test "$(TAG)" = "v$$version" || { echo "tag $(TAG), but the version is $$version"; exit 1; }
+	rm -rf dist build
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation --outdir dist .
 
 docs: .venv/installed-docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
@@ -91,7 +98,7 @@ lock:
 			--no-emit-index-url --no-header --no-annotate -q -o infra/requirements-$$name.txt || exit 1; done
 
 clean:
-	rm -rf .venv .venv-spark35 .venv-spark41 .venv-bench .venv-bench-* lake .airflow build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-spark35 .venv-spark41 .venv-bench .venv-bench-* lake .airflow build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 bench: .venv/installed-test
 	@PYTHON=$(BIN)/python sh infra/install_bench.sh

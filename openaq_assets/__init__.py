@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openaq_assets.platforms import PlatformType, Ticket, Work
     from openaq_assets.project.project import Project, load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Asset", "AssetGraph", "AssetsError", "Check", "CheckType", "Column", "Command", "ConfFile",
     "ConfigError", "Facts", "Kind", "Name", "Operation", "OperationHandler", "PlatformType", "Problem",

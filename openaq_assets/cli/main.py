@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from openaq_assets import __version__
 from openaq_assets.cli.groups import LazyCommands
 from openaq_assets.graph.extensions import Command
 
@@ -51,7 +52,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.group(cls=LazyCommands, context_settings=_CONTEXT)
-@click.version_option(package_name="openaq-assets")
+@click.version_option(__version__)
 @click.option(
     "--project", type=click.Path(path_type=Path), help="The folder with conf/ (default: here or above)."
 )

@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import html
-import importlib.metadata
 import json
 import logging
 import re
@@ -13,6 +12,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import httpx
 
+from openaq_assets import __version__
 from openaq_assets.openaq import requests
 from openaq_assets.openaq.limiter import Limiter, Sleep, limiter_of
 from openaq_assets.openaq.requests import LIMIT, ApiRequest, Endpoint, Window
@@ -83,7 +83,7 @@ class Client:
             base_url=url,
             headers={
                 "X-API-Key": self._key,
-                "User-Agent": f"openaq-assets/{_version()}",
+                "User-Agent": f"openaq-assets/{__version__}",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",  # the raw layer keeps bytes as received
             },
@@ -221,13 +221,6 @@ def _url(text: str) -> httpx.URL:
     if url.scheme not in ("http", "https") or not url.host:
         raise Refused(f"the API's url {text!r} is not http(s). {_REMEDIES[405]}")
     return url
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("openaq-assets")
-    except importlib.metadata.PackageNotFoundError:
-        return "0"
 
 
 Kind = TypeVar("Kind")

@@ -154,7 +154,7 @@ def _operator(project: Project, asset: Asset) -> tuple[type[MaterializeOperator]
     manager = project.plugins.manager
     operator = manager.hook.airflow_operator(asset=asset)
     if operator is not None and not issubclass(operator, MaterializeOperator):
-        manager.blame_hook("airflow_operator", f"gives {operator!r}, which is no MaterializeOperator")
+        manager.blame_hook("airflow_operator", f"returns {operator!r}, which is not a MaterializeOperator")
     return operator or MaterializeOperator, manager.take_problems()
 
 

@@ -45,9 +45,11 @@ class Notify:
 
     def __post_init__(self) -> None:
         if self.to == "email" and not self.recipients:
-            raise FieldError("", "an e-mail has no 'recipients'.", "Add 'recipients: [you@...]'.")
+            raise FieldError(
+                "", "a notification by e-mail needs 'recipients'.", "Add 'recipients: [you@...]'."
+            )
         if self.url and not self.url.startswith(("https://", "http://")):
-            raise FieldError("url", "it is no address.", "Begin it with https://.")
+            raise FieldError("url", "the url is not a web address.", "Begin it with https://.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,7 @@ class AssetGraph:
     def unknown(self, key: str) -> SelectionError:
         """Return the error for a key that is not in the graph: the reason and the remedy."""
         if key in self.left_out:
-            return LeftOut(f"'{key}' is left out until mistakes are mended. Run 'openaq-assets check'.")
+            return LeftOut(f"asset '{key}' is left out because of mistakes. Run 'openaq-assets check'.")
         return SelectionError(f"there is no asset '{key}'. {nearest(key, self.assets)}")
 
     @property
@@ -354,11 +354,11 @@ def operations_of(
         operations = listed(asset.kind.operations(asset, graph, partitions, scope))
         wrong = [operation for operation in operations if not is_operation(operation)]
         if wrong:
-            raise TypeError(f"{wrong[0]!r} is no operation")
+            raise TypeError(f"{wrong[0]!r} is not an operation")
         return operations
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(".")
-        raise KindFailed(f"its kind '{asset.kind.name}' fails on it ({reason}).") from error
+        raise KindFailed(f"its kind '{asset.kind.name}' fails for this asset ({reason}).") from error
 
 
 def own_checks(asset: Asset, graph: AssetGraph) -> tuple[TableCheck, ...]:
@@ -384,5 +384,5 @@ class TextFile:
     def parse(cls, text: str) -> "TextFile":
         """Return the file of a path; raise ValueError with the remedy."""
         if text.startswith("/") or ".." in text.split("/") or "\\" in text or not text.strip():
-            raise ValueError("Name a file below the project, with '/' between folders.")
+            raise ValueError("Write a path below the project's folder, with '/' between folders.")
         return cls(text)

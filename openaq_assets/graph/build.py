@@ -66,13 +66,15 @@ class _Building:
             return ()
         for value in values:
             if not _is_a(value, kind):
-                self._blame(asset, f"'{name}' gives {shortened_repr(value)}, no {kind.__name__}")
+                self._blame(
+                    asset, f"'{name}' returns {shortened_repr(value)}, which is not of type {kind.__name__}"
+                )
                 return ()
         return values
 
     def _blame(self, asset: Asset, what: str) -> None:
-        message = f"its kind fails on it ({what.rstrip('.')})."
-        self.add(asset, asset.problem("kind", message, "Mend the plugin of the kind."))
+        message = f"its kind fails for this asset ({what.rstrip('.')})."
+        self.add(asset, asset.problem("kind", message, "Fix the plugin that provides the kind."))
 
 
 def shortened_repr(value: object) -> str:
@@ -162,8 +164,8 @@ def _sound_checks(asset: Asset, graph: AssetGraph, building: _Building) -> Itera
             yield check
             continue
         where = f"checks[{declared.index(check.check)}]" if check.check in declared else ""
-        message = f"the check '{check.check.check}' fails on '{check.table}' ({reason})."
-        building.add(asset, asset.problem(where, message, "Mend the plugin of the check."))
+        message = f"the check '{check.check.check}' fails for table '{check.table}' ({reason})."
+        building.add(asset, asset.problem(where, message, "Fix the plugin that provides the check."))
 
 
 def _sound(building: _Building, whole: AssetGraph) -> AssetGraph:
@@ -188,8 +190,8 @@ def _table_owners(building: _Building) -> Mapping[str, str]:
         for table in building.tables[asset.key]:
             if table in owners:
                 where = _where_named(asset, table, building)
-                message = f"table '{table}' is already made by '{owners[table]}'."
-                building.add(asset, asset.problem(where, message, "Leave it to one of them."))
+                message = f"table '{table}' is already made by asset '{owners[table]}'."
+                building.add(asset, asset.problem(where, message, "Remove it from one of the two assets."))
             owners.setdefault(table, asset.key)
     return owners
 
@@ -226,8 +228,8 @@ def _may_be_lost(reference: Reference, building: _Building) -> bool:
 
 def _unknown(reference: Reference, known: Iterable[str], building: _Building) -> tuple[str, str]:
     if reference.is_table and reference.name in building.assets:
-        message = f"asset '{reference.name}' is no table."
-        return message, "Add it to the tables of a catalog asset."
+        message = f"asset '{reference.name}' is not a table."
+        return message, "Add it to 'tables' of a catalog asset."
     message = f"there is no {'table' if reference.is_table else 'asset'} '{reference.name}'."
     return message, nearest(reference.name, known)
 
@@ -248,7 +250,7 @@ def _cut_cycles(building: _Building) -> None:
         )
         field_path = f"assets.{ring[0]}"
         hint = "Remove one of these inputs."
-        building.problems.append(marks[0].problem(field_path, f"cycle: {path}.", hint))
+        building.problems.append(marks[0].problem(field_path, f"the inputs form a cycle: {path}.", hint))
         for key in ring:
             building.wrong.add(key)
             building.edges[key] = ()

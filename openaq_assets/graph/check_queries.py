@@ -80,7 +80,7 @@ class TableCheck:
 
 def _sql(text: object) -> str:
     if not isinstance(text, str):
-        raise ValueError(f"it gives {text!r}, which is no SQL")
+        raise ValueError(f"it returns {text!r}, which is not SQL")
     return text
 
 

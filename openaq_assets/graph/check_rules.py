@@ -13,8 +13,8 @@ def own_problems(asset: Asset, graph: AssetGraph) -> Iterator[Problem]:
     for index, check in enumerate(getattr(asset.spec, "checks", ())):
         where = f"checks[{index}]"
         if check.table:
-            hint = "Remove it: an asset checks itself. A check of others is an asset of kind 'check'."
-            yield asset.problem(f"{where}.table", "the table is the asset's own.", hint)
+            hint = "Remove 'table'. To check other tables, declare an asset of kind 'check'."
+            yield asset.problem(f"{where}.table", "a check below an asset is always about that asset.", hint)
         yield from _reconcile_problems(asset, check, where, graph)
         columns = graph.columns(asset.key)
         for inside, message, hint in mistakes(check, asset.key, columns, graph.check_types):
@@ -27,11 +27,13 @@ def _reconcile_problems(asset: Asset, check: Check, where: str, graph: AssetGrap
     if check_type is None or not check_type.reconciles:
         return
     if not asset.kind.from_raw:
-        hint = "Only what is made from raw objects can be compared with them."
-        yield asset.problem(f"{where}.check", f"'{asset.key}' is no processed asset.", hint)
+        hint = "Move the check to a processed asset."
+        yield asset.problem(
+            f"{where}.check", f"'{asset.key}' is not made from raw objects, which 'reconciles' reads.", hint
+        )
     if getattr(asset.spec, "spread", 0):
-        message = f"the days of '{asset.key}' share raw objects ('spread')."
-        yield asset.problem(f"{where}.check", message, "Remove it: rows cannot be told apart.")
+        message = f"'reconciles' needs days of their own, but the days of '{asset.key}' share raw objects."
+        yield asset.problem(f"{where}.check", message, "Remove the check, or 'spread' of the asset.")
 
 
 def missing(check: Check, types: Mapping[str, CheckType]) -> tuple[str, str, str] | None:
@@ -41,12 +43,12 @@ def missing(check: Check, types: Mapping[str, CheckType]) -> tuple[str, str, str
     check_type = types[check.check]
     for field in check_type.needs:
         if not getattr(check, field):
-            return "", f"'{check.check}' needs '{field}'.", f"Add '{field}: '."
+            return "", f"check '{check.check}' needs the field '{field}'.", f"Add '{field}: '."
     either = check_type.needs_one_of
     if either and all(getattr(check, field) is None for field in either):
         fields = " or ".join(f"'{field}'" for field in either)
         hint = " or ".join(f"'{field}: '" for field in either)
-        return "", f"'{check.check}' needs {fields}.", f"Add {hint}."
+        return "", f"check '{check.check}' needs the field {fields}.", f"Add {hint}."
     if check.min is not None and check.max is not None and check.min > check.max:
         return "min", f"min {check.min:g} is above max {check.max:g}.", "Swap them."
     return None
@@ -61,12 +63,14 @@ def mistakes(
     named += [(f"columns[{n}]", name) for n, name in enumerate(check.columns)]
     for where, name in named:
         if name not in known:
-            yield where, f"'{table}' has no column '{name}'.", nearest(name, known)
+            yield where, f"table '{table}' has no column '{name}'.", nearest(name, known)
     if lacking := missing(check, types):
         yield lacking
         return
     fitting = types[check.check].types
     if fitting and check.column in known and known[check.column] not in fitting:
         kind = known[check.column]
-        message = f"'{check.column}' is {kind}; {check.check} asks {' or '.join(fitting)}."
+        message = (
+            f"column '{check.column}' is {kind}, but check '{check.check}' needs {' or '.join(fitting)}."
+        )
         yield "column", message, "Choose another column."

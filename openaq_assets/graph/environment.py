@@ -38,8 +38,8 @@ class Profile:
 
     def __post_init__(self) -> None:
         if not self.root.strip():
-            hint = "Name a folder or s3://bucket, or set its variable."
-            raise FieldError("root", "it is empty.", hint)
+            hint = "Write a folder or s3://bucket, or set its environment variable."
+            raise FieldError("root", "the root is empty.", hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ def is_operation(value: Any) -> bool:
 def listed(answer: Any) -> tuple[Any, ...]:
     """Return the items of a list that foreign code returned; raise TypeError for a text or a mapping."""
     if isinstance(answer, str | bytes | Mapping):
-        raise TypeError(f"{answer!r} is no list")
+        raise TypeError(f"{answer!r} is not a list")
     return tuple(answer)
 
 
@@ -215,7 +215,7 @@ def _decoded(value: Any, kind: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         hints = _hints(typing.cast(Any, kind))
         if value.keys() != hints.keys():
-            raise ValueError(f"{kind} has other fields than {sorted(value)}")
+            raise ValueError(f"{kind} does not have the fields {sorted(value)}")
         fields = {name: _decoded(item, hints[name]) for name, item in value.items()}
         return typing.cast(Any, kind)(**fields)
     if typing.get_origin(kind) is tuple and isinstance(value, list):

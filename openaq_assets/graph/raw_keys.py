@@ -70,5 +70,5 @@ def parse_raw_key(name: str) -> RawKey | None:
 def _time(text: str) -> dt.datetime:
     """Return what ``strptime`` would return, at a tenth of its cost: there are many names."""
     if text[9:11] > "23":  # later versions of Python read hour 24 as the next day
-        raise ValueError("no such hour")
+        raise ValueError("there is no such hour")
     return dt.datetime.fromisoformat(text)

@@ -34,10 +34,12 @@ def select(graph: AssetGraph, text: str) -> tuple[str, ...]:
     """Return the keys that a selection names, in graph order; raise SelectionError for an unknown name."""
     tokens = _tokens(text)
     if tokens.count("(") + tokens.count("not") > MAX_NESTING:
-        raise SelectionError(f"the selection has more than {MAX_NESTING} '(' and 'not'. Shorten it.")
+        raise SelectionError(
+            f"the selection has more than {MAX_NESTING} levels of '(' and 'not'. Write a shorter one."
+        )
     chosen, rest = _union(graph, tokens, text)
     if rest:
-        raise SelectionError(f"selection {shortened(text)}: '{rest[0]}' is one too many. Remove it.")
+        raise SelectionError(f"selection {shortened(text)}: there is one '{rest[0]}' too many. Remove it.")
     return tuple(asset.key for asset in graph if asset.key in chosen)
 
 
@@ -73,7 +75,9 @@ def _intersection(graph: AssetGraph, tokens: list[str], text: str) -> tuple[froz
 
 def _factor(graph: AssetGraph, tokens: list[str], text: str) -> tuple[frozenset[str], list[str]]:
     if not tokens or tokens[0] in ("and", "or", ")"):
-        raise SelectionError(f"selection {shortened(text)}: a name is missing. Write one on both sides.")
+        raise SelectionError(
+            f"selection {shortened(text)}: the name of an asset is missing. Write one on both sides."
+        )
     if tokens[0] == "not":
         chosen, rest = _factor(graph, tokens[1:], text)
         return frozenset(graph.assets) - chosen, rest
@@ -100,7 +104,7 @@ def _term(graph: AssetGraph, token: str, text: str) -> frozenset[str]:
         if field == "asset" and pattern in graph.left_out:
             raise graph.unknown(pattern)
         hint = nearest(pattern, known)
-        raise SelectionError(f"selection {shortened(text)}: no {field} '{pattern}'. {hint}")
+        raise SelectionError(f"selection {shortened(text)}: there is no {field} '{pattern}'. {hint}")
     chosen = matches
     if plus_before:
         chosen |= graph.ancestors(matches, int(up) if up else None)

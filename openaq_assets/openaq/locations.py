@@ -60,24 +60,26 @@ class Location:
         kinds = [name for name in ("country", "id", "bbox", "near") if getattr(self, name)]
         if not kinds and self.id is None:
             hint = "Add one, like 'country: VN'."
-            raise FieldError("", "it says none of 'country', 'id', 'bbox' and 'near'.", hint)
+            raise FieldError("", "the location has none of 'country', 'id', 'bbox' and 'near'.", hint)
         if len(kinds) > 1:
-            raise FieldError(kinds[1], f"it says both '{kinds[0]}' and '{kinds[1]}'.", "Keep one of them.")
+            raise FieldError(
+                kinds[1], f"the location has both '{kinds[0]}' and '{kinds[1]}'.", "Keep one of them."
+            )
         if self.id is not None and not 1 <= self.id <= 2**31 - 1:
             message = f"expected an OpenAQ location id, got {self.id}."
             raise FieldError("id", message, "Write a number from 1 to 2147483647.")
         if self.bbox and not (len(self.bbox) == 4 and is_box(*self.bbox)):
             hint = "Write [west, south, east, north] in degrees."
-            raise FieldError("bbox", "these are not the sides of a box.", hint)
+            raise FieldError("bbox", "these numbers are not the sides of a box.", hint)
         if self.near and not _is_point(self.near):
             hint = "Write [latitude, longitude] in degrees."
-            raise FieldError("near", "this is not a point.", hint)
+            raise FieldError("near", "these numbers are not a point.", hint)
         if bool(self.near) != (self.radius is not None):
-            message = "'near' and 'radius' go together."
-            raise FieldError("radius", message, "Write both: a point, and metres up to 25000.")
+            message = "'near' and 'radius' must be given together."
+            raise FieldError("radius", message, "Write both: a point, and a radius of 1 to 25000 metres.")
         if self.radius is not None and not 1 <= self.radius <= 25_000:
-            message = f"the API takes 1 to 25000 metres, got {self.radius}."
-            raise FieldError("radius", message, "Write metres within that.")
+            message = f"expected a radius of 1 to 25000 metres, got {self.radius}."
+            raise FieldError("radius", message, "Write a number from 1 to 25000.")
 
     @property
     def selector(self) -> str:

@@ -71,19 +71,29 @@ class Raw(Kind):
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
         """Return locations that are not declared, and data without an inventory."""
         problems = [
-            asset.problem(f"locations[{index}]", f"no location '{name}'.", nearest(name, _locations(graph)))
+            asset.problem(
+                f"locations[{index}]", f"there is no location '{name}'.", nearest(name, _locations(graph))
+            )
             for index, name in enumerate(asset.spec.locations)
             if name not in _locations(graph)
         ]
         if asset.spec.endpoint != "locations" and not asset.spec.inventory:
-            hint = "Add 'inventory: ' and the raw asset of endpoint 'locations'."
-            problems.append(asset.problem("endpoint", "data are asked per sensor of an inventory.", hint))
+            hint = "Add 'inventory: ' and the name of a raw asset with endpoint 'locations'."
+            problems.append(
+                asset.problem(
+                    "endpoint", "this endpoint needs an inventory, which lists the sensors to fetch.", hint
+                )
+            )
         if asset.spec.active_within.days < 1:
-            message = "a station is asked by the day; this is less than one."
+            message = "expected at least one day."
             problems.append(asset.problem("active_within", message, "Write '1 day' or more."))
         if asset.spec.endpoint == "locations" and asset.partitions != "snapshot":
             hint = "Add 'partitions: snapshot'."
-            problems.append(asset.problem("endpoint", "an inventory is of the day it is taken.", hint))
+            problems.append(
+                asset.problem(
+                    "endpoint", "the list of locations can be fetched only for the current day.", hint
+                )
+            )
         return problems
 
     def scope(self, asset: Asset, graph: AssetGraph) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ def _facts(answer: Any, function: str) -> Mapping[str, Facts]:
     ):
         return answer
     raise PlatformError(
-        f"the handler '{function}' gives {answer!r}: neither facts by partition nor a ticket."
+        f"the handler '{function}' returns {answer!r}, which is neither facts by partition nor a ticket."
     )
 
 
@@ -241,7 +241,7 @@ class PlatformType:
             platform = imported(self.opener)(environment, progress)
             lacking = [name for name in _WAIST if not hasattr(platform, name)]
             if lacking:
-                raise TypeError(f"{platform!r} is no platform: it lacks {', '.join(lacking)}")
+                raise TypeError(f"{platform!r} is not a platform: it lacks {', '.join(lacking)}")
             return cast(Platform, platform)
         except AssetsError:
             raise

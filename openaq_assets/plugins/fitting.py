@@ -29,58 +29,58 @@ def reason_against(value: Any, kind: type, identifier: bool) -> str:
         if not reason and kind is ProfileSettings:
             reason = _of_settings(value)
         if not reason and kind is Command and not _COMMAND.match(value.name):
-            reason = f"names {value.name!r}, which nobody could type: use lower case letters, digits and -"
+            reason = f"has the name {value.name!r}: use lower-case letters, digits and '-'"
         hash(value.name if not reason else "")
         return reason
     except RAISED as error:
-        return f"gives a {kind.__name__} that fails ({type(error).__name__}: {error})".rstrip(".")
+        return f"returns {kind.__name__} that fails ({type(error).__name__}: {error})".rstrip(".")
 
 
 def _of_kind(value: Any) -> str:
     """Return what a kind lacks or has wrong."""
     if isinstance(value, type):
-        return f"gives {value!r}, which is no Kind: give an instance"
+        return f"returns {value!r}, which is a class: return an instance of it"
     missing = [name for name in ("name", "fields") if not hasattr(value, name)]
     missing += [name for name in _METHODS if not callable(getattr(value, name, None))]
     missing += [name for name in (*_FLAGS, "partitions", "holds", "pool") if not hasattr(value, name)]
     if missing:
-        return f"gives {value!r}, which is no Kind: it lacks {', '.join(missing)}"
+        return f"returns {value!r}, which is not a Kind: it lacks {', '.join(missing)}"
     wrong = [name for name in _FLAGS if not isinstance(getattr(value, name), bool)]
     wrong += [] if isinstance(value.pool, str) else ["pool"]
     for name, allowed in (("holds", Holds), ("partitions", PartitionScheme)):
         if getattr(value, name) not in (None, *typing.get_args(allowed)):
             wrong.append(name)
-    return f"gives kind {value.name!r} with a wrong {', '.join(wrong)}" if wrong else ""
+    return f"returns kind {value.name!r} with a wrong value of {', '.join(wrong)}" if wrong else ""
 
 
 def _of_name(name: Any) -> str:
     try:
         Name.parse(name)
     except (TypeError, ValueError) as error:
-        return f"names {name!r}: {error}".rstrip(".")
+        return f"has the name {name!r}: {error}".rstrip(".")
     return ""
 
 
 def _of_settings(value: ProfileSettings) -> str:
     try:
         if type(value.fields()).__hash__ is None:
-            return f"gives settings '{value.name}' with a default that can change: freeze the dataclass"
+            return f"returns settings '{value.name}' whose default can be changed: make the dataclass frozen"
     except RAISED as error:
-        return f"gives settings '{value.name}' without defaults ({type(error).__name__}: {error})"
+        return f"returns settings '{value.name}' without defaults ({type(error).__name__}: {error})"
     return ""
 
 
 def _of_dataclass(value: Any, kind: type) -> str:
     """Return which field of a value has another type than it declares."""
     if not isinstance(value, kind):
-        return f"gives {value!r}, which is no {kind.__name__}"
+        return f"returns {value!r}, which is not of type {kind.__name__}"
     hints = typing.get_type_hints(kind)
     wrong = [
         entry.name
         for entry in dataclasses.fields(typing.cast(Any, kind))
         if not _fits(getattr(value, entry.name), hints[entry.name])
     ]
-    return f"gives a {kind.__name__} with a wrong {', '.join(wrong)}" if wrong else ""
+    return f"returns {kind.__name__} with a wrong value of {', '.join(wrong)}" if wrong else ""
 
 
 def _fits(value: Any, hint: Any) -> bool:

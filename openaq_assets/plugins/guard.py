@@ -49,8 +49,8 @@ class Source:
 
     def problem(self, what: str) -> Problem:
         """Return what is wrong with it as a problem."""
-        message = f"'{self.hook}' {what}."
-        return Problem(self.plugin, self.line, 1, "", message, "Mend or remove the plugin.")
+        message = f"hook '{self.hook}' {what}."
+        return Problem(self.plugin, self.line, 1, "", message, "Fix or remove the plugin.")
 
 
 class Misfit(TypeError):
@@ -100,21 +100,21 @@ def _answer(answer: Any, source: Source) -> Any:
     """Return an answer as its caller takes it; raise Misfit for what is none."""
     if inspect.iscoroutine(answer):
         answer.close()
-        raise Misfit("is asynchronous, which a hook cannot be")
+        raise Misfit("is asynchronous, but a hook cannot be")
     if source.hook in LISTING:
         return None if answer is None and source.hook == "lint_rules" else _contribution(answer, source)
     if answer is None or source.hook not in ("views_gate", "airflow_operator"):
         return answer
     if source.hook == "views_gate" and not all(callable(getattr(answer, name, None)) for name in _GATE):
-        raise Misfit(f"gives {answer!r}, which is no ViewsGate")
+        raise Misfit(f"returns {answer!r}, which is not a ViewsGate")
     if source.hook == "airflow_operator" and not inspect.isclass(answer):
-        raise Misfit(f"gives {answer!r}, which is no class of operators")
+        raise Misfit(f"returns {answer!r}, which is not a class of operators")
     return answer
 
 
 def _contribution(answer: Any, source: Source) -> Contribution:
     if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
-        raise Misfit(f"gives {answer!r}, which is no list")
+        raise Misfit(f"returns {answer!r}, which is not a list")
     contribution = answer if isinstance(answer, Contribution) else Contribution(answer)
     if not hasattr(contribution, "source"):
         contribution.source = source
@@ -151,7 +151,7 @@ def _wrapped(value: Any, result: Any, source: Source, watcher: Watcher) -> Any:
         if source.hook not in LISTING:
             return _answer(value, source)
         if not isinstance(value, list):
-            raise Misfit(f"gives {value!r}, but a wrapper has to return the list of results")
+            raise Misfit(f"returns {value!r}, but a wrapper must return the list of results")
         return [_contribution(answer, source) for answer in value]
     except RAISED as error:
         watcher.failed(source, error)

@@ -91,7 +91,7 @@ class Plugins:
                 if isinstance(value, Problem):
                     problems.append(value)
                 else:
-                    self.manager.blame(answer, f"gives {value!r}, which is no Problem")
+                    self.manager.blame(answer, f"returns {value!r}, which is not a Problem")
         return problems + self.manager.take_problems()
 
     def blamed(self, what: str, name: str, error: BaseException, text: str) -> Problem:
@@ -149,7 +149,7 @@ class PluginManager(pluggy.PluginManager):
         if isinstance(error, Misfit):
             self._problems.append(source.problem(str(error)))
             return
-        what = f"'{source.hook}' fails"
+        what = f"hook '{source.hook}' fails"
         self._problems.append(failure(source.plugin, error, what, source.line))
 
     def blame(self, contribution: Any, what: str) -> None:
@@ -230,7 +230,7 @@ def _load_file(path: Path) -> ModuleType:
     name = f"openaq_assets_plugin_{path.stem}_{unique}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError("not a Python file")
+        raise ImportError("it is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
@@ -250,7 +250,7 @@ def _register(manager: PluginManager, name: str, load: Callable[[], Any], proble
     except RAISED as error:  # a plugin is foreign code
         if manager.has_plugin(name):
             manager.unregister(name=name)
-        problems.append(failure(path, error, "cannot be loaded"))
+        problems.append(failure(path, error, "the plugin cannot be loaded"))
         return False
 
 
@@ -263,7 +263,7 @@ def failure(path: str, error: BaseException, what: str, line: int = 1) -> Proble
     if isinstance(error, SyntaxError):
         line, column, reason = error.lineno or 1, error.offset or 1, error.msg
     message = f"{what} ({type(error).__name__}: {reason})."
-    return Problem(path, line, max(column, 1), "", message, "Mend or remove the plugin.")
+    return Problem(path, line, max(column, 1), "", message, "Fix or remove the plugin.")
 
 
 def _wrong_hooks(plugin: Any, path: str) -> Iterator[Problem]:
@@ -285,11 +285,11 @@ def _wrong_hooks(plugin: Any, path: str) -> Iterator[Problem]:
 
 def _unsupported(function: Any, options: Mapping[str, Any]) -> str:
     if options.get("hookwrapper"):
-        return "wrappers of the old kind (hookwrapper) are not supported."
+        return "hookwrapper=True is not supported."
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return "a hook cannot be asynchronous."
     if options.get("wrapper") and not inspect.isgeneratorfunction(function):
-        return "a wrapper has to yield once."
+        return "a wrapper must yield once."
     return ""
 
 

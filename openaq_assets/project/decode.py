@@ -73,7 +73,7 @@ def build_fields(
 ) -> tuple[dict[str, Any], ...] | None:
     """Return the fields of several dataclasses, read from one flat mapping; None if any has a problem."""
     if not isinstance(node.value, Mapping):
-        reading.fail(node, where, f"expected a mapping, got {node.kind}.", "Write 'field: value' lines.")
+        reading.fail(node, where, f"expected a mapping, got {node.kind}.", "Write lines like 'field: value'.")
         return None
     before = len(reading.problems)
     known = [declared(kind) for kind in kinds]
@@ -159,7 +159,7 @@ def _choice(node: Node, kind: Any, where: str, reading: Reading) -> Any:
     if text is None:
         return ABSENT
     if text not in choices:
-        reading.fail(node, where, f"{shortened(text)} is not a choice.", nearest(text, choices))
+        reading.fail(node, where, f"{shortened(text)} is not a valid value.", nearest(text, choices))
         return ABSENT
     return text
 
@@ -174,7 +174,7 @@ def _list(node: Node, item: Any, where: str, reading: Reading) -> Any:
 
 def _mapping(node: Node, item: Any, where: str, reading: Reading) -> Any:
     if not isinstance(node.value, Mapping):
-        reading.fail(node, where, f"expected a mapping, got {node.kind}.", "Write 'name: value' lines.")
+        reading.fail(node, where, f"expected a mapping, got {node.kind}.", "Write lines like 'name: value'.")
         return ABSENT
     built = {key: build(entry, item, _join(where, key), reading) for key, entry in node.value.items()}
     return ABSENT if any(value is ABSENT for value in built.values()) else built
@@ -188,12 +188,12 @@ def _text(node: Node, kind: Any, where: str, reading: Reading) -> str | None:
         return node.value
     if reading.environ is None:
         hint = "Move the setting to conf/environments.yaml."
-        reading.fail(node, where, "${env:...} is read only in environments.yaml.", hint)
+        reading.fail(node, where, "${env:...} works only in environments.yaml.", hint)
         return None
     environ = reading.environ
     if "${env:" in _ENV.sub("", node.value):
         hint = "Write ${env:NAME} or ${env:NAME:-default}."
-        reading.fail(node, where, f"cannot read {node.kind}.", hint)
+        reading.fail(node, where, f"{node.kind} is not a valid reference to an environment variable.", hint)
         return None
     return _ENV.sub(lambda match: environ.get(match[1]) or match[2] or "", node.value)
 

@@ -109,7 +109,7 @@ def _check_name(path: str, what: str, name: str, known: Any, reading: Reading) -
 
 def _check_version(version: int, reading: Reading) -> None:
     if version != 1:
-        message = f"version {version} is not known."
+        message = f"version {version} is not supported."
         reading.problems.append(reading.marks["version"].problem("version", message, "Write 1."))
 
 
@@ -154,7 +154,7 @@ def _selectors(
         chosen = {name: file.selector(entry) for name, entry in entries.items() if file.selector}
         invalid = [selector for selector in chosen.values() if not isinstance(selector, str)]
         if invalid:
-            raise TypeError(f"{invalid[0]!r} is no text")
+            raise TypeError(f"{invalid[0]!r} is not text")
         return chosen
     except RAISED as error:  # a plugin is foreign code
         what = f"the selector of {file.path} fails"
@@ -200,7 +200,7 @@ def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, read
             reading.lost.update((key, *entry.words()))
     if not entries and not reading.problems:
         hint = f"Add a file like {ASSETS}/tables.yaml that begins with 'assets:'."
-        reading.problems.append(Problem(ASSETS, 0, 0, "", "no asset is declared.", hint))
+        reading.problems.append(Problem(ASSETS, 0, 0, "", "no assets are declared.", hint))
     return list(assets.values())
 
 
@@ -222,7 +222,7 @@ def _defaults(
                 reading.problems.append(node.at.problem(where, f"unknown kind '{name}'.", hint))
         elif not isinstance(node.value, Mapping):
             message = f"expected a mapping, got {node.kind}."
-            reading.fail(node, where, message, "Write 'field: value' lines.")
+            reading.fail(node, where, message, "Write lines like 'field: value'.")
         else:
             fields = {**declared(Common), **declared(plugins.kinds[name].fields)}
             del fields["kind"]
@@ -272,12 +272,14 @@ def _asset(
 
 def _kind(entry: Node, where: str, plugins: Plugins, reading: Reading) -> Any:
     if not isinstance(entry.value, Mapping):
-        reading.fail(entry, where, f"expected a mapping, got {entry.kind}.", "Write 'kind: ...' lines.")
+        reading.fail(
+            entry, where, f"expected a mapping, got {entry.kind}.", "Write 'kind: ...' on a line below."
+        )
         return None
     node = entry.value.get("kind")
     if node is None or not isinstance(node.value, str):
         at = node.mark if node else entry.at
-        hint = f"Add 'kind: ' and one of {', '.join(sorted(plugins.kinds))}."
+        hint = f"Add 'kind: ' and one of these: {', '.join(sorted(plugins.kinds))}."
         reading.problems.append(at.problem(where, "'kind' is missing.", hint))
         return None
     if node.value not in plugins.kinds and node.value not in plugins.lost:
@@ -304,7 +306,7 @@ def _text_of(home: Path, name: str, mark: Mark, where: str, reading: Reading) ->
             return read_text(home / name, name, reading)
         message = f"file {shortened(name)} does not exist."
     except (OSError, ValueError):  # too long, or with characters that no file name can have
-        message = f"{shortened(name)} cannot be the name of a file."
+        message = f"{shortened(name)} is not a valid file name."
     reading.problems.append(mark.problem(where, message, _similar_file(home, name)))
     return None
 
@@ -350,7 +352,12 @@ def _entries(node: Node | None, name: str, reading: Reading) -> Mapping[str, Nod
     if inner is None or inner.value is None:
         return {}
     if not isinstance(inner.value, Mapping):
-        reading.fail(inner, name, f"expected a mapping, got {inner.kind}.", "Write 'name:' entries.")
+        reading.fail(
+            inner,
+            name,
+            f"expected a mapping, got {inner.kind}.",
+            "Write the name of each entry on a line below, like 'name:'.",
+        )
         return {}
     return inner.value
 
@@ -384,7 +391,7 @@ def _is_name(name: str, node: Node, where: str, reading: Reading) -> bool:
     try:
         Name.parse(name)
     except ValueError as error:
-        message = f"{shortened(name)} cannot be a name."
+        message = f"{shortened(name)} is not a valid name."
         reading.problems.append(node.at.problem(where, message, str(error)))
         return False
     return True

@@ -86,11 +86,11 @@ class Project:
         what = f"the fields of conf file '{file.name}' cannot be read"
         try:  # a plugin is foreign code
             value = read_conf(self.root, file, reading)
-            what = f"the search for mistakes in {file.path} fails"
+            what = f"the check of {file.path} fails"
             for where, message, hint in file.mistakes_in(value, self) if value is not None else ():
                 mark = reading.marks.get(where, reading.marks[""])
                 if not (isinstance(message, str) and isinstance(hint, str)):
-                    raise TypeError(f"{message!r}, {hint!r} are no message and remedy")
+                    raise TypeError(f"{message!r}, {hint!r} are not a message and a remedy")
                 reading.problems.append(mark.problem(where, message, hint))
         except RAISED as error:
             reading.problems.append(self.plugins.blamed("conf file", file.name, error, what))

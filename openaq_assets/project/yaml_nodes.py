@@ -70,13 +70,15 @@ def read_text(path: Path, name: str, reading: Reading) -> str | None:
         reading.problems.append(Problem(name, 0, 0, "", "the file does not exist.", "Create it."))
     except UnicodeDecodeError as error:
         good = data[: error.start].decode("utf-8", "replace")
-        message = f"not UTF-8: byte 0x{data[error.start]:02x}."
+        message = f"the file is not UTF-8: byte 0x{data[error.start]:02x}."
         mark = Mark.within(name, good, len(good))
         reading.problems.append(mark.problem("", message, "Save the file as UTF-8 text."))
         lose(data.decode("utf-8", "replace"), reading)
     except OSError as error:
-        message = f"cannot be read ({error.strerror or type(error).__name__})."
-        reading.problems.append(Problem(name, 1, 1, "", message, "Make it a readable file."))
+        message = f"the file cannot be read ({error.strerror or type(error).__name__})."
+        reading.problems.append(
+            Problem(name, 1, 1, "", message, "Check that it is a file and that you may read it.")
+        )
     return None
 
 

@@ -26,7 +26,7 @@ def read(text: str, name: str, reading: Reading) -> Node | None:
     """Return the located content of YAML text, or None and add the problem."""
     odd = _UNPRINTABLE.search(text)
     if odd:
-        message = f"not YAML: character U+{ord(odd[0]):04X} is not allowed."
+        message = f"not valid YAML: character U+{ord(odd[0]):04X} is not allowed."
         reading.problems.append(Mark.within(name, text, odd.start()).problem("", message, "Remove it."))
         lose(text, reading)
         return None
@@ -46,10 +46,10 @@ def _unreadable(error: yaml.MarkedYAMLError, name: str, text: str) -> Problem:
         line, column = len(lines), max(1, len(lines[-1]))
     what = error.problem or error.context or "unreadable"
     if lines[line - 1][column - 1 : column] == "\t":
-        return Problem(name, line, column, "", "not YAML: a tab.", "Indent with spaces.")
+        return Problem(name, line, column, "", "not valid YAML: there is a tab.", "Indent with spaces.")
     if error.context_mark and (error.context or "").startswith("while parsing a flow"):
         what += f" for the bracket on line {error.context_mark.line + 1}"
-    return Problem(name, line, column, "", f"not YAML: {what}.", "Check the indentation and quotes.")
+    return Problem(name, line, column, "", f"not valid YAML: {what}.", "Check the indentation and quotes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _document(events: Iterator[Any], context: _Context) -> Node | None:
             if documents == 2:
                 mark = context.mark(event)
                 context.reading.problems.append(
-                    mark.problem("", "a second document begins here.", "Remove the line '---'.")
+                    mark.problem("", "a second YAML document begins here.", "Remove the line '---'.")
                 )
         elif isinstance(event, yaml.NodeEvent):
             node = _node(event, events, "", context, 0)
@@ -83,14 +83,18 @@ def _node(event: Any, events: Iterator[Any], where: str, context: _Context, dept
     mark = context.mark(event)
     add_problem = context.reading.problems.append
     if isinstance(event, yaml.AliasEvent):
-        add_problem(mark.problem(where, "aliases (*name) are not read.", "Write the value out."))
+        add_problem(mark.problem(where, "aliases (*name) are not supported.", "Write the value itself."))
         return Node(mark, None)
     if event.tag:
-        add_problem(mark.problem(where, f"the tag {event.tag} is not read.", "Write the plain value."))
+        add_problem(
+            mark.problem(where, f"the tag {event.tag} is not supported.", "Write the value without a tag.")
+        )
     if isinstance(event, yaml.ScalarEvent):
         return Node(mark, _scalar(event))
     if depth == MAX_DEPTH:
-        raise yaml.MarkedYAMLError(None, None, f"nested more than {MAX_DEPTH} deep", event.start_mark)
+        raise yaml.MarkedYAMLError(
+            None, None, f"lists and mappings are nested more than {MAX_DEPTH} levels deep", event.start_mark
+        )
     if isinstance(event, yaml.SequenceStartEvent):
         return Node(mark, tuple(_items(events, where, context, depth + 1)))
     return Node(mark, _pairs(events, where, context, depth + 1))
@@ -114,7 +118,9 @@ def _pairs(events: Iterator[Any], where: str, context: _Context, depth: int) -> 
         value = _node(next(events), events, path, context, depth)
         if key in pairs:
             first = pairs[key].at.line
-            add_problem(mark.problem(path, f"key given twice; first on line {first}.", "Keep one of them."))
+            add_problem(
+                mark.problem(path, f"this key is written twice, first on line {first}.", "Keep one of them.")
+            )
         else:
             pairs[key] = Node(value.mark, value.value, key=mark)
     return pairs

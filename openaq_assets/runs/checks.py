@@ -137,7 +137,7 @@ class CheckRunner:
 def _expected(answer: Any, kind: type[T], name: str) -> T:
     """Return what a function of a check's type answers; raise TypeError if it is of another type."""
     if not isinstance(answer, kind):
-        raise TypeError(f"'{name}' gives {answer!r}, no {kind.__name__}")
+        raise TypeError(f"'{name}' returns {answer!r}, which is not of type {kind.__name__}")
     return answer
 
 

@@ -42,7 +42,7 @@ def _usage_of_plugin(target: str, *arguments: Any) -> Usage:
     """Return what a plugin's function says that an operation uses; it is imported only now."""
     usage = imported(target)(*arguments)
     if not isinstance(usage, Usage):
-        raise TypeError(f"'{target}' gives {usage!r}, no Usage")
+        raise TypeError(f"'{target}' returns {usage!r}, which is not of type Usage")
     return usage
 
 

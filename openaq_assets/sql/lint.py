@@ -65,27 +65,30 @@ FUNCTIONS = frozenset(
 ANONYMOUS = frozenset(
     {"at_timezone", "infinity", "is_finite", "is_infinite", "nan", "to_iso8601", "with_timezone"}
 )
-_NULLS = "NULL in one argument is NULL in Athena and ignored in DuckDB."
-_APPROXIMATE = "each engine approximates in its own way."
-_ANY_DAY = "it differs from call to call."
-_JSON = ("paths and numbers in JSON differ.", "Make it a column of a processed asset.")
+_NULLS = "if one argument is NULL, the result is NULL in Athena, but DuckDB ignores that argument."
+_APPROXIMATE = "Athena and DuckDB approximate in different ways."
+_ANY_DAY = "its result is different at every call."
+_JSON = (
+    "Athena and DuckDB read paths and numbers in JSON in different ways.",
+    "Make it a column of a processed asset.",
+)
 REFUSED: Mapping[str, tuple[str, str]] = {
     "greatest": (_NULLS, "Use CASE."),
     "least": (_NULLS, "Use CASE."),
-    "try": ("a division by zero is NULL in Athena and infinite in DuckDB.", "Use nullif."),
+    "try": ("a division by zero inside it is NULL in Athena, but infinite in DuckDB.", "Use nullif."),
     "json_value": _JSON,
     "json_extract": _JSON,
     "json_extract_scalar": _JSON,
     "json_parse": _JSON,
     "approx_distinct": (_APPROXIMATE, "Use count(DISTINCT ...)."),
     "approx_percentile": (_APPROXIMATE, "Rank the rows with row_number() instead."),
-    "format": ("patterns differ between the engines.", "Use concat, lpad and date_format."),
-    "format_datetime": ("its Java pattern is not DuckDB's.", "Use date_format."),
-    "parse_datetime": ("its Java pattern is not DuckDB's.", "Use date_parse."),
-    "typeof": ("types have other names in DuckDB.", "Leave it out."),
+    "format": ("Athena and DuckDB have different patterns.", "Use concat, lpad and date_format."),
+    "format_datetime": ("DuckDB does not have its Java patterns.", "Use date_format."),
+    "parse_datetime": ("DuckDB does not have its Java patterns.", "Use date_parse."),
+    "typeof": ("types have different names in Athena and DuckDB.", "Leave it out."),
     "random": (_ANY_DAY, "Leave it out."),
     "uuid": (_ANY_DAY, "Leave it out."),
-    "map_agg": ("maps are not carried over.", "Use array_agg, or one column per key."),
+    "map_agg": ("maps work in different ways in Athena and DuckDB.", "Use array_agg, or one column per key."),
 }
 _AS_WRITTEN = {
     "jsonvalue": "json_value", "approxdistinct": "approx_distinct", "approxquantile": "approx_percentile",
@@ -125,17 +128,17 @@ def _refusal(node: exp.Expr) -> tuple[str, str] | None:
     if isinstance(node, exp.Func | exp.JSONValue):
         return _function(node)
     if isinstance(node, exp.Bracket) and not node.args.get("safe"):
-        return "an index outside an array is an error in Athena, NULL in DuckDB.", "Use element_at."
+        return "an index outside an array is an error in Athena, but NULL in DuckDB.", "Use element_at."
     if isinstance(node, exp.DataType):
         return _type(node)
     if isinstance(node, exp.Star) and isinstance(node.parent, exp.Select):
-        return "SELECT * hides the columns.", "Name every column."
+        return "SELECT * does not say which columns the view has.", "Name every column."
     if isinstance(node, exp.Qualify):
         return NO_QUALIFY
     if isinstance(node, exp.Join) and node.method.upper() not in ("", "NATURAL"):
         return f"Athena has no {node.method.upper()} JOIN.", "Write the condition after ON."
     if isinstance(node, exp.TableSample):
-        return "a sample differs from call to call.", "Leave it out."
+        return "a sample is different at every call.", "Leave it out."
     return None
 
 
@@ -149,7 +152,10 @@ def _function(node: exp.Expr) -> tuple[str, str] | None:
     if type(node).__name__ not in FUNCTIONS and not isinstance(node, exp.Connector | exp.Predicate):
         return _unknown(name)
     if (isinstance(node, exp.Max | exp.Min) and node.expressions) or node.args.get("count"):
-        return (f"{name}: with a number it answers with an array.", "Rank the rows with row_number().")
+        return (
+            f"{name}: with a number as last argument it returns an array.",
+            "Rank the rows with row_number().",
+        )
     return None
 
 
@@ -169,11 +175,11 @@ def allowed_names() -> list[str]:
 def _unknown(name: str) -> tuple[str, str]:
     hint = nearest(name, allowed_names())
     if not hint.startswith("Did you mean"):
-        hint = "docs/reference/sql.md lists what may be used."
-    return f"{name}: not known to mean the same in Athena and in DuckDB.", hint
+        hint = "See docs/reference/sql.md for the functions that are allowed."
+    return f"{name}: this function is not known to give the same result in Athena and DuckDB.", hint
 
 
 def _type(node: exp.DataType) -> tuple[str, str] | None:
     if node.this in TEXT and node.expressions:
-        return "varchar(n) cuts in Athena, and not in DuckDB.", "Use varchar and substr."
+        return "varchar(n) shortens text in Athena, but not in DuckDB.", "Use varchar and substr."
     return None

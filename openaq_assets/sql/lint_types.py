@@ -62,13 +62,13 @@ def _division(node: exp.Binary) -> _Problem:
     if any(is_a(side, DECIMAL) for side in sides) and not any(is_a(side, FLOAT) for side in sides):
         return _decimal("a division")
     if not all(map(is_known, sides)):
-        unclear = "a division of what has no known type: of whole numbers it would be cut."
-        return unclear, "Cast both sides."
+        unclear = "the types of a division are not known; between whole numbers it would lose the decimals."
+        return unclear, "Cast both sides to double."
     return None
 
 
 def _decimal(what: str) -> tuple[str, str]:
-    return (f"{what} of decimals rounds in Athena and not in DuckDB.", "Cast to double, or write 0.5e0.")
+    return (f"{what} of decimals is rounded in Athena, but not in DuckDB.", "Cast to double, or write 0.5e0.")
 
 
 def _average(node: exp.Avg) -> _Problem:
@@ -85,23 +85,23 @@ def _cast(node: exp.Cast) -> _Problem:
     if not is_a(node, TEXT):
         return None
     if is_a(node.this, FLOAT):
-        message = "a double as text is '1.0E0' in Athena, '1.0' in DuckDB."
+        message = "a double cast to text is '1.0E0' in Athena, but '1.0' in DuckDB."
         return message, "Cast it to decimal(p, s) first."
     if is_a(node.this, MOMENT):
-        return "a timestamp as text has milliseconds in Athena only.", "Use date_format."
+        return "a timestamp cast to text has milliseconds only in Athena.", "Use date_format."
     return None
 
 
 def _joined(node: exp.Expr) -> _Problem:
     parts = node.flatten() if isinstance(node, exp.DPipe) else node.expressions
     if any(is_known(part) and not is_a(part, TEXT, frozenset({exp.DType.NULL})) for part in parts):
-        return "Athena joins text with text only.", "Cast the other part to varchar."
+        return "Athena concatenates only text with text.", "Cast the other part to varchar."
     return None
 
 
 def _hours(time: exp.Expr, step: exp.Expr) -> _Problem:
     if is_a(time, DATE) and step.text("unit").upper() in _OF_DAY:
-        return "Athena adds no hours to a date.", "Cast it to timestamp first."
+        return "Athena cannot add hours, minutes or seconds to a date.", "Cast it to timestamp first."
     return None
 
 
@@ -111,7 +111,10 @@ def _step(node: exp.DateAdd) -> _Problem:
 
 def _added(node: exp.Binary) -> _Problem:
     if isinstance(node, exp.Sub) and is_a(node.left, DATE, MOMENT) and is_a(node.right, DATE, MOMENT):
-        return "a difference of days is an interval in Athena, a number in DuckDB.", "Use date_diff."
+        return (
+            "the difference of two days is an interval in Athena, but a number in DuckDB.",
+            "Use date_diff.",
+        )
     return _hours(node.left, node.right) if isinstance(node.right, exp.Interval) else None
 
 
@@ -124,7 +127,7 @@ def _zone(node: exp.Expr) -> _Problem:
         return None
     if isinstance(above, exp.AtTimeZone) or _is_zoned(above):
         return None
-    return "a time with its zone is kept by Athena only.", "Wrap it: CAST(... AS timestamp)."
+    return "only Athena keeps the time zone of a timestamp.", "Write CAST(... AS timestamp) around it."
 
 
 def _is_zoned(node: exp.Expr | None) -> bool:
@@ -135,14 +138,14 @@ def _called(node: exp.Anonymous) -> _Problem:
     if _is_zoned(node):
         return _zone(node)
     if node.name.lower() == "to_iso8601" and is_a(node.expressions[0], INSTANT):
-        return "to_iso8601: Athena writes the zone.", "Cast to timestamp first."
+        return "to_iso8601: only Athena writes the time zone.", "Cast to timestamp first."
     return None
 
 
 def _among(node: exp.In) -> _Problem:
     literal = all(isinstance(item.unnest(), exp.Literal | exp.Neg) for item in node.expressions)
     if is_a(node.this, FLOAT) and not literal:
-        return ("IN with doubles that are no literals: NaN equals NaN in DuckDB only.", "Use = and OR.")
+        return ("IN compares doubles that are not literals; NaN equals NaN only in DuckDB.", "Use = and OR.")
     return None
 
 

@@ -29,7 +29,7 @@ def parse(sql: str) -> exp.Query | SqlProblem:
     except TokenError as error:
         match = re.search(r"Missing (.+) from \d+:(\d+)", str(error.__cause__))  # an offset, not a column
         start, what = (int(match[2]), match[1]) if match else (sql.rfind("/*"), "*/")
-        message = "text that begins here is not closed."
+        message = "the quote or comment that begins here is not closed."
         return SqlProblem(*_at(sql, max(start, 0)), message, f"Add {what} at its end.")
     except RecursionError:
         return SqlProblem(1, 1, "the query is nested too deeply.", "Write it in steps, using WITH.")
@@ -46,7 +46,7 @@ def _parsed(sql: str, tokens: list[Token]) -> exp.Query | SqlProblem:
 
 
 NO_QUALIFY = ("Athena has no QUALIFY.", "Use row_number() in a subquery.")
-_SINGLE_QUERY = "Keep one query; the view is created from it."
+_SINGLE_QUERY = "Write only one SELECT; the view is created from it."
 _FIRST = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.VALUES)
 
 
@@ -81,7 +81,7 @@ def _lenient_problem(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
         starts = token.token_type not in _BEFORE_INDEX
         if starts and following is not None and following.token_type == TokenType.L_BRACKET:
             at = _at(sql, following.start)
-            return SqlProblem(*at, "Athena has no list in brackets.", "Write ARRAY[...].")
+            return SqlProblem(*at, "Athena has no lists in brackets.", "Write ARRAY[...].")
         if token.token_type == TokenType.COMMA and last:
             return SqlProblem(*_at(sql, token.start), "nothing follows this comma.", "Remove it.")
     return None
@@ -100,7 +100,9 @@ def _parser_problem(sql: str, error: Mapping[str, Any]) -> SqlProblem:
     what = what.replace("Invalid expression / Unexpected token", "unexpected here")
     what = what.replace("Expect", "expect")
     near = f" near {error['highlight']!r}" if error.get("highlight") else ""
-    return SqlProblem(*_at(sql, start), f"not SQL{near}: {what}.", "Check it in the Athena editor.")
+    return SqlProblem(
+        *_at(sql, start), f"the SQL cannot be read{near}: {what}.", "Check it in the query editor of Athena."
+    )
 
 
 def _at(sql: str, offset: int) -> tuple[int, int]:
@@ -175,7 +177,7 @@ def table_problems(sql: str) -> Iterator[SqlProblem]:
     """Yield a problem for each table that is named with a database."""
     for node in parts(sql):
         if isinstance(node, exp.Table) and node.db:
-            message = f"'{exp.table_name(node)}' names a database; each environment has its own."
+            message = f"table '{exp.table_name(node)}' names a database, but each environment has its own."
             yield SqlProblem(*position_of(sql, node), message, f"Write '{node.name}'.")
 
 

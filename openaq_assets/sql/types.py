@@ -54,15 +54,20 @@ def _unresolved(sql: str, tree: exp.Query, message: str) -> SqlProblem:
     name = re.search(r"[Cc]olumn:? '?(\w+)'?", message)
     table = re.search(r"for table: '(\w+)'", message)
     if not name:
-        return SqlProblem(1, 1, f"not to be resolved: {message.splitlines()[0]}.", "Check the names.")
+        return SqlProblem(
+            1,
+            1,
+            f"a name in the SQL cannot be resolved: {message.splitlines()[0]}.",
+            "Check the names of tables and columns.",
+        )
     line = re.search(r"Line: (\d+), Col: (\d+)", message)
     named = [column for column in tree.find_all(exp.Column) if column.name.lower() == name[1].lower()]
     at = position_of(sql, named[0]) if named else (1, 1)
     if line and len(named) != 1:
         at = int(line[1]), int(line[2])
     what = f"column '{table[1]}.{name[1]}'" if table else f"column '{name[1]}'"
-    hint = "Name a column of the tables in FROM, with its table where two have it."
-    return SqlProblem(*at, f"{what} is in no table here, or in two.", hint)
+    hint = "Write a column of a table in FROM; if two tables have it, write 'table.column'."
+    return SqlProblem(*at, f"{what} is in none of the tables, or in two of them.", hint)
 
 
 @cache

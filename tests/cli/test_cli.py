@@ -47,7 +47,7 @@ def test_no_command_is_help() -> None:
         ("plan view_latest", "selection 'view_latest': no asset 'view_latest'. Did you mean 'view_latest_aqi'?"),
         ("plan kind:veiw", "selection 'kind:veiw': no kind 'veiw'. Did you mean 'view'?"),
         ("plan ( cities", "selection '( cities': a ')' is missing. Add it."),
-        ("plan cities and", "selection 'cities and': a name is missing. Write one on both sides."),
+        ("plan cities and", "selection 'cities and': the name of an asset is missing. Write one on both sides."),
         ("plan --from 2026-02-01 --to 2026-01-01", "the first day 2026-02-01 is after the last day 2026-01-01. Swap them."),
         ("plan --locations hanoi", "there is no location 'hanoi'. Choose one of: cmt8, vietnam."),
         ("plan --job openaq_ingest", "there is no job 'openaq_ingest'. Did you mean 'openaq_ingestion'?"),

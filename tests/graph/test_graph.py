@@ -70,7 +70,7 @@ def test_a_kind_that_fails_is_a_problem_of_the_asset(tiny_project: Writes) -> No
     )
     project = load(root, strict=False)
     assert [str(problem) for problem in project.problems] == [
-        ("conf/assets/odd.yaml:2:15: assets.one.kind: its kind fails on it (AttributeError: 'Asset' object has no "
-        "attribute 'nothing'). Mend the plugin of the kind.")
+        ("conf/assets/odd.yaml:2:15: assets.one.kind: its kind fails for this asset (AttributeError: 'Asset' object has no "
+        "attribute 'nothing'). Fix the plugin that provides the kind.")
     ]
     assert list(project.graph.assets) == ["stations"]

@@ -201,13 +201,13 @@ def test_athena_is_asked_as_owox_asks_it(monkeypatch: pytest.MonkeyPatch, state:
 MISTAKES = [
     ("view: overview", "view: overvew", "there is no view 'overvew'. Did you mean 'overview'?"),
     ("prod: {title", "prd: {title", "there is no environment 'prd'."),
-    ("  day: {type: Date}", "  dya: {type: Date}", "'overview' has no column 'dya'."),
+    ("  day: {type: Date}", "  dya: {type: Date}", "table 'overview' has no column 'dya'."),
     ("day: {type: Date}", "day: {type: Number, aggregation: max}", "'day' is varchar in the view."),
     ("aggregation: max}", "aggregation: sum}", "sums of air quality mean nothing."),
     (", aggregation: max}", "}", "'us_aqi' is Number with aggregation none. Write average, max or min."),
     ("fields: [day, us_aqi]", "fields: [day, us_aqy]", "'us_aqy' is not among the fields."),
     ("filter: is_latest", "filter: location", "'location' is no boolean field."),
-    ("type: time series", "type: pie", "'pie' is not a choice."),
+    ("type: time series", "type: pie", "'pie' is not a valid value."),
 ]  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def test_any_answer_of_any_function(tmp_path: Path, function: str, answer: str) 
     problems, results = goes_on(project_with(tmp_path / "project", text, CHECKED))
     if "watched" not in results:
         (line,) = problems
-        assert line.startswith("conf/assets/own.yaml:6:") and "the check 'odd' fails on 'codes' (" in line
+        assert line.startswith("conf/assets/own.yaml:6:") and "the check 'odd' fails for table 'codes' (" in line
         return
     result = results["watched"]
     assert problems == [] and result.state == "failed" and "odd codes.n" in result.message

@@ -69,22 +69,22 @@ def test_a_handler_that_is_not_there(tmp_path: Path, target: str) -> None:
 
 
 BROUGHT = {
-    "a handler of an instance": ("operation_handlers", "OperationHandler(7, 'local', 'a:b')", "gives a OperationHandler with a wrong operation"),
-    "a handler of a number": ("operation_handlers", "OperationHandler(Kind, 7, 'a:b')", "with a wrong platform"),
-    "a check without a function": ("asset_checks", "CheckType('odd', 'x', None)", "with a wrong compile"),
-    "a check with text for fields": ("asset_checks", "CheckType('odd', 'x', print, needs='column')", "with a wrong needs"),
-    "a check of a wrong name": ("asset_checks", "CheckType('Odd One', 'x', print)", "names 'Odd One'"),
-    "a platform of instances": ("platforms", "PlatformType('duck', 'x', 'a:b', operations=(7,))", "with a wrong operations"),
-    "settings of a number": ("profile_settings", "ProfileSettings('mine', 7)", "with a wrong fields"),
+    "a handler of an instance": ("operation_handlers", "OperationHandler(7, 'local', 'a:b')", "returns OperationHandler with a wrong value of operation"),
+    "a handler of a number": ("operation_handlers", "OperationHandler(Kind, 7, 'a:b')", "with a wrong value of platform"),
+    "a check without a function": ("asset_checks", "CheckType('odd', 'x', None)", "with a wrong value of compile"),
+    "a check with text for fields": ("asset_checks", "CheckType('odd', 'x', print, needs='column')", "with a wrong value of needs"),
+    "a check of a wrong name": ("asset_checks", "CheckType('Odd One', 'x', print)", "has the name 'Odd One'"),
+    "a platform of instances": ("platforms", "PlatformType('duck', 'x', 'a:b', operations=(7,))", "with a wrong value of operations"),
+    "settings of a number": ("profile_settings", "ProfileSettings('mine', 7)", "with a wrong value of fields"),
     "settings without defaults": ("profile_settings", "ProfileSettings('mine', Needy)", "without defaults"),
     "settings that are no dataclass": ("profile_settings", "ProfileSettings('mine', Plain)", "the fields of settings 'mine' cannot be read"),
-    "settings that are mutable": ("profile_settings", "ProfileSettings('mine', Mutable)", "with a default that can change"),
+    "settings that are mutable": ("profile_settings", "ProfileSettings('mine', Mutable)", "whose default can be changed"),
     "settings that raise": ("profile_settings", "ProfileSettings('mine', Raising)", "without defaults (ZeroDivisionError: division by zero)"),
-    "a file of a number": ("conf_files", "ConfFile('mine', 7)", "with a wrong fields"),
+    "a file of a number": ("conf_files", "ConfFile('mine', 7)", "with a wrong value of fields"),
     "a file that is no dataclass": ("conf_files", "ConfFile('mine', Plain)", "the fields of conf file 'mine' cannot be read"),
-    "a file with a selector of text": ("conf_files", "ConfFile('mine', Needy, selector='x')", "with a wrong selector"),
-    "a command of a number": ("commands", "Command('mine', 7)", "with a wrong target"),
-    "a command without a name": ("commands", "Command('', 'a:b')", "names ''"),
+    "a file with a selector of text": ("conf_files", "ConfFile('mine', Needy, selector='x')", "with a wrong value of selector"),
+    "a command of a number": ("commands", "Command('mine', 7)", "with a wrong value of target"),
+    "a command without a name": ("commands", "Command('', 'a:b')", "has the name ''"),
 }  # fmt: skip
 TYPES = HEAD + """from openaq_assets import CheckType, Command, ConfFile, OperationHandler, PlatformType, ProfileSettings
 
@@ -166,7 +166,7 @@ def test_a_search_for_mistakes_that_fails(tmp_path: Path, answer: str) -> None:
     problems, _ = goes_on(root)
     (problem,) = load(root).conf_problems()
     assert problems == [] and problem.path == PLUGIN
-    assert problem.message.startswith("the search for mistakes in conf/mine.yaml fails (")
+    assert problem.message.startswith("the check of conf/mine.yaml fails (")
 
 
 @pytest.mark.parametrize("target", ["no.such.module:x", "math:nothing", "math", "math:pi", ""])

@@ -27,23 +27,23 @@ def test_any_answer_of_any_hook(tmp_path: Path, hook: str, answer: str) -> None:
     if hook in LISTENING or (hook, answer) == ("lint_rules", "None"):
         assert problems == []
     else:
-        assert problems and all(re.match(rf"{re.escape(PLUGIN)}:[6-9]:1: '{hook}' (gives|fails)", line) for line in problems)
+        assert problems and all(re.match(rf"{re.escape(PLUGIN)}:[6-9]:1: hook '{hook}' (returns|fails)", line) for line in problems)
 
 
 SHAPES = {
-    "a class": ("@hookimpl\nclass NAME:\n    pass\n", "gives"),
+    "a class": ("@hookimpl\nclass NAME:\n    pass\n", "returns"),
     "asynchronous": ("@hookimpl\nasync def NAME():\n    return []\n", "a hook cannot be asynchronous."),
     "asynchronous generator": ("@hookimpl\nasync def NAME():\n    yield []\n", "a hook cannot be asynchronous."),
     "a function that gives a coroutine": ("async def later():\n    return []\n\n\n@hookimpl\ndef NAME():\n    return later()\n", "is asynchronous"),
-    "an old wrapper": ("@hookimpl(hookwrapper=True)\ndef NAME():\n    yield\n", "wrappers of the old kind (hookwrapper) are not supported."),
-    "a wrapper that is no generator": ("@hookimpl(wrapper=True)\ndef NAME():\n    return []\n", "a wrapper has to yield once."),
+    "an old wrapper": ("@hookimpl(hookwrapper=True)\ndef NAME():\n    yield\n", "hookwrapper=True is not supported."),
+    "a wrapper that is no generator": ("@hookimpl(wrapper=True)\ndef NAME():\n    return []\n", "a wrapper must yield once."),
     "a wrapper that never yields": ("@hookimpl(wrapper=True)\ndef NAME():\n    if False:\n        yield\n", "does not yield"),
     "a wrapper that yields twice": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n    yield\n", "yields more than once"),
     "a wrapper that raises before": ("@hookimpl(wrapper=True)\ndef NAME():\n    1 / 0\n    yield\n", "fails (ZeroDivisionError"),
     "a wrapper that raises after": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n    1 / 0\n", "fails (ZeroDivisionError"),
-    "a wrapper that gives nothing": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n", "but a wrapper has to return the list of results"),
-    "a wrapper that gives text": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n    return 'text'\n", "but a wrapper has to return the list of results"),
-    "a wrapper that gives a flat list": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n    return [7]\n", "gives 7, which is no list"),
+    "a wrapper that gives nothing": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n", "but a wrapper must return the list of results"),
+    "a wrapper that gives text": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n    return 'text'\n", "but a wrapper must return the list of results"),
+    "a wrapper that gives a flat list": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n    return [7]\n", "returns 7, which is not a list"),
     "a wrong argument": ("@hookimpl\ndef NAME(nonsense):\n    return []\n", "has no argument 'nonsense'."),
     "a misspelt hook": ("@hookimpl(specname='NAMEx')\ndef NAME():\n    return []\n", "there is no hook 'NAMEx'."),
 }  # fmt: skip

@@ -53,7 +53,7 @@ def test_any_answer_of_any_method(tmp_path: Path, method: str, answer: str) -> N
     if (method, answer) in FITTING:
         assert problems == [] and results["mine"].state in ("ok", "failed", "skipped")
     else:
-        assert problems and all(line.startswith(f"{OWN}:2:") and "assets.mine.kind: its kind fails on it (" in line for line in problems)
+        assert problems and all(line.startswith(f"{OWN}:2:") and "assets.mine.kind: its kind fails for this asset (" in line for line in problems)
         assert "mine" not in results
 
 
@@ -84,7 +84,7 @@ def test_nonsense_only_while_it_runs(tmp_path: Path, answer: str) -> None:
     """A kind that is sound until it has partitions fails its own asset in one line, and no other."""
     problems, results = goes_on(project_with(tmp_path / "project", LATE.replace("ANSWER", ANSWERS[answer]), MINE))
     assert problems == [] and results["mine"].state == "failed"
-    assert results["mine"].message.startswith("its kind 'mine' fails on it (") and "\n" not in results["mine"].message
+    assert results["mine"].message.startswith("its kind 'mine' fails for this asset (") and "\n" not in results["mine"].message
 
 
 OPERATIONS = {
@@ -92,7 +92,7 @@ OPERATIONS = {
     "SQL that is a number": ("Query('q', 7, ())", ""),
     "a CSV that is no text": ("Load(None, (), Ref('a', 'reference'))", ""),
     "an operation of its own": ("Own(Ref('a', 'export'))", "the platform 'memory' cannot carry out 'Own'."),
-    "not JSON": ("Load(object(), (), Ref('a', 'reference'))", "no Operation"),
+    "not JSON": ("Load(object(), (), Ref('a', 'reference'))", "not of type Operation"),
 }  # fmt: skip
 
 
@@ -110,8 +110,8 @@ def test_operations_that_make_no_sense(tmp_path: Path, name: str) -> None:
 
 
 ATTRIBUTES = {
-    "name = 7": "names 7", "name = 'Not A Name'": "names 'Not A Name'", "holds = 'sideways'": "a wrong holds",
-    "partitions = 'hourly'": "a wrong partitions", "always = 'yes'": "a wrong always", "pool = 7": "a wrong pool",
+    "name = 7": "has the name 7", "name = 'Not A Name'": "has the name 'Not A Name'", "holds = 'sideways'": "a wrong value of holds",
+    "partitions = 'hourly'": "a wrong value of partitions", "always = 'yes'": "a wrong value of always", "pool = 7": "a wrong value of pool",
     "scope = None": "it lacks scope", "name = property(lambda self: 1 / 0)": "fails (ZeroDivisionError: division by zero)",
     "fields = 7": "the fields of kind 'mine' cannot be read",
 }  # fmt: skip

@@ -14,19 +14,19 @@ ODD = "assets:\n  mine:\n    kind: check\n    tables: [codes]\n    checks:\n    
 TOLD = {
     "check_raises": (
         ODD,
-        ["conf/assets/own.yaml:6:9: assets.mine.checks[0]: the check 'odd2' fails on 'codes' (ZeroDivisionError: division by zero). Mend the plugin of the check."],
+        ["conf/assets/own.yaml:6:9: assets.mine.checks[0]: the check 'odd2' fails for table 'codes' (ZeroDivisionError: division by zero). Fix the plugin that provides the check."],
     ),
     "kind_raises_in_operations": (
         MINE.replace("KIND", "mine"),
-        ["conf/assets/own.yaml:2:16: assets.mine.kind: its kind fails on it (ValueError: in operations). Mend the plugin of the kind."],
+        ["conf/assets/own.yaml:2:16: assets.mine.kind: its kind fails for this asset (ValueError: in operations). Fix the plugin that provides the kind."],
     ),
     "kind_references_strings": (
         MINE.replace("KIND", "mine"),
-        ["conf/assets/own.yaml:2:16: assets.mine.kind: its kind fails on it ('references' gives 'cities', no Reference). Mend the plugin of the kind."],
+        ["conf/assets/own.yaml:2:16: assets.mine.kind: its kind fails for this asset ('references' returns 'cities', which is not of type Reference). Fix the plugin that provides the kind."],
     ),
     "lint_returns_strings": (
         "",
-        [f"{HERE}:2:1: 'lint_rules' gives {answer}, which is no Problem. Mend or remove the plugin." for answer in ("'not a problem'", "3")],
+        [f"{HERE}:2:1: hook 'lint_rules' returns {answer}, which is not a Problem. Fix or remove the plugin." for answer in ("'not a problem'", "3")],
     ),
 }  # fmt: skip
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not beside this repository")

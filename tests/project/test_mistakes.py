@@ -172,7 +172,7 @@ def test_show_of_a_left_out_asset_says_why(tmp_path: Path) -> None:
     root = broken(tmp_path / "project", KIT["misspelt field"])
     result = CliRunner().invoke(cli, ["--project", str(root), "show", "view_latest_aqi"])
     assert (result.exit_code, result.stderr) == (
-        2, "error: 'view_latest_aqi' is left out until mistakes are mended. Run 'openaq-assets check'.\n",
+        2, "error: asset 'view_latest_aqi' is left out because of mistakes. Run 'openaq-assets check'.\n",
     )  # fmt: skip
 
 

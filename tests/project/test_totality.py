@@ -48,7 +48,7 @@ def check_total(root: Path, names: frozenset[str] = frozenset()) -> Project:
         assert text.isprintable() and "\n" not in text, text
         assert text.endswith((".", "?")), text
         assert problem.path and not problem.path.startswith("/"), text
-        missing = "does not exist" in problem.message or "no asset is declared" in problem.message
+        missing = "does not exist" in problem.message or "no assets are declared" in problem.message
         assert (problem.line >= 1 and problem.column >= 1) or missing, text
         assert "its kind fails" not in problem.message, text
         if problem.line and (root / problem.path).is_file():

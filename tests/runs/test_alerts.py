@@ -129,10 +129,10 @@ def test_a_run_of_the_command_line_says_it_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("channel", "said"),
     [
-        ("{to: pigeon}", r"profiles\.local\.notify\[0\]\.to: 'pigeon' is not a choice\."),
-        ("{to: email}", r"profiles\.local\.notify\[0\]: an e-mail has no 'recipients'\."),
-        (f"{{to: webhook, url: 'ftp://{SECRET}'}}", r"profiles\.local\.notify\[0\]\.url: it is no address\. Begin it with https://\."),
-        ("{to: log, on: [always]}", r"notify\[0\]\.on\[0\]: 'always' is not a choice\."),
+        ("{to: pigeon}", r"profiles\.local\.notify\[0\]\.to: 'pigeon' is not a valid value\."),
+        ("{to: email}", r"profiles\.local\.notify\[0\]: a notification by e-mail needs 'recipients'\."),
+        (f"{{to: webhook, url: 'ftp://{SECRET}'}}", r"profiles\.local\.notify\[0\]\.url: the url is not a web address\. Begin it with https://\."),
+        ("{to: log, on: [always]}", r"notify\[0\]\.on\[0\]: 'always' is not a valid value\."),
     ],
 )
 def test_mistakes_are_located(tmp_path: Path, channel: str, said: str) -> None:

@@ -293,11 +293,11 @@ def test_a_check_of_a_plugin(tmp_path: Path) -> None:
 
 MISTAKES = {
     "check: nonsense": r"checks\[0\]\.check: there is no check 'nonsense'",
-    "check: not_null, column: valeu": r"checks\[0\]\.column: 'answers' has no column 'valeu'\. Did you mean 'value'",
+    "check: not_null, column: valeu": r"checks\[0\]\.column: table 'answers' has no column 'valeu'\. Did you mean 'value'",
     "check: unique": r"checks\[0\]: 'unique' needs 'columns'",
     "check: fresh, column: value, within: 1 day": r"checks\[0\]\.column: 'value' is double; fresh asks timestamp or date",
     "check: accepted_values, column: value, values: ['1']": r"checks\[0\]\.column: 'value' is double; accepted_values asks varchar",
-    "check: row_count, table: sums": r"checks\[0\]\.table: the table is the asset's own",
+    "check: row_count, table: sums": r"checks\[0\]\.table: a check below an asset is always about that asset",
 }
 
 
@@ -310,10 +310,10 @@ def test_mistakes_in_checks_are_located(tmp_path: Path, line: str) -> None:
 
 def test_reconciles_needs_raw_objects(tmp_path: Path) -> None:
     """It is refused where there are none to compare with."""
-    with pytest.raises(ConfigError, match="'sums' is no processed asset"):
+    with pytest.raises(ConfigError, match="'sums' is not made from raw objects, which 'reconciles' reads"):
         small(tmp_path / "view", all=checked("check: row_count", view="check: reconciles"))
     text = SMALL["conf/assets/all.yaml"].replace("- {check: contract}", "- {check: reconciles}")
-    with pytest.raises(ConfigError, match="'reconciles' is asked of a processed asset as it is made"):
+    with pytest.raises(ConfigError, match="check 'reconciles' works only inside a processed asset"):
         small(tmp_path / "gate", all=text)
 
 

@@ -234,7 +234,7 @@ def test_names_that_are_not_there(query: str, place: tuple[int, int]) -> None:
     """A column that no table has, or two have, is told where it stands; an alias is no column."""
     (problem,) = sql_rules.problems(query, TABLES)
     assert (problem.line, problem.column) == place
-    assert "is in no table" in problem.message
+    assert "is in none of the tables" in problem.message
 
 
 def test_a_group_is_by_the_column_not_by_the_alias() -> None:

@@ -141,7 +141,7 @@ def test_its_operator_is_that_of_the_task(fresh: Installed, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [("int", "gives <class 'int'>, which is no MaterializeOperator"), ("7", "gives 7, which is no class of operators"),
+    [("int", "returns <class 'int'>, which is not a MaterializeOperator"), ("7", "returns 7, which is not a class of operators"),
      ("1/0", "fails (ZeroDivisionError: division by zero)")],
 )  # fmt: skip
 def test_a_nonsense_operator_is_a_problem_of_its_plugin(fresh: Installed, tmp_path: Path, answer: str, words: str) -> None:

@@ -37,8 +37,10 @@ class Catalog(Kind):
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
         """Assets that are not files of rows."""
         return [
-            asset.problem(f"tables[{n}]", f"'{name}' is of kind '{graph[name].kind.name}'.",
-                          "Only processed assets can be registered.")
+            asset.problem(
+                f"tables[{n}]", f"'{name}' is of kind '{graph[name].kind.name}', not a processed asset.",
+                "Remove it from 'tables'.",
+            )
             for n, name in enumerate(asset.spec.tables) if not graph[name].kind.from_raw
         ]  # fmt: skip
 

@@ -81,12 +81,16 @@ class CheckAsset(Kind):
 
 def _mistakes(asset: Asset, check: Check, graph: AssetGraph) -> Iterator[tuple[str, str, str]]:
     if check.table and check.table not in asset.spec.tables:
-        yield ("table", f"'{check.table}' is not among the tables.", nearest(check.table, asset.spec.tables))
+        yield (
+            "table",
+            f"table '{check.table}' is not in 'tables' of this asset.",
+            nearest(check.table, asset.spec.tables),
+        )
         return
     check_type = graph.check_types.get(check.check)
     if check_type and check_type.reconciles:
-        hint = "Declare it there, below 'checks:'."
-        yield "check", "'reconciles' is asked of a processed asset as it is made.", hint
+        hint = "Move it to 'checks:' of that asset."
+        yield "check", "check 'reconciles' works only inside a processed asset.", hint
         return
     for table in [check.table] if check.table else asset.spec.tables:
         found = list(mistakes(check, table, graph.columns(table), graph.check_types))

@@ -47,8 +47,9 @@ class ProcessedColumn:
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.key):
-            message = f"column '{self.name}' says {'both' if self.path else 'neither'} 'path' and 'key'."
-            raise FieldError("", message, "Give 'path' (in the row) or 'key' (of the object).")
+            given = "both 'path' and 'key'" if self.path else "neither 'path' nor 'key'"
+            hint = "Give one of them: 'path' (of a value in the row) or 'key' (a part of the object's name)."
+            raise FieldError("", f"column '{self.name}' has {given}.", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +126,17 @@ class ProcessedFields:
     def __post_init__(self) -> None:
         for index, path in enumerate(self.known):
             if not all(path.removeprefix("/").split(".")):
-                message = f"'{path}' is no path."
-                hint = "Write steps like 'summary.max', 'licenses.*.url' or '/meta.found'."
+                message = f"'{path}' is not a valid path."
+                hint = "Write a path like 'summary.max', 'licenses.*.url' or '/meta.found'."
                 raise FieldError(f"known[{index}]", message, hint)
         if not 0 <= self.spread <= MOST_SPREAD:
             message = f"expected a number of days, got {self.spread}."
             raise FieldError("spread", message, f"Write a number from 0 to {MOST_SPREAD}.")
         if self.partition_by and self.partition_by_end:
-            message = "'partition_by' says the day already."
+            message = "both 'partition_by' and 'partition_by_end' are given."
             raise FieldError("partition_by_end", message, "Keep one of them.")
         if self.spread and not (self.partition_by or self.partition_by_end):
-            message = "nothing says which day a row is of."
+            message = "'spread' needs a column that gives the day of a row."
             raise FieldError("spread", message, "Add 'partition_by' or 'partition_by_end'.")
 
 

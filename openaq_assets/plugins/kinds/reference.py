@@ -40,7 +40,7 @@ class ReferenceTable(Kind):
         try:
             rows = list(csv.reader(io.StringIO(asset.spec.file.text, newline=""), strict=True))
         except csv.Error as error:
-            message = f"not CSV: {error}."
+            message = f"the file is not valid CSV: {error}."
             return [Problem(asset.spec.file.path, 1, 1, "", message, "Check quotes and separators.")]
         header = rows[0] if rows else []
         found = [
@@ -68,5 +68,7 @@ def _uneven(asset: Asset, rows: Sequence[Sequence[str]]) -> Iterator[Problem]:
     width = len(rows[0])
     for line, row in enumerate(rows, 1):
         if row and len(row) != width:
-            message = f"row {line} has {len(row)} cells, the header {width}."
-            yield Problem(asset.spec.file.path, line, 1, "", message, "Quote cells that hold a comma.")
+            message = f"row {line} has {len(row)} cells, but the header has {width}."
+            yield Problem(
+                asset.spec.file.path, line, 1, "", message, "Put quotes around cells that contain a comma."
+            )

@@ -77,7 +77,7 @@ def _breaches(asset: Asset, answered: Sequence[Output]) -> Iterator[Problem]:
         if name in promised[:n]:
             yield asset.problem(f"columns[{n}].name", f"column '{name}' is declared twice.", "Keep one.")
         elif name not in names and "*" not in names:
-            message = f"the SQL does not answer with '{name}'."
+            message = f"the SQL returns no column '{name}'."
             yield asset.problem(f"columns[{n}].name", message, nearest(name, filter(None, names)))
     for n, one in enumerate(answered):
         mark = Mark(asset.spec.sql.path, one.line, one.column)
@@ -85,13 +85,13 @@ def _breaches(asset: Asset, answered: Sequence[Output]) -> Iterator[Problem]:
         if not one.name:
             yield mark.problem(path, f"column {n + 1} has no name.", "Add 'AS name'.")
         elif one.name == "*":
-            yield mark.problem(path, "a star hides the columns.", "Name every column.")
+            yield mark.problem(path, "'*' does not say which columns the view has.", "Name every column.")
         elif one.name in names[:n]:
-            yield mark.problem(path, f"column '{one.name}' is answered twice.", "Rename one with AS.")
+            yield mark.problem(path, f"the SQL returns column '{one.name}' twice.", "Rename one with AS.")
         elif one.name not in promised:
             hint = f"Declare it at {asset.mark('columns').path}:{asset.mark('columns').line}."
             yield mark.problem(path, f"column '{one.name}' is not declared.", hint)
     if sorted(names) == sorted(promised) and names != promised:
         n = next(n for n, name in enumerate(promised) if name != names[n])
-        message = f"column {n + 1} is '{names[n]}' in the SQL, and '{promised[n]}' here."
-        yield asset.problem(f"columns[{n}].name", message, "Give both the same order.")
+        message = f"column {n + 1} is '{names[n]}' in the SQL, but '{promised[n]}' here."
+        yield asset.problem(f"columns[{n}].name", message, "Write the columns in the same order.")

@@ -23,7 +23,7 @@ from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.graph.partitions import summary
 from openaq_assets.graph.selection import select
 from openaq_assets.project.project import Project
-from openaq_assets.runs.backfill import Whole, source_keys, sources
+from openaq_assets.runs.backfill import RangeProgress, source_keys, sources
 from openaq_assets.runs.backfill import backfill as backfill_run
 from openaq_assets.runs.context import open_run
 from openaq_assets.runs.cost import cost_line, limit_of, refuse_beyond
@@ -111,7 +111,7 @@ def backfill(
     keys = source_keys(project.graph, selected, _source(project, source))
     request = make_request(project.graph, only=only, **options)
     bars = Bars()
-    progress = Whole(bars, f"Backfill {summary(request.days)}", len(request.days))
+    progress = RangeProgress(bars, f"Backfill {summary(request.days)}", len(request.days))
     run = open_run(project, request, env, profile_name(), progress)
     refuse_beyond(run, keys, limit_of(project, None, max_cost))
     with bars:

@@ -1,1 +1,1 @@
-"""Work: plan, run, check and record."""
+"""Do the work: plan, run, check and record."""

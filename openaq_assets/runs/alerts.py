@@ -1,6 +1,7 @@
-"""Alerts: one readable message after a run, check or promotion that failed, to where a profile says.
+"""Send alerts: one message about a run or promotion that failed, to the channels of a profile.
 
-What cannot be told never fails what it is about. Addresses of webhooks are secrets: they are in no log.
+An alert that cannot be sent never fails the run it is about. The addresses of webhooks are secrets: no
+log contains them.
 """
 
 import datetime as dt
@@ -21,17 +22,17 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10.0
 log = logging.getLogger(__name__)
-log.addHandler(logging.NullHandler())  # the command line says it already; Airflow's log listens
+log.addHandler(logging.NullHandler())  # the command line prints failures itself; Airflow reads the log
 
 
 def send_alert(project: "Project", profile: Profile, alert: Alert) -> None:
-    """Hand an alert to every plugin that implements ``notify``; one that fails keeps no other."""
+    """Pass an alert to every plugin that implements ``notify``; a failing plugin stops no other."""
     project.plugins.manager.hook.notify(alert=alert, profile=profile)
 
 
 @hookimpl
 def notify(alert: Alert, profile: Profile) -> None:
-    """To the log and to webhooks. E-mail and Airflow's connections are Airflow's to use."""
+    """Send an alert to the log and to webhooks; Airflow sends e-mail and uses its own connections."""
     for channel in wanted(profile, alert):
         if channel.to == "log":
             log.log(logging.ERROR if alert.level == "failed" else logging.WARNING, "%s", alert.text)
@@ -40,12 +41,12 @@ def notify(alert: Alert, profile: Profile) -> None:
 
 
 def wanted(profile: Profile, alert: Alert) -> list[Notify]:
-    """The channels of a profile that want such an alert."""
-    return [one for one in profile.notify if alert.level in one.on]
+    """Return the channels of a profile that accept the level of an alert."""
+    return [channel for channel in profile.notify if alert.level in channel.on]
 
 
 def deliver(what: str, send: Any) -> None:
-    """Send, and say in the log if that fails: by the kind of failure, never with the address."""
+    """Call ``send``, and log the type and status of an error, never the address, if it fails."""
     try:
         send()
     except Exception as error:  # noqa: BLE001 - an alert that cannot be sent never fails a run
@@ -54,51 +55,52 @@ def deliver(what: str, send: Any) -> None:
 
 
 def post(url: str, alert: Alert) -> None:
-    """The alert as JSON; ``text`` is the whole message, which chat services show."""
+    """Send an alert to a URL as JSON; ``text`` is the whole message, which chat services show."""
     import httpx
 
     body = {"text": alert.text, **asdict(alert)}
-    with _unheard("httpx"), httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+    with _silenced("httpx"), httpx.Client(timeout=TIMEOUT_SECONDS) as client:
         client.post(url, json=body).raise_for_status()
 
 
 @contextmanager
-def _unheard(name: str) -> Iterator[None]:
-    """A library that logs the address of each request is not listened to meanwhile."""
+def _silenced(name: str) -> Iterator[None]:
+    """Drop the records of a library that logs the address of each request, while the block runs."""
     logger = logging.getLogger(name)
-    logger.addFilter(_nothing)
+    logger.addFilter(_drop_record)
     try:
         yield
     finally:
-        logger.removeFilter(_nothing)
+        logger.removeFilter(_drop_record)
 
 
-def _nothing(record: logging.LogRecord) -> bool:
+def _drop_record(record: logging.LogRecord) -> bool:
     return False
 
 
-# --- what there is to tell ------------------------------------------------------------------------
+# --- the content of alerts ------------------------------------------------------------------------
 
 
 def send_run_alert(run: "Run", results: "Sequence[Result]") -> None:
-    """One alert about all that failed or was warned of in a run; none if all is well."""
-    failed = [one for one in results if one.state == "failed"]
-    warned = [one for one in results if one.state == "partial" or one.warning]
+    """Send one alert about all failures and warnings of a run; none if there are no such results."""
+    failed = [result for result in results if result.state == "failed"]
+    warned = [result for result in results if result.state == "partial" or result.warning]
     if not failed and not warned:
         return
-    blocked = [one.asset for one in results if one.state == "blocked"]
-    worse = failed or warned
+    blocked = [result.asset for result in results if result.state == "blocked"]
     word = "failed" if failed else "needs a look"
-    names = ", ".join(one.asset for one in worse)
-    lines = [f"{one.asset}: {one.message or one.warning}" for one in failed]
-    lines += [f"{one.asset}: {one.warning or one.message}" for one in warned if one not in failed]
+    names = ", ".join(result.asset for result in failed or warned)
+    lines = [f"{result.asset}: {result.message or result.warning}" for result in failed]
+    lines += [
+        f"{result.asset}: {result.warning or result.message}" for result in warned if result not in failed
+    ]
     lines += [f"not run: {', '.join(blocked)}"] if blocked else []
     _send(run, "run", "failed" if failed else "warned", f"{names} {word}", lines, names.split(", "))
 
 
 @contextmanager
 def alert_on_failure(run: "Run", what: str, target: str) -> Iterator[None]:
-    """Tell of a promotion or rollback that fails, and let the error pass."""
+    """Send an alert if the promotion or rollback in the block fails, and raise its error again."""
     try:
         yield
     except (PromotionError, PlatformError) as error:
@@ -121,7 +123,7 @@ def alert_of(
     assets: Sequence[str],
     link: str = "",
 ) -> Alert:
-    """An alert that says which project and environment it is about."""
-    whole = f"{project.name} {environment}: {title}"
+    """Return an alert whose title names the project and the environment."""
+    full_title = f"{project.name} {environment}: {title}"
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return Alert(kind, level, whole, tuple(lines), project.name, environment, tuple(assets), now, link)
+    return Alert(kind, level, full_title, tuple(lines), project.name, environment, tuple(assets), now, link)

@@ -1,7 +1,7 @@
-"""History: a selection and all it is made from, over a long range, a chunk of days at a time.
+"""Backfill history: run a selection and its inputs over a long range of days, in chunks.
 
-What is up to date is skipped by the plan, and within a chunk final answers that are stored are not
-asked for again, so the same command goes on where a killed one stopped.
+The plan skips partitions that are up to date, and final answers that are stored are not requested again,
+so the same command continues where an interrupted one stopped.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,43 +17,43 @@ from openaq_assets.runs.run import run_all
 
 
 def sources(graph: AssetGraph) -> tuple[str, ...]:
-    """Return what fills days from outside the lake, in order of the names."""
+    """Return the names of the outside sources that fill days, sorted."""
     return tuple(sorted({entry.source for entry in graph.answers.values()} - {""}))
 
 
 def source_keys(graph: AssetGraph, selected: Iterable[str], source: str) -> tuple[str, ...]:
-    """The assets to run, in graph order: those selected and what they are made from, without the
-    days that only the other source fills.
+    """Return the assets to run, in graph order: the selected ones and everything they are made from.
 
-    Raises SelectionError if nothing of the selection is made from the source.
+    Assets that only another source fills are left out. Raises SelectionError if no asset of the
+    selection is made from the source.
     """
     wanted = set(selected)
     wanted |= graph.ancestors(wanted)
-    fed, dropped = False, set[str]()
+    has_source, dropped = False, set[str]()
     for asset in graph:
         if asset.key not in wanted:
             continue
-        of = graph.answers[asset.key].source
-        fed = fed or of == source
-        if of not in ("", source) or _is_left_out(graph, asset, dropped):
+        own_source = graph.answers[asset.key].source
+        has_source = has_source or own_source == source
+        if own_source not in ("", source) or _is_dropped(graph, asset, dropped):
             dropped.add(asset.key)
-    if not fed:
-        there = [asset.key for asset in graph if graph.answers[asset.key].source == source]
-        made = sorted(key for key in graph.descendants(there) if graph[key].partitions == "daily")
+    if not has_source:
+        filled = [asset.key for asset in graph if graph.answers[asset.key].source == source]
+        made = sorted(key for key in graph.descendants(filled) if graph[key].partitions == "daily")
         hint = f"Select {', '.join(made)}, or what reads them." if made else "No asset is."
         raise SelectionError(f"nothing of the selection is made from the {source}. {hint}")
     return tuple(asset.key for asset in graph if asset.key in wanted - dropped)
 
 
-def _is_left_out(graph: AssetGraph, asset: Asset, dropped: set[str]) -> bool:
-    """Whether an asset has days, and every daily asset that it is made from is dropped."""
+def _is_dropped(graph: AssetGraph, asset: Asset, dropped: set[str]) -> bool:
+    """Return whether an asset is daily and all its daily inputs are dropped."""
     daily = {key for key in graph.upstream[asset.key] if graph[key].partitions == "daily"}
     return asset.partitions == "daily" and bool(daily) and daily <= dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """What runs once before the days, for each chunk of days, and once after them."""
+    """The assets that run once before all days, once per chunk of days, and once after all days."""
 
     before: tuple[str, ...]
     daily: tuple[str, ...]
@@ -61,7 +61,7 @@ class Phases:
 
 
 def phases(graph: AssetGraph, keys: Sequence[str]) -> Phases:
-    """The assets by when they run: what is made from days of others waits for all of them."""
+    """Return the assets by phase: an asset without days that reads daily assets runs after all days."""
     before, daily, after = list[str](), list[str](), list[str]()
     for key in keys:
         made_from = graph.ancestors([key])
@@ -75,8 +75,8 @@ def phases(graph: AssetGraph, keys: Sequence[str]) -> Phases:
 
 
 @dataclass
-class Whole:
-    """Progress over the whole range, from the progress of each chunk's fetch."""
+class RangeProgress:
+    """The progress over the whole range of days, computed from the progress of each chunk's fetch."""
 
     inner: Progress
     what: str
@@ -86,18 +86,18 @@ class Whole:
     _shown: int = -1
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Show a step, and how far the range is: fetching takes nearly all of the time."""
+        """Show the progress of a step and of the range; fetching takes nearly all of the time."""
         self.inner(what, done, total)
         if self.size and what.startswith("Fetch") and total:
             self._show(self.done + self.size * done // total)
 
     def begin(self, size: int) -> None:
-        """A chunk of so many days begins."""
+        """Begin a chunk of ``size`` days."""
         self.size = size
         self._show(self.done)
 
     def end(self) -> None:
-        """The chunk is done, whether anything was fetched or not."""
+        """End the chunk, whether anything was fetched or not."""
         self.done, self.size = self.done + self.size, 0
         self._show(self.done)
 
@@ -109,39 +109,40 @@ class Whole:
 
 @dataclass
 class Outcome:
-    """What became of a backfill, asset by asset; ``stopped`` says why it did not go on."""
+    """The results of a backfill by asset; ``stopped`` is the reason if it ended early."""
 
     results: dict[str, list[Result]] = field(default_factory=dict)
     stopped: str = ""
 
     def add(self, graph: AssetGraph, results: Iterable[Result]) -> None:
-        """Count the results of a part; a source that cannot be asked at all ends the backfill."""
-        for one in results:
-            self.results.setdefault(one.asset, []).append(one)
-            if one.state == "failed" and graph[one.asset].kind.pool:
-                self.stopped = self.stopped or f"{one.asset}: {one.message}"
+        """Add the results of a part; a failed asset that reads an outside source sets ``stopped``."""
+        for result in results:
+            self.results.setdefault(result.asset, []).append(result)
+            if result.state == "failed" and graph[result.asset].kind.pool:
+                self.stopped = self.stopped or f"{result.asset}: {result.message}"
 
     @property
     def failed(self) -> bool:
-        """Whether anything is missing that was asked for."""
-        states = {one.state for found in self.results.values() for one in found}
+        """Return whether any requested partition is missing or incomplete."""
+        states = {result.state for results in self.results.values() for result in results}
         return bool(states & {"failed", "blocked", "partial"})
 
     def lines(self) -> list[str]:
-        """One line per asset: its partitions by state, and what was stored."""
-        return [_line(asset, found) for asset, found in self.results.items()]
+        """Return one line per asset: the number of partitions by state, and what was stored."""
+        return [_line(asset, results) for asset, results in self.results.items()]
 
 
 def backfill(
     run: Run,
     keys: Sequence[str],
     size: int,
-    progress: Whole,
+    progress: RangeProgress,
     on_chunk: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Run the assets over the days of a run's request, oldest first, ``size`` days at a time.
 
-    A sensor or file that cannot be had does not stop it; a source that cannot be asked at all does.
+    ``on_chunk`` receives one line about each chunk. A sensor or file that cannot be read does not stop
+    the backfill; the failure of an asset that reads an outside source does.
     """
     graph = run.project.graph
     parts, outcome = phases(graph, keys), Outcome()
@@ -155,29 +156,31 @@ def backfill(
         progress.end()
         on_chunk(_chunk_line(chunk, results))
     if not outcome.stopped:
-        # Another run object: what the chunks made must not look as it did before them.
+        # A new run object, because the plan state of this one was read before the chunks ran.
         outcome.add(graph, run_all(replace(run), parts.after))
     return outcome
 
 
 def _chunk_line(days: tuple[str, ...], results: Sequence[Result]) -> str:
-    parts = [f"{one.asset} {_counted([one])}" for one in results]
-    lost = [f"{one.asset}: {one.message}" for one in results if one.state in ("failed", "partial")]
-    return "; ".join([f"{summary(days)}  {', '.join(parts)}", *lost])
+    parts = [f"{result.asset} {_counted([result])}" for result in results]
+    failures = [
+        f"{result.asset}: {result.message}" for result in results if result.state in ("failed", "partial")
+    ]
+    return "; ".join([f"{summary(days)}  {', '.join(parts)}", *failures])
 
 
-def _line(asset: str, found: Sequence[Result]) -> str:
-    facts = sum((one.facts for one in found), Facts())
+def _line(asset: str, results: Sequence[Result]) -> str:
+    facts = sum((result.facts for result in results), Facts())
     more = [f"{facts.rows:,} rows"] if facts.rows else []
     more += [f"{facts.bytes:,} bytes"] if facts.bytes else []
     more += [f"{facts.quarantined:,} quarantined"] if facts.quarantined else []
-    return "  ".join((f"{asset:24}", _counted(found), ", ".join(more))).rstrip()
+    return "  ".join((f"{asset:24}", _counted(results), ", ".join(more))).rstrip()
 
 
-def _counted(found: Sequence[Result]) -> str:
-    """``29 made, 2 partial``: partitions by what became of them."""
-    states = [record.state for one in found for record in one.records]
+def _counted(results: Sequence[Result]) -> str:
+    """Return the number of partitions by state, like ``29 made, 2 partial``."""
+    states = [record.state for result in results for record in result.records]
     words = {"ok": "made", "partial": "partial", "failed": "failed"}
     parts = [f"{states.count(state)} {word}" for state, word in words.items() if state in states]
-    parts += ["not run"] if any(one.state == "blocked" for one in found) else []
+    parts += ["not run"] if any(result.state == "blocked" for result in results) else []
     return ", ".join(parts) or "up to date"

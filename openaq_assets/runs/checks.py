@@ -1,4 +1,4 @@
-"""Runs the checks of an asset, keeps the rows that fail, and says what came of each."""
+"""Run the checks of an asset, store the failing rows, and return the result of each check."""
 
 import datetime as dt
 import time
@@ -23,10 +23,10 @@ Results = Mapping[str, tuple[CheckResult, ...]]
 
 @dataclass(frozen=True, slots=True)
 class CheckRunner:
-    """Asks the checks of an asset: where, and about the partitions that were just built.
+    """A runner of the checks of an asset, for the partitions that were just made.
 
-    ``newest`` is the newest partition of the asset: only there can rows be expected to be fresh.
-    ``in_raw(partition)`` are the numbers of rows that raw objects may give (``reconciles``).
+    ``newest`` is the newest partition of the asset: only its rows can be expected to be fresh.
+    ``in_raw(partition)`` returns the numbers of rows that the raw objects may give (``reconciles``).
     """
 
     platform: Platform
@@ -38,11 +38,11 @@ class CheckRunner:
     sleep: Callable[[float], None] = time.sleep
 
     def ask(self, queries: Sequence[CheckQuery]) -> Results:
-        """Return what came of every check, by partition ('' for a table that has none)."""
+        """Run the queries and return the result of every check, by partition ('' for a table without)."""
         results: dict[str, list[CheckResult]] = {day: [] for day in self.partitions or ("",)}
         for query in queries:
             for partition, answers in self._answers(query).items():
-                # What is asked of a whole table is true of every partition that was built.
+                # The result of a check of the whole table applies to every partition that was made.
                 for day in (partition,) if partition else tuple(results):
                     results[day] += answers
         return {partition: tuple(answers) for partition, answers in results.items()}
@@ -54,7 +54,7 @@ class CheckRunner:
             return self._numbers(query)
         except PlatformError as error:
             return {
-                partition: [_unanswered(check, error) for check in query.checks]
+                partition: [_failed_query(check, error) for check in query.checks]
                 for partition in query.partitions or ("",)
             }
 
@@ -73,20 +73,21 @@ class CheckRunner:
     def _numbers(self, query: CheckQuery) -> Mapping[str, list[CheckResult]]:
         rows = self.platform.read(self._bound(query.query)).as_dicts()
         if not query.partitions:
-            return {"": self._judged(query, "", rows[0] if rows else {})}
+            return {"": self._results(query, "", rows[0] if rows else {})}
         by_key = {"-".join(str(row[name]) for name in COLUMNS): row for row in rows if "year" in row}
-        if not by_key and len(query.partitions) == 1:  # a check of a plugin, asked one by one
+        # A check without ``measure`` has one query per partition, whose row has no partition keys.
+        if not by_key and len(query.partitions) == 1:
             by_key = dict(zip(query.partitions, rows))
-        return {day: self._judged(query, day, by_key.get(day, {})) for day in query.partitions}
+        return {day: self._results(query, day, by_key.get(day, {})) for day in query.partitions}
 
-    def _judged(self, query: CheckQuery, partition: str, row: Mapping[str, Any]) -> list[CheckResult]:
+    def _results(self, query: CheckQuery, partition: str, row: Mapping[str, Any]) -> list[CheckResult]:
         return [
-            self._verdict(check, partition, int(row.get(f"n{index}") or 0))
+            self._result_of(check, partition, int(row.get(f"n{index}") or 0))
             for index, check in enumerate(query.checks)
             if not (check.type.newest_only and partition and partition != self.newest)
         ]
 
-    def _verdict(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
+    def _result_of(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
         if check.type.reconciles:
             return self._reconciled(check, partition, measured)
         try:
@@ -96,7 +97,7 @@ class CheckRunner:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the type of a check is foreign code
             text = " ".join(str(error).split())
             reason = PlatformError(f"its type fails ({type(error).__name__}: {text})")
-            return _unanswered(check, reason)
+            return _failed_query(check, reason)
 
     def _of_type(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
         failures = _expected(check.type.broken(check.check, measured), int, "broken")
@@ -105,7 +106,7 @@ class CheckRunner:
         rows = self._failing(check, (partition,) if partition else ())
         text = _expected(check.type.say(check.check, measured, rows.as_dicts()), str, "say")
         text = " ".join(text.split())
-        kept = self._kept(check, partition, rows) if check.type.keeps else ""
+        kept = self._store(check, partition, rows) if check.type.keeps else ""
         return _result(check, failures, measured, text, kept)
 
     def _reconciled(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
@@ -117,11 +118,11 @@ class CheckRunner:
 
     def _failing(self, check: TableCheck, partitions: Sequence[str]) -> Rows:
         rows = self.platform.read(self._bound(check.failing(partitions)))
-        # The same rows, the same object.
+        # Sorted, so that the same rows make the same object.
         return Rows(rows.columns, tuple(sorted(rows.rows, key=str)))
 
-    def _kept(self, check: TableCheck, partition: str, rows: Rows) -> str:
-        """Return where the failing rows lie, below the environment's folder."""
+    def _store(self, check: TableCheck, partition: str, rows: Rows) -> str:
+        """Store the failing rows and return their path below the environment's folder."""
         body = csv_of(rows)
         words = "_".join(check.name.replace(",", "").replace(".", "_").split())
         path = ("checks", self.asset, partition or "all", f"{words}__{version_of(body)}.csv")
@@ -135,7 +136,7 @@ class CheckRunner:
 
 
 def _expected(answer: Any, kind: type[T], name: str) -> T:
-    """Return what a function of a check's type answers; raise TypeError if it is of another type."""
+    """Return the value that a function of a check's type returned; raise TypeError for another type."""
     if not isinstance(answer, kind):
         raise TypeError(f"'{name}' returns {answer!r}, which is not of type {kind.__name__}")
     return answer
@@ -149,7 +150,7 @@ def _result(
     return CheckResult(check.name, state, severity, failures, measured, kept, message)
 
 
-def _unanswered(check: TableCheck, error: PlatformError) -> CheckResult:
+def _failed_query(check: TableCheck, error: PlatformError) -> CheckResult:
     severity = check.check.severity
     return CheckResult(check.name, "error", severity, message=str(error), retryable=error.retryable)
 
@@ -158,26 +159,26 @@ def _unanswered(check: TableCheck, error: PlatformError) -> CheckResult:
 
 
 def check_operations(graph: AssetGraph, asset: Asset, partitions: tuple[str, ...]) -> list[Operation]:
-    """Return everything that the checks of an asset do: what has to be there first, then their queries."""
+    """Return the operations of an asset's checks: registering its table if needed, then their queries."""
     queries = check_queries(graph.answers[asset.key].checks, partitions)
-    first = [registering(graph, asset, partitions)] if queries and asset.kind.from_raw else []
-    return [*first, *(entry.query for entry in queries)]
+    before = [registering(graph, asset, partitions)] if queries and asset.kind.from_raw else []
+    return [*before, *(entry.query for entry in queries)]
 
 
 def registering(graph: AssetGraph, asset: Asset, partitions: tuple[str, ...]) -> Register:
-    """Return what makes the files that were just written a table that checks can ask."""
+    """Return the operation that registers the files that were just written, so that checks can read them."""
     at, columns = Ref(asset.key, "processed", partitions), tuple(graph.columns(asset.key))
     return Register((Table(at, columns, partitioned=asset.partitions is not None),))
 
 
 def queries_of(run: Run, asset: Asset, partitions: tuple[str, ...]) -> tuple[CheckQuery, ...]:
-    """Return the queries to ask after an asset was made.
+    """Return the queries of the checks to run after an asset was made.
 
-    A contract elsewhere is what its readers were told, not what was edited since; and what is asked of
-    columns they were not told of waits for the promotion.
+    In another environment the published columns of a view are its contract, not the edited ones. Checks
+    of columns that are not published yet wait for the promotion.
     """
     checks: Sequence[TableCheck] = run.project.graph.answers[asset.key].checks
-    environment = elsewhere(run, asset)
+    environment = checked_environment(run, asset)
     if environment:
         published = run.gate.published(run.work, environment)
         checks = [
@@ -196,8 +197,8 @@ def _known_columns(check: TableCheck) -> set[str]:
     return {str(column.name) for column in check.columns}
 
 
-def elsewhere(run: Run, asset: Asset) -> str:
-    """Return the environment that an asset's checks ask, if it is another than the run's."""
+def checked_environment(run: Run, asset: Asset) -> str:
+    """Return the environment whose tables an asset's checks read; '' if it is that of the run."""
     checks = run.project.graph.answers[asset.key].checks
     named = (check.at.environment for check in checks)
     return next((name for name in named if name not in ("", run.environment.name)), "")
@@ -206,13 +207,13 @@ def elsewhere(run: Run, asset: Asset) -> str:
 def checked(
     run: Run, asset: Asset, partitions: tuple[str, ...], queries: Sequence[CheckQuery], started: dt.datetime
 ) -> Results:
-    """Return what came of every check of an asset that was just made, by partition."""
+    """Run the queries and return the result of every check of an asset, by partition."""
     if not queries:
         return {}
-    environment, graph = elsewhere(run, asset), run.project.graph
+    environment, graph = checked_environment(run, asset), run.project.graph
     known = graph.assets.keys() | graph.left_out
     views = tuple(run.gate.findings(run.work, environment, known)) if environment else ()
-    if any(result.blocks for result in views):  # half new: what would be found is no news
+    if any(result.blocks for result in views):  # checks of their data would fail for the same reason
         return dict.fromkeys(partitions or ("",), views)
     runner = CheckRunner(
         run.platform,

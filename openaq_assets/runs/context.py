@@ -1,4 +1,4 @@
-"""What one run is about: a project in an environment on a platform, and what became of its assets."""
+"""Define a run (a project in an environment on a platform) and the results of its assets."""
 
 import datetime as dt
 import time
@@ -19,7 +19,7 @@ from openaq_assets.runs.plan import PlanState, Request
 
 @dataclass
 class Run:
-    """One run: a project in an environment on a platform, and what was asked."""
+    """A run: a project in an environment on a platform, and the request."""
 
     project: Project
     environment: Environment
@@ -29,7 +29,7 @@ class Run:
     tickets: MutableMapping[str, str] = field(default_factory=dict)
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], dt.datetime] = utc_now
-    link: str = ""  # where a person sees what was started last
+    link: str = ""  # the address where people see the operation that was started last
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.platform.objects, self.environment)
@@ -37,12 +37,12 @@ class Run:
 
     @property
     def work(self) -> Work:
-        """What handlers and the gate work with."""
+        """Return the platform and environment as handlers of operations use them."""
         return Work(self.platform, self.environment, silent, self.sleep, self.clock)
 
     @property
     def gate(self) -> ViewsGate:
-        """What stands between this run and the views of other environments."""
+        """Return the plugin object that controls access to the views of other environments."""
         gate: ViewsGate = self.project.plugins.manager.hook.views_gate()
         return gate
 
@@ -50,7 +50,7 @@ class Run:
 def open_platform(
     project: Project, environment: str, profile: str | None = None, progress: Progress = silent
 ) -> tuple[Environment, Platform]:
-    """An environment and the platform that carries it; raises SelectionError if there is none."""
+    """Return an environment and its platform; raise SelectionError if one of them is unknown."""
     home = project.environment(environment, profile)
     name, known = home.profile.platform, project.plugins.platforms
     if name not in known:
@@ -65,13 +65,13 @@ def open_run(
     profile: str | None = None,
     progress: Progress = silent,
 ) -> Run:
-    """A run of a project in an environment; raises SelectionError if there is no such platform."""
+    """Return a run of a project in an environment; raise SelectionError for an unknown platform."""
     return Run(project, *open_platform(project, environment, profile, progress), request)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one asset in a run."""
+    """The result of one asset in a run."""
 
     asset: str
     state: str  # ok, partial, failed, skipped, blocked
@@ -81,18 +81,18 @@ class Result:
 
     @property
     def facts(self) -> Facts:
-        """All partitions together."""
+        """Return the sum of the facts of all partitions."""
         return sum((record.facts for record in self.records), Facts())
 
     @property
     def warning(self) -> str:
-        """The checks of severity ``warn`` that failed, as one message; '' if none did."""
-        found = [one for record in self.records for one in record.checks]
-        return summary_of(found, blocking=False)
+        """Return the failed checks of severity ``warn`` as one message; '' if there are none."""
+        checks = [check for record in self.records for check in record.checks]
+        return summary_of(checks, blocking=False)
 
 
 def summary_of(results: Sequence[CheckResult], blocking: bool = True) -> str:
-    """Return the checks that failed as one message; what cannot be asked for one reason is said once."""
+    """Return the failed checks as one message; checks whose queries fail alike are named together."""
     lines: dict[str, list[str]] = {}
     for result in results:
         if result.state == "failed" and result.blocks == blocking:

@@ -1,6 +1,6 @@
-"""What a run would cost, asset by asset, from the operations of its plan and what the ledger knows.
+"""Estimate the cost of a run, by asset, from the operations of its plan and the records of the ledger.
 
-Only the platform ``aws`` costs anything. What is assumed, because an asset was never made, is marked.
+Only the platform ``aws`` has costs. The cost of an asset that was never made is marked as assumed.
 """
 
 import datetime as dt
@@ -35,11 +35,11 @@ from openaq_assets.runs.context import Run
 
 AT_A_TIME = 31  # days of one operation, as the runner batches them
 _GUESSED = Known()
-_LATEST = 3  # records an average is taken of
+_LATEST = 3  # the number of records in an average
 
 
 def _usage_of_plugin(target: str, *arguments: Any) -> Usage:
-    """Return what a plugin's function says that an operation uses; it is imported only now."""
+    """Import a plugin's function and return the usage of an operation that it computes."""
     usage = imported(target)(*arguments)
     if not isinstance(usage, Usage):
         raise TypeError(f"'{target}' returns {usage!r}, which is not of type Usage")
@@ -48,7 +48,7 @@ def _usage_of_plugin(target: str, *arguments: Any) -> Usage:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What an asset uses and costs; ``assumed`` if the ledger knows nothing of it yet."""
+    """The usage and cost of an asset; ``assumed`` if the ledger has no record of it."""
 
     asset: str
     usage: Usage
@@ -57,7 +57,10 @@ class Priced:
 
 
 def rates_for(run: Run) -> Rates | None:
-    """The prices that hold for a run; None where it costs nothing. Raises ConfigError, TooExpensive."""
+    """Return the prices for a run; None if its platform has no costs.
+
+    Raises ConfigError for mistakes in the file of prices, TooExpensive if there is no such file.
+    """
     if run.environment.profile.platform != "aws":
         return None
     return _rates(run)
@@ -72,25 +75,28 @@ def _rates(run: Run) -> Rates:
 
 
 def price_plan(run: Run, keys: Iterable[str], rates: Rates) -> list[Priced]:
-    """What running these assets now would cost at most: what waits for others may turn out up to date."""
-    wanted, pending, found = set(keys), set[str](), []
+    """Return the highest cost of running these assets now, for each asset that would run.
+
+    An asset that waits for another may turn out to be up to date and then costs nothing.
+    """
+    wanted, pending, priced = set(keys), set[str](), []
     costing = Costing(run, rates, aws_of(run.environment.profile))
     for asset in run.project.graph:
         if asset.key not in wanted:
             continue
-        steps = [one for one in run.plan_state.steps(asset.key, frozenset(pending)) if one.runs]
+        steps = [step for step in run.plan_state.steps(asset.key, frozenset(pending)) if step.runs]
         if steps:
             pending.add(asset.key)
-            found.append(costing.price(asset, [one.partition for one in steps]))
-    return found
+            priced.append(costing.price(asset, [step.partition for step in steps]))
+    return priced
 
 
 class Costing:
-    """Prices assets one after the other: what one has registered, a catalog need not register again."""
+    """A computation of prices, one asset after the other; a table that is registered costs nothing again."""
 
     def __init__(self, run: Run, rates: Rates, aws: Aws) -> None:
         self.run, self.rates, self.aws = run, rates, aws
-        self._unregistered: set[str] = set()  # made by what was priced, and not registered yet
+        self._unregistered: set[str] = set()  # priced assets whose tables are not registered yet
         self._known: dict[str, Known] = {}
         self._own = {
             entry.operation: partial(_usage_of_plugin, entry.usage)
@@ -99,7 +105,7 @@ class Costing:
         }
 
     def price(self, asset: Asset, partitions: Sequence[str], known: Known | None = None) -> Priced:
-        """What making these partitions costs, by what the ledger knows or what is given."""
+        """Return the price of making these partitions, from ``known`` or from the ledger."""
         known, usage = known or self.known(asset), Usage()
         self._unregistered.add(asset.key)
         for days in chunks(tuple(partitions), AT_A_TIME):
@@ -109,7 +115,7 @@ class Costing:
         return Priced(asset.key, usage, dollars(usage, self.rates), not known.measured)
 
     def _usage(self, operation: Operation, days: int, known: Known) -> Usage:
-        """Return what an operation uses; raise TooExpensive if a plugin cannot say it of its own."""
+        """Return the usage of an operation; raise TooExpensive if a plugin cannot compute it."""
         try:
             return usage_of(operation, days, known, self.aws, self.rates, self._own)
         except (Exception, SystemExit) as error:
@@ -117,31 +123,31 @@ class Costing:
             raise TooExpensive(f"nobody knows what {type(operation).__name__} costs ({reason}).") from error
 
     def _operations(self, asset: Asset, days: tuple[str, ...]) -> list[Operation]:
-        """Return the operations of an asset and of its checks, but what registers what is registered."""
+        """Return the operations of an asset and its checks, without repeated registrations."""
         graph = self.run.project.graph
         scope = graph.answers[asset.key].scope
         try:
             own = operations_of(graph, asset, days, scope)
             checks = check_operations(graph, asset, days)
-        except KindFailed:  # the run says so
+        except KindFailed:  # the run reports it
             return []
-        operations = [entry for entry in own if self._does_something(entry)]
+        operations = [entry for entry in own if self._has_work(entry)]
         if checks and asset.kind.from_raw:
             self._unregistered.discard(asset.key)
         return [*operations, *checks]
 
-    def _does_something(self, operation: Operation) -> bool:
-        """Whether there is work: the catalog is left alone when all days are in it."""
+    def _has_work(self, operation: Operation) -> bool:
+        """Return whether an operation has work; registering has none if all days are in the catalog."""
         if not isinstance(operation, Register):
             return True
-        new = {one.at.asset for one in operation.tables} & self._unregistered
+        new = {table.at.asset for table in operation.tables} & self._unregistered
         self._unregistered -= new
         return bool(new)
 
     def spend(
         self, asset: Asset, partitions: Sequence[str], facts: Facts, seconds: float, crawled: bool
     ) -> float:
-        """What making these partitions has cost, by what came of it."""
+        """Return the cost of the partitions that were made, from their facts and the time they took."""
         if crawled:
             self._unregistered.update(self.run.project.graph.assets)
         count = max(len(partitions), 1)
@@ -150,56 +156,56 @@ class Costing:
         return self.price(asset, partitions, known).dollars
 
     def known(self, asset: Asset) -> Known:
-        """What the ledger knows of an asset, and of all that it reads."""
+        """Return the measured sizes of an asset and of everything that it reads, from the ledger."""
         if asset.key not in self._known:
-            self._known[asset.key] = self._look(asset)
+            self._known[asset.key] = self._measure(asset)
         return self._known[asset.key]
 
-    def _look(self, asset: Asset) -> Known:
+    def _measure(self, asset: Asset) -> Known:
         size, files = self._tables_read(asset)
         records = self._records(asset)
         if not records:
             return Known(table_bytes=size, table_files=files)
         return Known(
-            fmean(one.facts.objects for one in records),
-            fmean(one.facts.bytes for one in records),
-            fmean(one.seconds if one.platform == "aws" else 0.0 for one in records),
+            fmean(record.facts.objects for record in records),
+            fmean(record.facts.bytes for record in records),
+            fmean(record.seconds if record.platform == "aws" else 0.0 for record in records),
             size, files, measured=True,
         )  # fmt: skip
 
     def _tables_read(self, asset: Asset) -> tuple[float, float]:
-        """Bytes and files of all tables that an asset is made from."""
+        """Return the bytes and files of all tables that an asset is made from."""
         read = self.run.project.graph.ancestors([asset.key])
-        tables = [self._size(self.run.project.graph[key]) for key in read]
-        size = sum(one[0] for one in tables) or _GUESSED.table_bytes
-        return size, sum(one[1] for one in tables) or _GUESSED.table_files
+        sizes = [self._size(self.run.project.graph[key]) for key in read]
+        total_bytes = sum(size for size, _ in sizes) or _GUESSED.table_bytes
+        return total_bytes, sum(files for _, files in sizes) or _GUESSED.table_files
 
     def _records(self, asset: Asset) -> list[Materialization]:
-        """The newest successes."""
-        entries = [one for one in self.run.plan_state.entries(asset.key).values() if one.state != "failed"]
-        newest = sorted(entries, key=lambda one: one.at)[-_LATEST:]
-        return [self.run.ledger.read(one) for one in newest]
+        """Return the newest records of an asset that did not fail."""
+        entries = self.run.plan_state.entries(asset.key).values()
+        good = sorted((entry for entry in entries if entry.state != "failed"), key=lambda entry: entry.at)
+        return [self.run.ledger.read(entry) for entry in good[-_LATEST:]]
 
     def _size(self, asset: Asset) -> tuple[float, float]:
-        """Bytes and files of a table that queries read; nothing for what is no table."""
+        """Return the bytes and files of a table that queries read; zeros for an asset that is no table."""
         if asset.holds != "rows":
             return 0.0, 0.0
-        files = sum(one.state != "failed" for one in self.run.plan_state.entries(asset.key).values())
+        files = sum(entry.state != "failed" for entry in self.run.plan_state.entries(asset.key).values())
         records = self._records(asset)
-        return files * (fmean(one.facts.bytes for one in records) if records else 0.0), float(files)
+        return files * (fmean(record.facts.bytes for record in records) if records else 0.0), float(files)
 
 
 def spent(
     run: Run, asset: Asset, partitions: Sequence[str], tickets: Sequence[Ticket], seconds: float
 ) -> float:
-    """What a batch has cost in US dollars; 0 where nothing costs, or nobody knows the prices."""
+    """Return the cost of a batch in US dollars; 0 without costs or without known prices."""
     try:
         rates = rates_for(run)
     except AssetsError:
         return 0.0
     if rates is None:
         return 0.0
-    facts = sum((one for ticket in tickets for one in ticket.facts.values()), Facts())
+    facts = sum((facts for ticket in tickets for facts in ticket.facts.values()), Facts())
     crawled = any("/crawlers/" in ticket.link for ticket in tickets)
     costing = Costing(run, rates, aws_of(run.environment.profile))
     try:
@@ -209,7 +215,7 @@ def spent(
 
 
 def limit_of(project: Project, job: str | None, given: float | None) -> float | None:
-    """What a run may cost: what was said for it, else what its job says, else the project."""
+    """Return the limit of a run's cost: the given one, else that of its job, else that of the project."""
     if given is not None:
         return given
     of_job = project.job(job).max_cost if job else None
@@ -217,13 +223,13 @@ def limit_of(project: Project, job: str | None, given: float | None) -> float | 
 
 
 def refuse_beyond(run: Run, keys: Iterable[str], limit: float | None) -> None:
-    """Raise TooExpensive, with what it would cost and the remedy, if a run may not cost that much."""
+    """Raise TooExpensive, with the estimate and the remedy, if a run would cost more than the limit."""
     if limit is None or (rates := rates_for(run)) is None:
         return
     priced = price_plan(run, keys, rates)
-    total = sum(one.dollars for one in priced)
+    total = sum(price.dollars for price in priced)
     if total > limit:
-        most = max(priced, key=lambda one: one.dollars)
+        most = max(priced, key=lambda price: price.dollars)
         raise TooExpensive(
             f"it would cost about {shown(total)} ({most.asset} {shown(most.dollars)}), and may cost "
             f"{shown(limit)}. Run less of it, or raise max_cost."
@@ -231,13 +237,13 @@ def refuse_beyond(run: Run, keys: Iterable[str], limit: float | None) -> None:
 
 
 def cost_line(run: Run, keys: Iterable[str]) -> str:
-    """What a run would cost, in one line."""
+    """Return one line about the cost of a run."""
     rates = rates_for(run)
     if rates is None:
         return "Cost: $0, all of it runs on this machine."
     priced = price_plan(run, keys, rates)
-    parts = [f"{one.asset} {shown(one.dollars)}" for one in priced if one.dollars >= 0.01]
-    total = shown(sum(one.dollars for one in priced))
+    parts = [f"{price.asset} {shown(price.dollars)}" for price in priced if price.dollars >= 0.01]
+    total = shown(sum(price.dollars for price in priced))
     return (
         f"Cost: about {total}" + (f" ({', '.join(parts)})" if parts else "") + f", prices of {rates.as_of}."
     )
@@ -245,7 +251,7 @@ def cost_line(run: Run, keys: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Every asset's price for a daily run, for a month of them, and for days of history."""
+    """The prices of every asset: for a daily run, for a month of daily runs, and for days of history."""
 
     rates: Rates
     day: tuple[Priced, ...]
@@ -254,36 +260,39 @@ class Estimate:
 
 
 def estimate(run: Run, keys: Iterable[str], days: int, backfill: int) -> Estimate:
-    """What the pipeline costs on AWS, by the sizes that the ledger of a run's environment knows.
+    """Return the cost of the pipeline on AWS, from the sizes in the ledger of the run's environment.
 
-    A daily run makes the last ``days`` again; a month keeps what thirty new days add. Raises ConfigError
-    or TooExpensive if there are no prices.
+    A daily run makes the last ``days`` again; a month includes the storage of thirty new days. Raises
+    ConfigError or TooExpensive if there are no prices.
     """
     graph, rates = run.project.graph, _rates(run)
-    here = run.environment.profile
-    if here.platform != "aws":
-        here = run.project.profiles.get("aws", here)
-    aws = aws_of(here)
-    assets = [one for one in graph if one.key in set(keys)]
+    profile = run.environment.profile
+    if profile.platform != "aws":
+        profile = run.project.profiles.get("aws", profile)
+    aws = aws_of(profile)
+    assets = [asset for asset in graph if asset.key in set(keys)]
 
     def priced(number: int) -> tuple[Priced, ...]:
         costing = Costing(run, rates, aws)
-        return tuple(costing.price(one, _so_many(one, number)) for one in assets)
+        return tuple(costing.price(asset, _last_partitions(asset, number)) for asset in assets)
 
     daily = priced(days)
-    month = (replace(one, dollars=_month(one, assets[n], days, rates)) for n, one in enumerate(daily))
+    month = (
+        replace(price, dollars=_month(price, asset, days, rates))
+        for price, asset in zip(daily, assets, strict=True)
+    )
     return Estimate(rates, daily, tuple(month), priced(backfill))
 
 
-def _so_many(asset: Asset, number: int) -> tuple[str, ...]:
-    """The last days of an asset that has days; else the one partition it has."""
+def _last_partitions(asset: Asset, number: int) -> tuple[str, ...]:
+    """Return the last ``number`` days of a daily asset; the single partition of another."""
     if asset.partitions != "daily":
         return ("",)
     today = dt.datetime.now(dt.UTC).date()
     return every_day(today - dt.timedelta(days=number - 1), today)
 
 
-def _month(one: Priced, asset: Asset, days: int, rates: Rates) -> float:
-    """Thirty daily runs, and keeping what is new of them: a daily run makes some days again."""
-    new = one.usage.times(1 / days if asset.partitions == "daily" else 1)
-    return one.dollars * DAYS_PER_MONTH + keeping(new.times(DAYS_PER_MONTH), rates)
+def _month(price: Priced, asset: Asset, days: int, rates: Rates) -> float:
+    """Return the cost of thirty daily runs and of storing their new data; each run makes old days again."""
+    new = price.usage.times(1 / days if asset.partitions == "daily" else 1)
+    return price.dollars * DAYS_PER_MONTH + keeping(new.times(DAYS_PER_MONTH), rates)

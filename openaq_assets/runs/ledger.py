@@ -1,10 +1,10 @@
-"""What was made, when, from what: small JSON objects beside the data, and no database.
+"""Keep the ledger: what was made, when and from what, as small JSON objects beside the data.
 
     <root>/<environment>/ledger/<asset>/<partition or all>/
         <time>__<state>__<fingerprint>__<inputs>__<version>.json
 
-Names carry what planning asks, so a plan needs one listing per asset and no reads. Records are only
-ever added; the newest name is the state.
+The names contain everything that planning needs, so a plan needs one listing per asset and no reads.
+Records are only added; the newest name is the current state.
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ _NAME = re.compile(r"(\d{8}T\d{12}Z)__(ok|partial|failed)" + r"__([\w.:-]+?)" * 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The newest success of a partition (or failure, if it never succeeded): what planning needs."""
+    """The newest success of a partition, or its newest failure if it never succeeded."""
 
     at: dt.datetime
     state: str
@@ -49,7 +49,7 @@ class Ledger:
         return self.environment.uri("ledger", *parts)
 
     def append(self, record: Materialization) -> None:
-        """Keep a record. It is written once and never changed."""
+        """Store a record, which is never changed afterwards."""
         stamp = dt.datetime.fromisoformat(record.at).strftime(_STAMP)
         name = "__".join(
             (stamp, record.state, record.fingerprint, record.inputs_digest, record.version or "none")
@@ -58,26 +58,26 @@ class Ledger:
         self.store.put_new(uri, json.dumps(asdict(record), ensure_ascii=False, indent=1).encode())
 
     def entries(self, asset: str) -> Mapping[str, Entry]:
-        """The entry of every partition of an asset ('' for an asset without partitions)."""
-        found: dict[str, Entry] = {}
+        """Return the entry of every partition of an asset ('' for an asset without partitions)."""
+        entries: dict[str, Entry] = {}
         folder = self._uri(asset)
         for uri in self.store.list(folder):  # in order: later names replace earlier
             partition, entry = _entry(uri, folder)
             if entry:
-                before = found.get(partition)
+                before = entries.get(partition)
                 if entry.state == "failed" and before and before.state != "failed":
                     entry = replace(before, failed_since=True)
-                found[partition] = entry
-        return found
+                entries[partition] = entry
+        return entries
 
     def history(self, asset: str) -> list[Entry]:
-        """Every record of an asset, newest first."""
+        """Return an entry for every record of an asset, newest first."""
         folder = self._uri(asset)
-        found = (_entry(uri, folder)[1] for uri in self.store.list(folder))
-        return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+        entries = (_entry(uri, folder)[1] for uri in self.store.list(folder))
+        return sorted((entry for entry in entries if entry), key=lambda entry: entry.at, reverse=True)
 
     def read(self, entry: Entry) -> Materialization:
-        """The whole record behind an entry; only what its name says, if it cannot be read."""
+        """Return the whole record of an entry; only the values in its name if it cannot be read."""
         asset, partition = entry.uri.split("/")[-3:-1]
         known: dict[str, Any] = {
             "asset": asset, "kind": "", "partition": "" if partition == WHOLE else partition,
@@ -88,37 +88,37 @@ class Ledger:
             body: dict[str, Any] = json.loads(self.store.get(entry.uri))
             facts = Facts.of(_only(Facts, body.pop("facts")))
             body["scope"] = tuple(body["scope"])
-            found = body.pop("checks", ())  # records older than checks have none
-            body["checks"] = tuple(CheckResult(**_only(CheckResult, one)) for one in found)
+            checks = body.pop("checks", ())  # the records of older versions have none
+            body["checks"] = tuple(CheckResult(**_only(CheckResult, check)) for check in checks)
             return Materialization(**_only(Materialization, body), facts=facts)
         except (AttributeError, FileNotFoundError, KeyError, TypeError, ValueError):
             return Materialization(**known)
 
     def latest(self, asset: str, partition: str = "") -> Materialization | None:
-        """The newest record of a partition."""
+        """Return the record of a partition's entry; None if the partition was never made."""
         entry = self.entries(asset).get(partition)
         return self.read(entry) if entry else None
 
 
 def state_of(entries: Collection[Entry]) -> str:
-    """How an asset with these entries stands: failed, partial, ok or never made."""
-    found = {one.state for one in entries} | {"failed" for one in entries if one.failed_since}
-    return next((one for one in ("failed", "partial", "ok") if one in found), "never made")
+    """Return the state of an asset with these entries: failed, partial, ok or never made."""
+    states = {entry.state for entry in entries} | {"failed" for entry in entries if entry.failed_since}
+    return next((state for state in ("failed", "partial", "ok") if state in states), "never made")
 
 
 def _only(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields this version knows: a record may be of a later one."""
-    names = {one.name for one in fields(kind)}
+    """Return the fields that this version knows: a later version may have written the record."""
+    names = {field.name for field in fields(kind)}
     return {name: value for name, value in body.items() if name in names}
 
 
 def _entry(uri: str, folder: str) -> tuple[str, Entry | None]:
-    """The partition and entry a record's name says; None for a file that is no record."""
+    """Return the partition and entry in the name of a record; None for a file that is no record."""
     path = uri.removeprefix(f"{folder}/").split("/")
-    found = _NAME.fullmatch(path[-1])
-    if len(path) != 2 or not found or not (path[0] == WHOLE or _DAY.fullmatch(path[0])):
+    match = _NAME.fullmatch(path[-1])
+    if len(path) != 2 or not match or not (path[0] == WHOLE or _DAY.fullmatch(path[0])):
         return "", None
-    stamp, state, fingerprint, inputs, version = found.groups()
+    stamp, state, fingerprint, inputs, version = match.groups()
     try:
         at = dt.datetime.strptime(stamp, _STAMP).replace(tzinfo=dt.UTC)
     except ValueError:

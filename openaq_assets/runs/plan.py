@@ -1,4 +1,7 @@
-"""What would run, and why: the graph and the ledger compared. Reads names only; changes nothing."""
+"""Plan a run: compare the graph with the ledger and say what would run, and why.
+
+Planning changes nothing. It reads the names of records, and a record itself only if its inputs changed.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +22,7 @@ Action = Literal["create", "rebuild", "refresh", "retry", "validate", "follow", 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One partition of an asset and what to do with it; ``scope`` is what has to be asked for."""
+    """The action for one partition of an asset; ``scope`` lists the selectors that the action covers."""
 
     asset: str
     partition: str
@@ -29,14 +32,15 @@ class Step:
 
     @property
     def runs(self) -> bool:
+        """Return whether the step does anything."""
         return self.action != "skip"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person or a schedule asked for.
+    """The request of a person or a schedule.
 
-    ``days`` are the partitions of daily assets, ``today`` that of snapshots; ``selectors`` narrows the
+    ``days`` are the partitions of daily assets, ``today`` that of snapshots; ``selectors`` limits the
     scope to these parts; ``force`` makes again what is up to date.
     """
 
@@ -56,10 +60,10 @@ def make_request(
     force: bool = False,
     today: dt.date | None = None,
 ) -> Request:
-    """Return a request from what people say: first and last day, or so many days up to the last (today, UTC).
+    """Return a request for the days from ``first`` to ``last``, or ``days`` days up to ``last``.
 
-    ``only`` are names of entries, by the section of the file of conf/ that has them. Raises SelectionError
-    for what makes no sense.
+    The default of ``last`` is today (UTC). ``only`` are names of entries, by the section of their file of
+    conf/. Raises SelectionError for days in the wrong order or in the future, and for unknown names.
     """
     now = today or dt.datetime.now(dt.UTC).date()
     end = last or (now if first is None or first <= now else first)
@@ -73,18 +77,18 @@ def make_request(
 
 
 def _parts(graph: AssetGraph, section: str, names: Sequence[str]) -> Iterator[str]:
-    """Yield the parts of a scope that entries of a section name; raise SelectionError for an unknown one."""
+    """Yield the selectors of the named entries of a section; raise SelectionError for an unknown name."""
     known = graph.selectors.get(section, {})
     for name in names:
         if name not in known:
-            what = section.removesuffix("s")
-            raise SelectionError(f"there is no {what} '{name}'. {nearest(name, known)}")
+            noun = section.removesuffix("s")
+            raise SelectionError(f"there is no {noun} '{name}'. {nearest(name, known)}")
         yield known[name]
 
 
 @dataclass
 class PlanState:
-    """The graph as it stands in an environment's ledger: versions, and what is stale."""
+    """The state of a graph in the ledger of an environment: versions, and the steps to be done."""
 
     graph: AssetGraph
     ledger: Ledger
@@ -94,35 +98,38 @@ class PlanState:
 
     @property
     def fingerprints(self) -> Mapping[str, str]:
-        """The fingerprint of every asset."""
+        """Return the fingerprint of every asset."""
         return self.graph.fingerprints
 
     def entries(self, key: str) -> Mapping[str, Entry]:
-        """The ledger's newest entries of an asset; read once until ``forget``."""
+        """Return the entries of an asset in the ledger, which are read once until ``forget``."""
         if key not in self._entries:
             self._entries[key] = self.ledger.entries(key)
         return self._entries[key]
 
     def forget(self, key: str) -> None:
-        """Read the asset's entries again next time: it has been materialized."""
+        """Forget the entries of an asset, because it was materialized."""
         self._entries.pop(key, None)
         self._versions.clear()
 
     def partitions(self, asset: Asset) -> tuple[str, ...]:
-        """The partitions of an asset that the request means: its days, and their neighbours where the
-        asset is read with a spread."""
+        """Return the partitions of an asset for the request.
+
+        For a daily asset they are the days of the request, and their neighbours if an asset reads it
+        with a spread.
+        """
         if asset.partitions is None:
             return ("",)
         if asset.partitions == "snapshot":
             return (self.request.today.isoformat(),)
         readers = [self.graph[key] for key in self.graph.downstream(asset.key)]
-        spread = max((self.graph.answers[one.key].spread for one in readers), default=0)
-        found = {near for day in self.request.days for near in around(day, spread)}
-        return tuple(sorted(day for day in found if day <= self.request.today.isoformat()))
+        spread = max((self.graph.answers[reader.key].spread for reader in readers), default=0)
+        days = {near for day in self.request.days for near in around(day, spread)}
+        return tuple(sorted(day for day in days if day <= self.request.today.isoformat()))
 
     def version(self, key: str) -> str:
-        """The version of the whole asset as it stands; '' if it was never made."""
-        for asset in self._virtual_behind(key):  # upstream first: a chain of views may be long
+        """Return the current version of the whole asset; '' if it was never made."""
+        for asset in self._unversioned_views(key):  # upstream first: a chain of views may be long
             versions = {up: self._version(up) for up in self.graph.upstream[asset.key]}
             self._versions[asset.key] = digest([self.fingerprints[asset.key], versions])
         return self._version(key)
@@ -130,40 +137,40 @@ class PlanState:
     def _version(self, key: str) -> str:
         if key not in self._versions:
             entries = self.entries(key).items()
-            good = {name: one.version for name, one in entries if one.state != "failed"}
+            good = {partition: entry.version for partition, entry in entries if entry.state != "failed"}
             snapshot = self.graph[key].partitions == "snapshot"
             newest = good[max(good)] if snapshot and good else digest(good)
             self._versions[key] = newest if good else ""
         return self._versions[key]
 
-    def _virtual_behind(self, key: str) -> list[Asset]:
-        """The views an asset's version is made of and that are not known yet, in graph order."""
-        found: set[str] = set()
-        ahead = [key]
-        while ahead:
-            one = ahead.pop()
-            if self.graph[one].holds == "view" and one not in found and one not in self._versions:
-                found.add(one)
-                ahead += self.graph.upstream[one]
-        return [asset for asset in self.graph if asset.key in found] if found else []
+    def _unversioned_views(self, key: str) -> list[Asset]:
+        """Return the views whose versions are part of an asset's and not computed yet, in graph order."""
+        views: set[str] = set()
+        queue = [key]
+        while queue:
+            name = queue.pop()
+            if self.graph[name].holds == "view" and name not in views and name not in self._versions:
+                views.add(name)
+                queue += self.graph.upstream[name]
+        return [asset for asset in self.graph if asset.key in views] if views else []
 
     def inputs(self, asset: Asset, partition: str) -> Mapping[str, str]:
-        """The version of everything a partition is made from."""
-        found = {}
+        """Return the version of every input of a partition, by the key of the input."""
+        versions = {}
         for key in self.graph.upstream[asset.key]:
             up = self.graph[key]
             if asset.holds == "view":
-                found[key] = self.fingerprints[key]  # a view depends on what its tables are, not hold
+                versions[key] = self.fingerprints[key]  # a view depends on definitions, not on data
             elif asset.partitions and up.partitions == asset.partitions:
-                found[key] = self._version_around(key, partition, self.graph.answers[asset.key].spread)
+                versions[key] = self._version_around(key, partition, self.graph.answers[asset.key].spread)
             elif asset.partitions == "daily" and up.partitions == "snapshot":
                 continue  # an inventory orders the work; a new one does not make old days stale
             else:
-                found[key] = self.version(key)
-        return found
+                versions[key] = self.version(key)
+        return versions
 
     def _version_around(self, key: str, partition: str, spread: int) -> str:
-        """The version of a partition, or of it and its neighbours; '' if there is none."""
+        """Return the version of a partition, with its neighbours if there is a spread; else ''."""
         entries = self.entries(key)
         good = {
             day: entry.version
@@ -173,14 +180,15 @@ class PlanState:
         return digest(good) if good and spread else good.get(partition, "")
 
     def scope(self, asset: Asset) -> tuple[str, ...]:
-        """The selectors the request asks of an asset."""
+        """Return the selectors of an asset's scope that the request includes."""
         whole = self.graph.answers[asset.key].scope
-        return tuple(one for one in whole if not self.request.selectors or one in self.request.selectors)
+        selectors = self.request.selectors
+        return tuple(selector for selector in whole if not selectors or selector in selectors)
 
     def steps(self, key: str, pending: frozenset[str] = frozenset()) -> tuple[Step, ...]:
-        """What to do with each partition of an asset, given the assets that will run before it."""
+        """Return the step for each partition of an asset, given the assets that will run before it."""
         asset = self.graph[key]
-        return tuple(self._step(asset, one, pending) for one in self.partitions(asset))
+        return tuple(self._step(asset, partition, pending) for partition in self.partitions(asset))
 
     def _step(self, asset: Asset, partition: str, pending: frozenset[str]) -> Step:
         scope = self.scope(asset)
@@ -254,20 +262,20 @@ class PlannedAsset:
 
 
 def plan(plan_state: PlanState, keys: Iterable[str]) -> tuple[PlannedAsset, ...]:
-    """What running these assets would do, in order."""
-    wanted, pending, found = set(keys), set[str](), []
+    """Return what a run of these assets would do, in graph order."""
+    wanted, pending, planned = set(keys), set[str](), []
     for asset in plan_state.graph:
         if asset.key not in wanted:
             continue
         steps = plan_state.steps(asset.key, frozenset(pending))
         if any(step.runs for step in steps):
             pending.add(asset.key)
-        found += grouped(steps)
-    return tuple(found)
+        planned += grouped(steps)
+    return tuple(planned)
 
 
 def grouped(steps: Iterable[Step]) -> list[PlannedAsset]:
-    """The steps of an asset, one entry per action and reason."""
+    """Return the steps of an asset, grouped by action and reason."""
     groups: dict[tuple[str, Action, str], list[str]] = {}
     for step in steps:
         groups.setdefault((step.asset, step.action, step.reason), []).append(step.partition)

@@ -1,4 +1,4 @@
-"""What people read of the lake: answers to queries, the dashboard page, the simulator as a service."""
+"""Run a user's SQL query over the tables and views of an environment."""
 
 from openaq_assets.errors import AssetsError, PlatformError, SelectionError
 from openaq_assets.graph.assets import table_ref
@@ -12,17 +12,22 @@ from openaq_assets.sql.shapes import SqlProblem
 
 
 def ask(project: Project, sql: str, env: str, profile: str | None = None) -> Rows:
-    """The answer to Athena SQL over the tables and views of an environment."""
-    place, platform = open_platform(project, env, profile)
-    return _ask(project, place, platform, sql)
+    """Return the rows of a query in Athena SQL over the tables and views of an environment.
+
+    Raises SelectionError for SQL that is not allowed or a table of another database, and PlatformError
+    if the engine fails.
+    """
+    environment, platform = open_platform(project, env, profile)
+    return _ask(project, environment, platform, sql)
 
 
-def _ask(project: Project, place: Environment, platform: Platform, sql: str) -> Rows:
+def _ask(project: Project, environment: Environment, platform: Platform, sql: str) -> Rows:
     tree = athena.parse(sql)
     if isinstance(tree, SqlProblem):
         raise SelectionError(f"line {tree.line}, column {tree.column}: {tree.message} {tree.hint}")
     names = [use.name for use in athena.tables(sql)]
-    query = bind(Query("query", sql, tuple(_ref(project, place, name) for name in names)), place)
+    inputs = tuple(_ref(project, environment, name) for name in names)
+    query = bind(Query("query", sql, inputs), environment)
     assert isinstance(query, Query)
     try:
         return platform.read(query)
@@ -32,8 +37,8 @@ def _ask(project: Project, place: Environment, platform: Platform, sql: str) -> 
         raise PlatformError(" ".join(str(error).split())) from None
 
 
-def _ref(project: Project, place: Environment, name: str) -> Ref:
+def _ref(project: Project, environment: Environment, name: str) -> Ref:
     database, _, table = name.rpartition(".")
-    if database and database != place.database:
-        raise SelectionError(f"'{name}' is not in {place.database}. Choose the environment with --env.")
+    if database and database != environment.database:
+        raise SelectionError(f"'{name}' is not in {environment.database}. Choose the environment with --env.")
     return table_ref(project.graph, table)

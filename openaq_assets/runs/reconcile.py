@@ -1,7 +1,8 @@
-"""How many rows a day's table must have, counted from its raw objects by other means than made it.
+"""Count the rows that a day's table must have, from its raw objects and by other code than made it.
 
-Every row of every raw object is read plainly, those set aside are left out, and what is left is told
-apart by its key. What the table has beyond or below that number was lost, doubled or never written.
+Every row of every raw object is read by simple code, quarantined rows are left out, and the others are
+counted by their distinct keys. If the table has more or fewer rows, some were lost, doubled or not
+written.
 """
 
 import datetime as dt
@@ -17,9 +18,11 @@ from openaq_assets.platforms.transform.rows import MISSING, opened, value_at
 
 
 def rows_in_raw(store: ObjectStore, transform: Transform, day: str, started: dt.datetime) -> tuple[int, ...]:
-    """The numbers of rows a bound Transform may have made of a day: one, or two if answers arrived
-    since it was started."""
-    aside = frozenset(_set_aside(store, transform, day))
+    """Return the numbers of rows that a bound Transform may have made for a day.
+
+    There is one number, or two if answers arrived after ``started``: with and without their rows.
+    """
+    quarantined = frozenset(_quarantined(store, transform, day))
     settled: set[Any] = set()
     late: set[Any] = set()
     for uri in store.list(f"{transform.source.uri}/{segment(day)}"):
@@ -27,45 +30,46 @@ def rows_in_raw(store: ObjectStore, transform: Transform, day: str, started: dt.
         if key and key.asset == transform.source.asset:
             name = uri.rsplit("/", 1)[1]
             arrived = key.retrieved >= started.replace(microsecond=0)
-            (late if arrived else settled).update(_keys(transform.recipe, key, name, store.get(uri), aside))
+            keys = _keys(transform.recipe, key, name, store.get(uri), quarantined)
+            (late if arrived else settled).update(keys)
     return tuple(dict.fromkeys((len(settled | late), len(settled))))
 
 
-def _set_aside(store: ObjectStore, transform: Transform, day: str) -> Iterator[tuple[str, int | None]]:
-    """The object and position of every row of a day that did not fit; None is the whole object."""
+def _quarantined(store: ObjectStore, transform: Transform, day: str) -> Iterator[tuple[str, int | None]]:
+    """Yield the object and position of every quarantined row of a day; None is the whole object."""
     for uri in store.list(f"{transform.quarantine.uri}/{segment(day)}"):
         for line in store.get(uri).splitlines():
-            found = json.loads(line)
-            yield found["object"], found.get("position")
+            entry = json.loads(line)
+            yield entry["object"], entry.get("position")
 
 
 def _keys(
-    recipe: Recipe, key: RawKey, name: str, body: bytes, aside: frozenset[tuple[str, int | None]]
+    recipe: Recipe, key: RawKey, name: str, body: bytes, quarantined: frozenset[tuple[str, int | None]]
 ) -> Iterator[Any]:
-    """What tells each row of an object apart; an object that is set aside has none."""
-    if (name, None) in aside:
+    """Yield the key of each row of an object that is not quarantined."""
+    if (name, None) in quarantined:
         return
     rows: Sequence[Any] = opened(recipe, body)[1]
-    columns: Mapping[str, RecipeColumn] = {one.name: one for one in recipe.columns}
+    columns: Mapping[str, RecipeColumn] = {column.name: column for column in recipe.columns}
     for position, row in enumerate(rows):
-        if (name, position) in aside:
+        if (name, position) in quarantined:
             continue
         if recipe.unique:
-            yield tuple(_plain(recipe, columns[one], key, name, row) for one in recipe.unique)
+            yield tuple(_plain(recipe, columns[column], key, name, row) for column in recipe.unique)
         else:
             yield name, position
 
 
 def _plain(recipe: Recipe, column: RecipeColumn, key: RawKey, name: str, row: Any) -> Any:
-    """A value that is equal where the column's values are."""
+    """Return a value of a row that is equal for two rows exactly if their column values are equal."""
     if column.key:
         parts = {"object": name, "digest": key.digest, "retrieved": key.retrieved.isoformat()}
         return parts.get(column.key, key.values.get(column.key))
     for path in column.paths:
-        found = value_at(recipe, path, column.type, row)
-        if found is MISSING or found is None:
+        value = value_at(recipe, path, column.type, row)
+        if value is MISSING or value is None:
             continue
-        if column.type == "timestamp" and isinstance(found, str):
-            return dt.datetime.fromisoformat(found)  # with its offset: equal if the instant is
-        return found
+        if column.type == "timestamp" and isinstance(value, str):
+            return dt.datetime.fromisoformat(value)  # with its offset: equal for equal instants
+        return value
     return None

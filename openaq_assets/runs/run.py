@@ -1,6 +1,6 @@
-"""Carries out a plan.
+"""Carry out a plan.
 
-``materialize`` is the one way an asset is made: the command line and Airflow both call it.
+The command line and Airflow both call ``materialize``; there is no other way to make an asset.
 """
 
 import dataclasses
@@ -34,18 +34,21 @@ CHUNK_DAYS = 31
 def run_all(
     run: Run, keys: Iterable[str], on_result: Callable[[Result], None] = lambda result: None
 ) -> tuple[Result, ...]:
-    """Every asset in graph order; what reads a failed asset is not run."""
+    """Materialize assets in graph order and return their results; skip those that read a failed asset.
+
+    ``on_result`` receives each result as soon as there is one.
+    """
     wanted = set(keys)
     results: dict[str, Result] = {}
     for asset in run.project.graph:
         if asset.key not in wanted:
             continue
-        stopped = [
+        failed_inputs = [
             up for up in run.project.graph.upstream[asset.key]
             if up in results and results[up].state in ("failed", "blocked")
         ]  # fmt: skip
-        if stopped:
-            result = Result(asset.key, "blocked", message=f"not run: {', '.join(stopped)} failed")
+        if failed_inputs:
+            result = Result(asset.key, "blocked", message=f"not run: {', '.join(failed_inputs)} failed")
         else:
             result = materialize(run, asset.key)
         results[asset.key] = result
@@ -55,7 +58,11 @@ def run_all(
 
 
 def materialize(run: Run, key: str) -> Result:
-    """Make what is missing or stale of an asset, and record it. Doing it twice is doing it once."""
+    """Make the missing and stale partitions of an asset, and record them.
+
+    A second call does nothing if nothing has changed. Raises SelectionError if the run's environment does
+    not own the asset.
+    """
     asset = run.project.graph[key]
     owner = run.environment.siblings[run.environment.name].tables_from
     if owner and not asset.per_environment:
@@ -83,22 +90,22 @@ def materialize(run: Run, key: str) -> Result:
         if failed:
             break
     run.plan_state.forget(key)
-    blocking = [one for record in records for one in record.checks if one.blocks]
-    told = [one.retryable for one in failed] + [one.retryable for one in blocking]
-    return _result(key, records, bool(told) and all(told))
+    blocking = [check for record in records for check in record.checks if check.blocks]
+    retryable = [ticket.retryable for ticket in failed] + [check.retryable for check in blocking]
+    return _result(key, records, bool(retryable) and all(retryable))
 
 
 def _batches(steps: Sequence[Step]) -> Iterable[tuple[Step, ...]]:
-    """Steps of equal scope (and those to be rebuilt apart) together, a month at a time."""
+    """Yield steps of equal scope together, at most a month of them; steps to rebuild are separate."""
 
-    def alike(step: Step) -> tuple[tuple[str, ...], bool]:
+    def group_key(step: Step) -> tuple[tuple[str, ...], bool]:
         return step.scope, step.action == "rebuild"
 
-    ordered = sorted(steps, key=lambda one: (*alike(one), one.partition))
-    for _, group in itertools.groupby(ordered, alike):
-        same = {step.partition: step for step in group}
-        for keys in chunks(tuple(same), CHUNK_DAYS):
-            yield tuple(same[key] for key in keys)
+    ordered = sorted(steps, key=lambda step: (*group_key(step), step.partition))
+    for _, group in itertools.groupby(ordered, group_key):
+        by_partition = {step.partition: step for step in group}
+        for keys in chunks(tuple(by_partition), CHUNK_DAYS):
+            yield tuple(by_partition[key] for key in keys)
 
 
 def _partitions(batch: tuple[Step, ...]) -> tuple[str, ...]:
@@ -109,14 +116,14 @@ def _carry_out(
     run: Run, asset: Asset, batch: tuple[Step, ...], operations: Sequence[Operation]
 ) -> tuple[list[Materialization], list[Ticket]]:
     """Submit the operations of a batch and record every partition of it."""
-    # Before anything is read: what another run adds meanwhile must look new to the next plan.
+    # Before the operations read anything: what another run adds meanwhile must be new for the next plan.
     read = {step.partition: run.plan_state.inputs(asset, step.partition) for step in batch}
     started = time.monotonic()
     if run.request.force or batch[0].action == "rebuild":
         operations = [_again(operation) for operation in operations]
-    tickets, results = _done_and_checked(run, asset, _partitions(batch), operations)
+    tickets, results = _submit_and_check(run, asset, _partitions(batch), operations)
     seconds = time.monotonic() - started
-    dollars = spent(run, asset, [one.partition for one in batch], tickets, seconds)
+    dollars = spent(run, asset, [step.partition for step in batch], tickets, seconds)
     records = []
     for step in batch:
         checks = results.get(step.partition, ())
@@ -130,12 +137,14 @@ def _carry_out(
     return records, tickets
 
 
-def _done_and_checked(
+def _submit_and_check(
     run: Run, asset: Asset, partitions: tuple[str, ...], operations: Sequence[Operation]
 ) -> tuple[list[Ticket], Results]:
-    """Return the tickets of what was done, and if all of it was, what came of the asset's checks."""
+    """Submit operations; return their tickets and, if none failed, the results of the asset's checks."""
     started = dt.datetime.now(dt.UTC)
-    missing = [one for one in operations if isinstance(one, CreateView) and not one.replace]
+    missing = [
+        operation for operation in operations if isinstance(operation, CreateView) and not operation.replace
+    ]
     rest = [operation for operation in operations if operation not in missing]
     queries: tuple[CheckQuery, ...] = queries_of(run, asset, partitions)
     if queries and asset.kind.from_raw:
@@ -153,7 +162,7 @@ def _failed(tickets: Sequence[Ticket]) -> list[Ticket]:
 
 
 def _again(operation: Operation) -> Operation:
-    """Return an operation that also does what is done and final, if it makes that difference."""
+    """Return the operation with ``again`` set, if it has that field: final work is done again, too."""
     changeable: Any = operation
     return replace(changeable, again=True) if hasattr(operation, "again") else operation
 
@@ -163,17 +172,17 @@ def _submit_all(run: Run, operations: Sequence[Operation]) -> list[Ticket]:
     for operation in operations:
         try:
             bound = bind(operation, run.environment)
-        except (AssetsError, TypeError, ValueError) as error:  # a kind, which is foreign code, made it
+        except (AssetsError, TypeError, ValueError) as error:  # the operation may be of foreign code
             tickets.append(failed_ticket(error))
             break
         tickets.append(_submit(run, bound))
         if tickets[-1].state == "failed" and not isinstance(operation, Query):
-            break  # checks all have their say; anything else builds on what came before
+            break  # all checks run; other operations depend on those before them
     return tickets
 
 
 def _submit(run: Run, operation: Operation) -> Ticket:
-    """The finished ticket of an operation; one that an earlier attempt started is taken up again."""
+    """Return the finished ticket of an operation, and resume the one that an earlier attempt started."""
     name = digest(to_json(operation))
     kept = run.tickets.get(name)
     ticket = _ticket_from(kept) if kept else run.platform.submit(operation)
@@ -195,7 +204,7 @@ def _submit(run: Run, operation: Operation) -> Ticket:
 
 def _ticket_from(text: str) -> Ticket:
     body = json.loads(text)
-    facts = {key: Facts.of(one) for key, one in body.pop("facts").items()}
+    facts = {key: Facts.of(values) for key, values in body.pop("facts").items()}
     return Ticket(**body, facts=facts)
 
 
@@ -209,16 +218,16 @@ def _record(
 ) -> Materialization:
     facts = sum((_facts_of(ticket, step.partition) for ticket in tickets), Facts())
     failed = [ticket.message for ticket in _failed(tickets)]
-    failed += [f"check {said}"] if (said := summary_of(checks)) else []
+    failed += [f"check {message}"] if (message := summary_of(checks)) else []
     state = "failed" if failed else "partial" if facts.failures and not asset.kind.always else "ok"
-    print_of = run.plan_state.fingerprints[asset.key]
+    fingerprint = run.plan_state.fingerprints[asset.key]
     return Materialization(
         asset=asset.key,
         kind=asset.kind.name,
         partition=step.partition,
         state=state,  # type: ignore[arg-type]
-        fingerprint=print_of,
-        version="" if failed else facts.version or digest([print_of, dict(inputs)]),
+        fingerprint=fingerprint,
+        version="" if failed else facts.version or digest([fingerprint, dict(inputs)]),
         inputs=inputs,
         scope=_covered(run, asset, step),
         facts=facts,
@@ -237,9 +246,9 @@ def _facts_of(ticket: Ticket, partition: str) -> Facts:
 
 
 def _covered(run: Run, asset: Asset, step: Step) -> tuple[str, ...]:
-    """The scope of a partition after this step: what it asked for, and what was covered and settled.
+    """Return the scope of a partition after this step: that of the step, and the settled scope before it.
 
-    What was covered but failed, or may still get late rows, is left out: the next plan asks for it.
+    What was covered before but failed, or may still get late rows, is left out: the next plan includes it.
     """
     entry = run.plan_state.entries(asset.key).get(step.partition)
     if not step.scope or entry is None or not _settled(run, asset, step, entry):

@@ -1,4 +1,4 @@
-"""Whether the platform of a profile can carry out what the assets of a project need."""
+"""Find assets whose operations the platform of a profile cannot carry out."""
 
 from openaq_assets.errors import Problem
 from openaq_assets.platforms import NO_HANDLER, cannot_make
@@ -6,7 +6,7 @@ from openaq_assets.project.project import Project
 
 
 def unsupported(project: Project, profile: str | None = None) -> tuple[Problem, ...]:
-    """Return the assets that the platform of a profile cannot make: an operation of theirs has no handler."""
+    """Return a problem for each asset with an operation that has no handler on the profile's platform."""
     settings = project.profiles.get(project.profile(profile))
     if settings is None:
         return ()
@@ -18,7 +18,7 @@ def unsupported(project: Project, profile: str | None = None) -> tuple[Problem, 
 
 
 def unsupported_operation(project: Project, key: str, platform: str) -> str:
-    """Return the name of the first operation of an asset that a platform cannot carry out, or ''."""
+    """Return the name of an asset's first operation without a handler on a platform; '' if all have one."""
     for operation in project.graph.answers[key].operations:
         if not project.plugins.can_carry_out(type(operation), platform):
             return type(operation).__name__

@@ -1,4 +1,7 @@
-"""SQL unit tests, run in one DuckDB session without a lake: each test's rows are there only for it."""
+"""Run SQL unit tests of views in one DuckDB session without a lake.
+
+The rows of a test are in the tables only while it runs.
+"""
 
 import datetime as dt
 import math
@@ -22,7 +25,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a test: the rows that came out, and what is wrong with them."""
+    """The result of a test: the rows of the view, and the differences from the expected rows."""
 
     test: UnitTest
     rows: tuple[Row, ...]
@@ -30,8 +33,8 @@ class Outcome:
     seconds: float
 
 
-class Bench:
-    """A session with the empty tables and the views of a project; views are translated once."""
+class ViewTestSession:
+    """A session with the empty tables and the views of a project; each view is translated once."""
 
     def __init__(self, project: Project, session: "duckdb.DuckDBPyConnection") -> None:
         self.project = project
@@ -40,26 +43,26 @@ class Bench:
         session.execute("SET TimeZone='UTC'")
 
     def run(self, test: UnitTest) -> Outcome:
-        """Put the rows of a test in, ask its view, compare, and forget the rows."""
+        """Run a test: insert its rows, query its view, compare, and remove the rows."""
         names = (*tables_behind(self.project.graph, test.view), test.view)
         for name in names:
             self._make(name)
         started = time.perf_counter()
         with self._rows(test):
-            rows, failures = self._asked(test)
+            rows, failures = self._query(test)
         return Outcome(test, rows, failures, time.perf_counter() - started)
 
-    def _asked(self, test: UnitTest) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    def _query(self, test: UnitTest) -> tuple[tuple[Row, ...], tuple[str, ...]]:
         import duckdb
 
         try:
-            found = self.session.execute(f'SELECT * FROM "{test.view}"')
-            kinds = [(str(one[0]), trino_type(str(one[1]))) for one in found.description]
-            rows = tuple(dict(zip(map(str, dict(kinds)), row)) for row in found.fetchall())
+            cursor = self.session.execute(f'SELECT * FROM "{test.view}"')
+            columns = [(str(entry[0]), trino_type(str(entry[1]))) for entry in cursor.description]
+            rows = tuple(dict(zip(map(str, dict(columns)), row)) for row in cursor.fetchall())
         except duckdb.Error as error:
             return (), (" ".join(str(error).split(" LINE ")[0].split()),)
-        breaches = compare(pairs(self.project.graph.columns(test.view)), kinds)
-        return rows, tuple(map(str, breaches)) or tuple(differences(test, rows))
+        changes = compare(pairs(self.project.graph.columns(test.view)), columns)
+        return rows, tuple(map(str, changes)) or tuple(differences(test, rows))
 
     @contextmanager
     def _rows(self, test: UnitTest) -> Iterator[None]:
@@ -73,7 +76,7 @@ class Bench:
             self.session.execute("ROLLBACK")
 
     def _fill(self, table: str, rows: Sequence[Row]) -> None:
-        """A given table has the given rows and no others, also where it is a view."""
+        """Give a table exactly these rows, also if it is a view."""
         asset = self.project.graph.assets.get(table)
         if asset and asset.holds == "view":
             self.session.execute(f'DROP VIEW "{table}"')
@@ -82,15 +85,15 @@ class Bench:
             self.session.execute(f'DELETE FROM "{table}"')
         rows = [self._with_keys(table, row) for row in rows]
         columns = list(self.project.graph.column_types(table))
-        named = [one for one in columns if any(one in row for row in rows)]
-        if named:
-            marks = ", ".join("?" for _ in named)
-            shown = ", ".join(f'"{one}"' for one in named)
-            values = [[row.get(one) for one in named] for row in rows]
-            self.session.executemany(f'INSERT INTO "{table}" ({shown}) VALUES ({marks})', values)
+        given = [column for column in columns if any(column in row for row in rows)]
+        if given:
+            marks = ", ".join("?" for _ in given)
+            names = ", ".join(f'"{column}"' for column in given)
+            values = [[row.get(column) for column in given] for row in rows]
+            self.session.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', values)
 
     def _with_keys(self, table: str, row: Row) -> Row:
-        """A row with the keys of the partition it would lie in."""
+        """Return a row with the keys of its partition, if its table has days."""
         spec = getattr(self.project.graph.assets.get(table), "spec", None)
         start, end = getattr(spec, "partition_by", ""), getattr(spec, "partition_by_end", "")
         at = row.get(start) or row.get(end)
@@ -100,7 +103,7 @@ class Bench:
         return {"year": f"{day:%Y}", "month": f"{day:%m}", "day": f"{day:%d}"} | dict(row)
 
     def _make(self, name: str) -> None:
-        """A table or view, once."""
+        """Make a table or view, unless it exists."""
         if name in self._made:
             return
         self._made.add(name)
@@ -117,17 +120,18 @@ class Bench:
     def _empty(self, name: str) -> str:
         types: Mapping[str, str] = {str(kind): name for kind, name in DUCKDB.items()}
         columns = self.project.graph.column_types(name).items()
-        shown = ", ".join(f'"{column}" {types[kind]}' for column, kind in columns)
-        return f'CREATE TABLE "{name}" ({shown})'
+        declarations = ", ".join(f'"{column}" {types[kind]}' for column, kind in columns)
+        return f'CREATE TABLE "{name}" ({declarations})'
 
     def _translated(self, name: str) -> str:
         from openaq_assets.sql import parse as sql
         from openaq_assets.sql.duckdb import to_duckdb
 
         text = self.project.graph[name].spec.sql.text
-        read = [one.name for one in sql.tables(text)]
-        tables = {one: self.project.graph.column_types(one) for one in read}
-        return to_duckdb(text, {one: f"memory.main.{one}" for one in read}, tables, "getvariable('now')")
+        names = [use.name for use in sql.tables(text)]
+        types = {table: self.project.graph.column_types(table) for table in names}
+        locations = {table: f"memory.main.{table}" for table in names}
+        return to_duckdb(text, locations, types, "getvariable('now')")
 
     def _load(self, name: str, text: str, columns: Any) -> None:
         from openaq_assets.platforms.transform.csv import read_csv
@@ -138,20 +142,20 @@ class Bench:
 
 
 def run_tests(project: Project, tests: Iterable[UnitTest]) -> Iterator[Outcome]:
-    """Every test's outcome, in order."""
+    """Run tests and yield the outcome of each, in order."""
     import duckdb
 
     with duckdb.connect(":memory:", config={"threads": 1}) as session:
-        bench = Bench(project, session)
+        test_session = ViewTestSession(project, session)
         for test in tests:
-            yield bench.run(test)
+            yield test_session.run(test)
 
 
 # --- comparing ------------------------------------------------------------------------------------
 
 
 def differences(test: UnitTest, rows: Sequence[Row]) -> Iterator[str]:
-    """What is expected and not there, what differs, and what is there and not expected."""
+    """Yield a line for each missing row, each differing row, and the first rows that are not expected."""
     left = list(rows)
     missing: list[tuple[int, Row]] = []
     for n, wanted in enumerate(test.expect):
@@ -189,28 +193,28 @@ def _agreeing(wanted: Row, row: Row) -> int:
     return sum(same(value, row[name]) for name, value in wanted.items())
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equality of two values of one type; doubles to nine digits, NaN is NaN."""
-    if isinstance(one, float) and isinstance(other, float):
-        if math.isnan(one) or math.isnan(other):
-            return math.isnan(one) and math.isnan(other)
-        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return bool(one == other)
+def same(left: Any, right: Any) -> bool:
+    """Return whether two values of one type are equal; doubles to nine digits, and NaN equals NaN."""
+    if isinstance(left, float) and isinstance(right, float):
+        if math.isnan(left) or math.isnan(right):
+            return math.isnan(left) and math.isnan(right)
+        return math.isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(left == right)
 
 
 def _difference(n: int, wanted: Row, row: Row) -> str:
     keys = {name: value for name, value in wanted.items() if same(value, row[name])}
-    told = "; ".join(
+    differing = "; ".join(
         f"{name}: expected {_text(value)}, got {_text(row[name])}"
         for name, value in wanted.items()
         if name not in keys
     )
-    beside = f" ({shown(dict(list(keys.items())[:3]))[1:-1]})" if keys else ""
-    return f"row {n + 1}{beside}: {told}"
+    equal = f" ({shown(dict(list(keys.items())[:3]))[1:-1]})" if keys else ""
+    return f"row {n + 1}{equal}: {differing}"
 
 
 def shown(row: Row) -> str:
-    """A row as YAML on one line."""
+    """Return a row as YAML on one line."""
     return "{" + ", ".join(f"{name}: {_text(value)}" for name, value in row.items()) + "}"
 
 

@@ -1,4 +1,4 @@
-"""SQL unit tests of views, read from views/tests/*.yaml: rows in, the rows that must come out.
+"""Read the SQL unit tests of views from views/tests/*.yaml: given rows and expected rows.
 
     tests:
       an_hour_of_clean_air:
@@ -10,8 +10,8 @@
         expect:
           - {location_id: 1, us_aqi: 28}
 
-Columns that a given row does not name are NULL; those that an expected row does not name are not
-compared. Tables that are not given are empty, but for reference tables, which hold their file's rows.
+Columns that a given row does not name are NULL. Columns that an expected row does not name are not
+compared. Tables that are not given are empty, except reference tables, which have the rows of their file.
 """
 
 import datetime as dt
@@ -44,7 +44,7 @@ class Moment(str):
 
     @classmethod
     def parse(cls, text: str) -> "Moment":
-        """The time; raises ValueError with the remedy."""
+        """Return the time of a text; raise ValueError with the remedy."""
         if not cls.pattern.match(text):
             raise ValueError("Write day, hour and minute, in UTC.")
         _exists(dt.datetime, text)
@@ -52,7 +52,7 @@ class Moment(str):
 
     @property
     def time(self) -> dt.datetime:
-        """Naive, in UTC."""
+        """Return the time as a naive datetime in UTC."""
         return dt.datetime.fromisoformat(self.removesuffix("Z"))
 
 
@@ -88,7 +88,7 @@ class TestFields:
 
 @dataclass(frozen=True, slots=True)
 class UnitTest:
-    """One test: rows of typed values for tables, and the rows a view must answer with."""
+    """A test: rows of typed values for tables, and the rows that the view must return."""
 
     name: str
     view: str
@@ -100,7 +100,7 @@ class UnitTest:
 
 
 def read_tests(project: Project) -> tuple[UnitTest, ...]:
-    """Every test of the project, in the order of files; raises ConfigError with every mistake."""
+    """Return every test of the project, in the order of files; raise ConfigError with every mistake."""
     tests, problems = _read(project)
     if problems:
         raise ConfigError(problems)
@@ -108,27 +108,27 @@ def read_tests(project: Project) -> tuple[UnitTest, ...]:
 
 
 def mistakes(project: Project) -> tuple[Problem, ...]:
-    """Every mistake in the tests of a sound project."""
+    """Return every mistake in the tests of a project that has no other problems."""
     return tuple(_read(project)[1])
 
 
 def _read(project: Project) -> tuple[tuple[UnitTest, ...], list[Problem]]:
     reading = Reading()
-    found: dict[str, UnitTest] = {}
+    tests: dict[str, UnitTest] = {}
     for path in sorted((project.root / FOLDER).glob("*.y*ml")):
         name = path.relative_to(project.root).as_posix()
         node = parse_file(path, name, reading)
         for title, entry in _section(node, reading).items():
             reading.marks.clear()
             test = _test(title, entry, project.graph, reading)
-            if test and title in found:
-                first = found[title].at
-                told = f"there is a test of this name at {first.path}:{first.line}."
+            if test and title in tests:
+                first = tests[title].at
+                message = f"there is a test of this name at {first.path}:{first.line}."
                 hint = "Rename one of them."
-                reading.problems.append(entry.at.problem(f"tests.{title}", told, hint))
+                reading.problems.append(entry.at.problem(f"tests.{title}", message, hint))
             elif test:
-                found[title] = test
-    return tuple(found.values()), reading.problems
+                tests[title] = test
+    return tuple(tests.values()), reading.problems
 
 
 def _section(node: Node | None, reading: Reading) -> Mapping[str, Node]:
@@ -139,8 +139,8 @@ def _section(node: Node | None, reading: Reading) -> Mapping[str, Node]:
         return {}
     entries = node.value["tests"]
     if not isinstance(entries.value, Mapping):
-        told = f"expected tests by name, got {entries.kind}."
-        reading.fail(entries, "tests", told, "Write 'name:' and its fields below.")
+        message = f"expected tests by name, got {entries.kind}."
+        reading.fail(entries, "tests", message, "Write 'name:' and its fields below.")
         return {}
     return entries.value
 
@@ -151,7 +151,7 @@ def _test(title: str, entry: Node, graph: AssetGraph, reading: Reading) -> UnitT
     fields: TestFields = build(entry, TestFields, where, reading)
     if fields is ABSENT or len(reading.problems) > before:  # type: ignore[comparison-overlap]
         return None
-    reading.problems += _names(fields, where, graph, reading.marks)
+    reading.problems += _name_problems(fields, where, graph, reading.marks)
     if len(reading.problems) > before:
         return None
     rows = _Rows(reading, graph)
@@ -163,8 +163,10 @@ def _test(title: str, entry: Node, graph: AssetGraph, reading: Reading) -> UnitT
     return UnitTest(title, fields.view, given, expect, fields.now.time, fields.ordered, entry.at)
 
 
-def _names(fields: TestFields, where: str, graph: AssetGraph, marks: Mapping[str, Mark]) -> Iterator[Problem]:
-    """A view that is none, and tables it does not read."""
+def _name_problems(
+    fields: TestFields, where: str, graph: AssetGraph, marks: Mapping[str, Mark]
+) -> Iterator[Problem]:
+    """Yield a problem for an unknown view, and for each table that the view does not read."""
     known = [asset.key for asset in graph if asset.holds == "view"]
     if fields.view not in known:
         path = f"{where}.view"
@@ -174,17 +176,17 @@ def _names(fields: TestFields, where: str, graph: AssetGraph, marks: Mapping[str
     for table in fields.given or {}:
         if table not in reach:
             path = f"{where}.given.{table}"
-            told = f"'{fields.view}' does not read '{table}'."
-            yield marks[path].problem(path, told, nearest(table, reach))
+            message = f"'{fields.view}' does not read '{table}'."
+            yield marks[path].problem(path, message, nearest(table, reach))
 
 
 def tables_behind(graph: AssetGraph, view: str) -> tuple[str, ...]:
-    """Return every table and view that a view reads, also by way of others, each before who reads it."""
+    """Return every table and view that a view reads, also indirectly, each before its readers."""
     tables: dict[str, None] = {}
 
     def enter(name: str) -> None:
-        for made in views_of(graph, name) if name in graph.assets else ():
-            for ref in made.inputs:
+        for create_view in views_of(graph, name) if name in graph.assets else ():
+            for ref in create_view.inputs:
                 if ref.asset not in tables:
                     enter(ref.asset)
                     tables[ref.asset] = None
@@ -195,13 +197,13 @@ def tables_behind(graph: AssetGraph, view: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Cells of YAML as values of the types their table promises."""
+    """A reader of YAML cells as values of the column types of their table."""
 
     reading: Reading
     graph: AssetGraph
 
     def of(self, table: str, rows: tuple[Cells, ...], where: str) -> tuple[Row, ...]:
-        columns = {str(one.name): one for one in self.graph.columns(table)}
+        columns = {str(column.name): column for column in self.graph.columns(table)}
         return tuple(
             {name: self._cell(columns, table, name, text, f"{where}[{n}]") for name, text in row.items()}
             for n, row in enumerate(rows)
@@ -213,19 +215,19 @@ class _Rows:
         path = f"{where}.{name}"
         mark = self.reading.marks[path]
         if name not in columns:
-            told = f"'{table}' has no column '{name}'."
-            self.reading.problems.append(mark.problem(path, told, nearest(name, columns)))
+            message = f"'{table}' has no column '{name}'."
+            self.reading.problems.append(mark.problem(path, message, nearest(name, columns)))
             return None
         try:
             return None if text is None else cell(columns[name].type, text)
         except ValueError as error:
-            told = f"expected {columns[name].type}, got {shortened(text or '')}."
-            self.reading.problems.append(mark.problem(path, told, str(error)))
+            message = f"expected {columns[name].type}, got {shortened(text or '')}."
+            self.reading.problems.append(mark.problem(path, message, str(error)))
             return None
 
 
 def cell(kind: str, text: str) -> Any:
-    """Text as a value of a Trino type; raises ValueError with the remedy."""
+    """Return the value of a text as a Trino type; raise ValueError with the remedy."""
     if kind in ("bigint", "integer"):
         if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
             raise ValueError("Write digits.")

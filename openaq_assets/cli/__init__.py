@@ -1,1 +1,1 @@
-"""The command line, one driver of the engine; Airflow is the other."""
+"""Drive the engine from the command line; the package ``airflow`` is the other driver."""

@@ -1,4 +1,4 @@
-"""``python -m openaq_assets.cli``: the command line without its console script."""
+"""Run the command line as ``python -m openaq_assets.cli``, without its console script."""
 
 from openaq_assets.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Commands about an AWS account: deploy, doctor, cost."""
+"""Define the commands about an AWS account: deploy, doctor, cost."""
 
 import os
 import sys
@@ -25,14 +25,14 @@ _TYPES = ["t3.micro", "t3.small", "t3.medium", "none"]
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Do it without asking.")
-@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--yes", is_flag=True, help="Make the changes without a question.")
+@click.option("--dry-run", is_flag=True, help="Show the changes and make none.")
 @handle_errors
 def deploy(yes: bool, dry_run: bool) -> None:
-    """Bring the AWS account up to date: the Glue script, conf and code, and what the stack cannot make.
+    """Update the AWS account: the Glue script, conf/, the code, and settings that the stack cannot make.
 
-    Shows what it will change and asks first. Run again, it changes nothing. The stack itself
-    (infra/openaq.yaml) is made before, by CloudFormation: docs/how-to/aws.md.
+    The command shows the changes and asks before it makes them. A second run changes nothing. Create the
+    stack (infra/openaq.yaml) with CloudFormation before: see docs/how-to/aws.md.
 
     \b
     Examples: openaq-assets deploy --dry-run
@@ -59,12 +59,12 @@ def deploy(yes: bool, dry_run: bool) -> None:
 
 
 @click.command()
-@click.option("--only-missing", is_flag=True, help="Only what has to be mended.")
+@click.option("--only-missing", is_flag=True, help="Print only what is missing.")
 @handle_errors
 def doctor(only_missing: bool) -> None:
-    """Look at an AWS account and say what the pipeline still needs there. Changes nothing.
+    """Check an AWS account and list what the pipeline still needs there. Changes nothing.
 
-    Exit code 1 if something is missing. A note is no reason to worry.
+    The exit code is 1 if something is missing. Lines that begin with 'note' are for information only.
 
     \b
     Examples: openaq-assets doctor
@@ -86,18 +86,18 @@ def doctor(only_missing: bool) -> None:
 
 @click.command()
 @click.argument("selection", nargs=-1)
-@click.option("--job", help="The daily run: by default the first of conf/openaq.yaml.")
+@click.option("--job", help="The daily job (default: the first of conf/openaq.yaml).")
 @click.option("--backfill", type=click.IntRange(1, 3660), default=365, show_default=True,
-              help="Days of history to price.")  # fmt: skip
+              help="Days of history in the estimate.")  # fmt: skip
 @click.option("--instance", type=click.Choice(_TYPES), default="t3.small", show_default=True,
-              help="What Airflow runs on, all the month.")  # fmt: skip
+              help="The EC2 instance of Airflow, which runs the whole month.")  # fmt: skip
 @env_option
 @handle_errors
 def cost(selection: tuple[str, ...], job: str | None, backfill: int, instance: str, env: str) -> None:
-    """Price a day, a month and a backfill on AWS, asset by asset, by the sizes that the ledger knows.
+    """Estimate the cost of a day, a month and a backfill on AWS, by asset, from the sizes in the ledger.
 
-    The ledger is that of the profile in use: a laptop's lake is as good as one on AWS. An asset that was
-    never made is priced by assumption and marked with ~. The prices are those of conf/rates.yaml.
+    The ledger is that of the profile in use; a local lake gives the same estimate as one on AWS. An asset
+    that was never made is marked with ~: its sizes are assumed. The prices are those of conf/rates.yaml.
 
     \b
     Examples: openaq-assets cost
@@ -130,7 +130,7 @@ def cost(selection: tuple[str, ...], job: str | None, backfill: int, instance: s
 
 
 def _account(project: Project) -> "Account":
-    """Return the account of the profile chosen, by default that of AWS."""
+    """Return the account of the chosen profile, by default that of the profile ``aws``."""
     from openaq_assets.platforms.aws.deploy.account import PROFILE, open_account
 
     profile = profile_name() or os.environ.get("OPENAQ_PROFILE") or PROFILE
@@ -138,7 +138,7 @@ def _account(project: Project) -> "Account":
 
 
 def _daily(project: Project, name: str | None) -> Job:
-    """Return the job of that name, else the first that is declared."""
+    """Return the named job, else the first one; raise SelectionError if there is none."""
     if name or project.jobs:
         return project.job(name or next(iter(project.jobs)))
     raise SelectionError("there is no job to price. Declare one below 'jobs' in conf/openaq.yaml.")

@@ -1,4 +1,4 @@
-"""The command ``check``, alone in its module: it runs before every push, so it imports little."""
+"""Define the command ``check``, in a module of its own that imports little: it runs before every push."""
 
 import click
 
@@ -12,7 +12,9 @@ from openaq_assets.runs.view_tests import mistakes
 @click.command()
 @handle_errors
 def check() -> None:
-    """Say every mistake in conf/, views/ and plugins/, with its place and remedy.
+    """Check conf/, views/ and plugins/, and print every mistake with its position and remedy.
+
+    The exit code is 1 if there is a mistake.
 
     \b
     Example: openaq-assets check && git push
@@ -20,7 +22,7 @@ def check() -> None:
     project = load_project(strict=False)
     problems = (*project.problems, *project.conf_problems(), *unsupported(project, profile_name()))
     problems = problems or mistakes(project)
-    current().save()  # also of files that were read since the project was
+    current().save()  # with the files that were read after the project was loaded
     if problems:
         raise ConfigError(problems)
     click.echo(f"{len(project.graph.assets)} assets, {len(project.jobs)} jobs: no problems.")

@@ -1,6 +1,6 @@
-"""The asset catalog: what every asset promises, where its columns come from, and how it stands.
+"""Make the asset catalog: one HTML file with a drawing of the graph and a description of each asset.
 
-One HTML file: the graph drawn, and everything known of each asset.
+The description shows the contract of the asset, the sources of its columns, its checks and its state.
 """
 
 import datetime as dt
@@ -32,19 +32,19 @@ _SWEEPS = 8
 Edges = Mapping[str, Sequence[str]]
 
 
-# --- what is known
+# --- the data
 
 
 def catalog(project: Project, env: str = "dev", profile: str | None = None) -> dict[str, Any]:
-    """Return everything the catalog page shows, as JSON values, from a few records of the ledger."""
+    """Return everything that the catalog page shows, as JSON values; read a few records of the ledger."""
     home, platform = open_platform(project, env, profile)
     plan_state = PlanState(project.graph, Ledger(platform.objects, home), make_request(project.graph))
-    promises = _promises(project)
+    queries = _check_queries(project)
     return {
         "project": project.name,
         "environment": env,
         "generatedAt": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "assets": [_asset(project, plan_state, asset, promises) for asset in project.graph],
+        "assets": [_asset(project, plan_state, asset, queries) for asset in project.graph],
         "jobs": [
             {"name": name, "description": job.description, "schedule": str(job.schedule)}
             for name, job in sorted(project.jobs.items())
@@ -55,7 +55,7 @@ def catalog(project: Project, env: str = "dev", profile: str | None = None) -> d
 def newest_records(
     project: Project, asset: str, env: str = "dev", profile: str | None = None, newest: int = RECORDS
 ) -> list[Materialization]:
-    """Return the newest records of an asset, newest first; raise SelectionError for no environment."""
+    """Return the newest records of an asset, newest first; raise SelectionError for unknown names."""
     home, platform = open_platform(project, env, profile)
     return _records(Ledger(platform.objects, home), asset, newest)
 
@@ -65,7 +65,7 @@ def _records(ledger: Ledger, asset: str, newest: int) -> list[Materialization]:
 
 
 def _asset(
-    project: Project, plan_state: PlanState, asset: Asset, promises: Sequence[tuple[str, Query]]
+    project: Project, plan_state: PlanState, asset: Asset, queries: Sequence[tuple[str, Query]]
 ) -> dict[str, Any]:
     graph, common = project.graph, asset.common
     views = (entry for entry in graph.answers[asset.key].operations if isinstance(entry, CreateView))
@@ -81,9 +81,9 @@ def _asset(
         "readBy": sorted(graph.downstream(asset.key)),
         "fingerprint": plan_state.fingerprints[asset.key],
         "columns": _columns(project, asset),
-        "checks": _checks(project, asset, promises),
+        "checks": _checks(project, asset, queries),
         "sql": next((view.sql for view in views), "") if asset.holds == "view" else "",
-        "standing": _standing(plan_state, asset),
+        "status": _status(plan_state, asset),
         "records": [_record(record) for record in _records(plan_state.ledger, asset.key, RECORDS)],
     }
 
@@ -103,8 +103,8 @@ def _columns(project: Project, asset: Asset) -> list[dict[str, Any]]:
     ]
 
 
-def _promises(project: Project) -> list[tuple[str, Query]]:
-    """Return every query whose answer is judged, and the asset that asks it."""
+def _check_queries(project: Project) -> list[tuple[str, Query]]:
+    """Return the query of every check of an asset that holds nothing, and the key of the asset."""
     return [
         (asset.key, entry.query)
         for asset in project.graph
@@ -113,17 +113,17 @@ def _promises(project: Project) -> list[tuple[str, Query]]:
     ]
 
 
-def _checks(project: Project, asset: Asset, promises: Sequence[tuple[str, Query]]) -> list[dict[str, str]]:
-    """Return the promises an asset makes itself, and those other assets make about its tables."""
+def _checks(project: Project, asset: Asset, queries: Sequence[tuple[str, Query]]) -> list[dict[str, str]]:
+    """Return the checks that an asset runs, and those that other assets run on its tables."""
     names = {asset.key, *project.graph.tables[asset.key]}
     return [
         {"name": query.name, "severity": query.severity, "in": owner}
-        for owner, query in promises
+        for owner, query in queries
         if owner == asset.key or names & {ref.asset for ref in query.inputs}
     ]
 
 
-def _standing(plan_state: PlanState, asset: Asset) -> dict[str, Any]:
+def _status(plan_state: PlanState, asset: Asset) -> dict[str, Any]:
     entries = plan_state.entries(asset.key)
     good = [name for name, entry in entries.items() if entry.state != "failed"]
     steps = [step for step in plan_state.steps(asset.key) if step.runs]
@@ -170,7 +170,7 @@ def render_catalog(catalog: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where an asset is drawn: its left upper corner."""
+    """The position of an asset in the drawing: its upper left corner, in pixels."""
 
     key: str
     x: int
@@ -178,7 +178,7 @@ class Box:
 
 
 def layout(upstream: Edges) -> tuple[Box, ...]:
-    """Return a box for every asset: each right of all it reads, and near them where there is room.
+    """Return a box for every asset: to the right of everything it reads, and near to it if there is room.
 
     ``upstream`` maps each asset, in graph order, to those it reads.
     """
@@ -204,18 +204,18 @@ def _ranks(upstream: Edges) -> list[list[str]]:
         for up in ups:
             if up in readers:
                 readers[up].append(key)
-    for key in reversed(list(upstream)):  # what reads nothing stands beside its first reader
+    for key in reversed(list(upstream)):  # an asset without inputs is drawn next to its first reader
         if not upstream[key] and readers[key]:
             depth[key] = min(depth[reader] for reader in readers[key]) - 1
     columns: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for key, number in depth.items():
         columns[number].append(key)
-    for sweep in range(_SWEEPS):  # the barycentre method: near one's neighbours, few crossings
+    for sweep in range(_SWEEPS):  # the barycentre method: boxes near their neighbours, few crossings
         rows = {key: row - len(column) / 2 for column in columns for row, key in enumerate(column)}
-        beside = upstream if sweep % 2 == 0 else readers
+        neighbours = upstream if sweep % 2 == 0 else readers
         for column in columns:
             column.sort(
-                key=lambda key: _mean([rows[near] for near in beside[key] if near in rows], rows[key])
+                key=lambda key: _mean([rows[near] for near in neighbours[key] if near in rows], rows[key])
             )
     return columns
 

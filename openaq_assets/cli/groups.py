@@ -1,4 +1,4 @@
-"""Command groups: usage errors as one line, and commands that are imported only when they are used."""
+"""Define groups of commands that print usage errors as one line and import commands when they are used."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ from openaq_assets.graph.extensions import Command, imported
 
 
 class Commands(click.Group):
-    """Commands whose usage errors are one line with the way to the help."""
+    """A group whose usage errors are one line that names the help."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command named by the arguments, and exit with its code."""
+        """Run the command that the arguments name, and exit with its code."""
         for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show "µ" is no reason to fail
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
@@ -36,13 +36,13 @@ class Commands(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted.", err=True)
             sys.exit(130)
-        except BrokenPipeError:  # the reader of a pipe has seen enough; nothing is left to be flushed to it
+        except BrokenPipeError:  # the reader closed the pipe, so nothing can be flushed to it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
 
 
 class LazyCommands(Commands):
-    """The commands of the command line: built-in ones by a table, those of plugins by their hook."""
+    """The group of all commands: the built-in ones from a table, those of plugins from their hook."""
 
     built_in: Mapping[str, Command] = {}
 
@@ -51,21 +51,21 @@ class LazyCommands(Commands):
         return sorted({*self.built_in, *_of_plugins(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command by name; plugins are looked up only for what is not built in."""
+        """Return a command by name; plugins are loaded only for a name that is not built in."""
         command = self.built_in.get(cmd_name) or _of_plugins(ctx).get(cmd_name)
         if command is None:
             return None
         return _loaded(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their help, without importing any of them."""
+        """Write the names and help of the commands without importing them."""
         commands = {**_of_plugins(ctx), **self.built_in}
         with formatter.section("Commands"):
             formatter.write_dl([(name, commands[name].help) for name in sorted(commands)])
 
 
 def _loaded(command: Command) -> click.Command:
-    """Return the click command of a name; raise ClickException if what a plugin names is none."""
+    """Import a click command; raise ClickException if that fails or the object is no click command."""
     try:
         loaded = imported(command.target)
     except (Exception, SystemExit) as error:  # a plugin is foreign code
@@ -77,7 +77,7 @@ def _loaded(command: Command) -> click.Command:
 
 
 def _of_plugins(ctx: click.Context) -> Mapping[str, Command]:
-    """Return the commands of the installed plugins and of those of the project, if there is one here."""
+    """Return the commands of the installed plugins and of the plugins of the project, if there is one."""
     from openaq_assets.plugins.manager import load_plugins
     from openaq_assets.project.project import find_root
 

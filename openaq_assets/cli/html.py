@@ -1,4 +1,4 @@
-"""Data inside a page: JSON that cannot end the script element it stands in."""
+"""Write data into a page as JSON that cannot end its script element."""
 
 import json
 
@@ -7,6 +7,6 @@ _SCRIPT_ESCAPES = {ord("<"): "\\u003c", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 def script_json(value: object) -> str:
-    """The value as JSON text, safe inside a script element; raises ValueError for NaN and infinities."""
+    """Return a value as JSON text for a script element; raise ValueError for NaN and infinities."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(_SCRIPT_ESCAPES)

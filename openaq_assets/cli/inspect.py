@@ -1,4 +1,4 @@
-"""Commands that only look: list, show, graph, plugins, schema, status, records, docs."""
+"""Define the commands that only read: list, show, graph, plugins, schema, status, records, docs."""
 
 import json
 from collections import Counter
@@ -31,7 +31,7 @@ _Folder = click.Path(path_type=Path)
 @click.argument("selection", nargs=-1)
 @handle_errors
 def list_(selection: tuple[str, ...]) -> None:
-    """List assets, jobs and what else conf/ declares; internal assets only where they are selected.
+    """List assets, jobs and the entries of other files in conf/; internal assets only if selected.
 
     \b
     Examples: openaq-assets list kind:view
@@ -42,20 +42,21 @@ def list_(selection: tuple[str, ...]) -> None:
         listing(project, select(project.graph, " ".join(selection)))
     else:
         overview(project)
-    if project.problems:  # what is good was shown; what is not is still an error
+    if project.problems:  # the valid assets were listed; the problems are still errors
         raise ConfigError(project.problems)
 
 
 @click.command()
 @click.argument("asset")
-@click.option("--operations", is_flag=True, help="The operations as JSON, unbound.")
+@click.option("--operations", is_flag=True, help="Print the unbound operations as JSON instead.")
 @env_option
 @handle_errors
 def show(asset: str, operations: bool, env: str) -> None:
-    """Show one asset: definition, columns, lineage and what the ledger knows of it.
+    """Show one asset: its definition, columns, lineage, and its state in the ledger.
 
     \b
-    Example: openaq-assets show measurements
+    Examples: openaq-assets show measurements
+              openaq-assets show measurements --operations
     """
     details(load_project(strict=False), asset, env, profile_name(), operations)
 
@@ -64,7 +65,7 @@ def show(asset: str, operations: bool, env: str) -> None:
 @click.argument("selection", nargs=-1)
 @handle_errors
 def graph(selection: tuple[str, ...]) -> None:
-    """Print the graph as Mermaid text.
+    """Print the asset graph as Mermaid text.
 
     \b
     Example: openaq-assets graph +view_latest_aqi > graph.mmd
@@ -76,7 +77,7 @@ def graph(selection: tuple[str, ...]) -> None:
 @click.command()
 @handle_errors
 def plugins() -> None:
-    """List what every plugin provides, and which plugin it is.
+    """List everything that plugins provide, each with the name of its plugin.
 
     \b
     Example: openaq-assets plugins
@@ -108,7 +109,7 @@ _SHOWN_SAMPLE = 40
 
 
 class Quarantined(NamedTuple):
-    """Something that did not fit: where it is and why."""
+    """A quarantined row or object: its position and the reason."""
 
     asset: str
     day: str
@@ -125,7 +126,7 @@ def _quarantined(store: ObjectStore, folder: str, asset: str) -> Iterator[Quaran
 
 
 def _new_fields(graph: AssetGraph, asset: Asset, store: ObjectStore, quarantine: str) -> list[NewField]:
-    """Return what was recorded of an asset and its recipe does not know by now."""
+    """Return the recorded fields of an asset that its recipe still does not know."""
     operations = graph.answers[asset.key].operations
     recipes = [operation.recipe for operation in operations if isinstance(operation, Transform)]
     fields = recorded(store, quarantine) if recipes else []
@@ -133,14 +134,14 @@ def _new_fields(graph: AssetGraph, asset: Asset, store: ObjectStore, quarantine:
 
 
 @click.command()
-@click.option("--quarantine", is_flag=True, help="Every row and object set aside, with its reason.")
+@click.option("--quarantine", is_flag=True, help="List every quarantined row and object with its reason.")
 @env_option
 @handle_errors
 def status(quarantine: bool, env: str) -> None:
-    """Say how every asset stands: made or failed, for which days, when, what did not fit, what is new.
+    """Show the state of every asset: made or failed, which days, when, quarantined rows, new fields.
 
-    New fields are those of raw objects that no column reads. Read them with a column, or add
-    them to the asset's 'known', and they are not shown any more.
+    A new field is a field of raw objects that no column reads. It is not shown any more when a column
+    reads it or the asset's 'known' contains it.
 
     \b
     Examples: openaq-assets status
@@ -160,11 +161,11 @@ def status(quarantine: bool, env: str) -> None:
         for field in _new_fields(project.graph, asset, store, folders[asset.key])
     ]
     counts = Counter(entry.asset for entry in entries)
-    headers = ("asset", "kind", "state", "partitions", "last (UTC)", "set aside")
+    headers = ("asset", "kind", "state", "partitions", "last (UTC)", "quarantined")
     click.echo(table(headers, [_row(ledger, asset, counts[asset.key]) for asset in project.graph]))
-    _say_checks(ledger, project.graph)
-    _say_reasons(entries)
-    _say_new(new)
+    _print_checks(ledger, project.graph)
+    _print_reasons(entries)
+    _print_new(new)
 
 
 def _row(ledger: Ledger, asset: Asset, quarantined: int) -> tuple[object, ...]:
@@ -174,22 +175,22 @@ def _row(ledger: Ledger, asset: Asset, quarantined: int) -> tuple[object, ...]:
     return asset.key, asset.kind.name, state_of(entries.values()), good, last, quarantined or None
 
 
-def _say_checks(ledger: Ledger, graph: AssetGraph) -> None:
+def _print_checks(ledger: Ledger, graph: AssetGraph) -> None:
     lines = [f"  {asset.key}: {line}" for asset in graph for line in check_lines(ledger, asset.key)]
     if failed := [line for line in lines if not line.endswith(" passed")]:
         click.echo("\n".join(("\nChecks that did not pass when an asset was last made:", *failed)))
 
 
-def _say_reasons(entries: Sequence[Quarantined]) -> None:
+def _print_reasons(entries: Sequence[Quarantined]) -> None:
     if not entries:
         return
-    click.echo("\nSet aside, most frequent first (all of it: openaq-assets status --quarantine):")
+    click.echo("\nQuarantined, most frequent first (list all: openaq-assets status --quarantine):")
     counted = Counter((entry.asset, entry.reason) for entry in entries)
     for (asset, reason), times in counted.most_common(_SHOWN_REASONS):
         click.echo(f"  {times} x {asset}: {reason}")
 
 
-def _say_new(new: list[tuple[str, NewField]]) -> None:
+def _print_new(new: list[tuple[str, NewField]]) -> None:
     if not new:
         return
     click.echo("\nNew fields (read them with a column, or add them to the asset's 'known'):")
@@ -210,9 +211,11 @@ def _cut(sample: str) -> str:
 
 @click.command()
 @click.argument("asset")
-@click.option("--run", default="", help="Only those of this run.")
-@click.option("--newest", default=100, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.option("--run", default="", help="Only the records of this run (its id).")
+@click.option("--newest", default=100, show_default=True, type=click.IntRange(1, 10_000),
+              help="How many records.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="How to print them.")  # fmt: skip
 @env_option
 @handle_errors
 def records(asset: str, run: str, newest: int, form: str, env: str) -> None:
@@ -223,7 +226,7 @@ def records(asset: str, run: str, newest: int, form: str, env: str) -> None:
               openaq-assets records measurements --newest 1 --format json
     """
     project = load_project(strict=False)
-    project.graph[asset]  # raises for a name that is none
+    project.graph[asset]  # raises SelectionError for an unknown name
     records = newest_records(project, asset, env, profile_name(), newest)
     shown = [record for record in records if run in ("", record.run)]
     if form == "json":
@@ -242,14 +245,16 @@ DEFAULT = Path("build/docs/index.html")
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT, show_default=True)
-@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT, show_default=True,
+              help="The file to write.")  # fmt: skip
+@click.option("--open", "open_it", is_flag=True, help="Open the file in the browser.")
 @env_option
 @handle_errors
 def docs(out: Path, open_it: bool, env: str) -> None:
     """Write the asset catalog: the graph, columns with units and lineage, checks, last materializations.
 
-    One HTML file that needs no network. Assets of a broken file are left out; 'check' says why.
+    The catalog is one HTML file that needs no network. Assets with mistakes are left out; run 'check' to
+    see the mistakes.
 
     \b
     Examples: openaq-assets docs --open

@@ -1,4 +1,4 @@
-"""JSON Schema of the YAML files, from the same dataclasses that read them."""
+"""Make the JSON Schema of the YAML files from the dataclasses that decode them."""
 
 import dataclasses
 import datetime as dt

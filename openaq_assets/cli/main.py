@@ -1,6 +1,6 @@
-"""The command line: its group and its table of commands, each imported only when it is used.
+"""Define the command line: its group, and the table of commands that are imported when they are used.
 
-Exit codes: 0 ok, 1 problems, 2 usage, 3 platform.
+Exit codes: 0 done, 1 problems, 2 wrong usage, 3 a platform failed.
 """
 
 import os
@@ -22,26 +22,26 @@ _MODULES = {
     "run": ("backfill", "plan", "query", "run", "test"),
 }
 _HELP = {
-    "backfill": "Fetch history: a selection and everything it is made from, oldest days first.",
-    "check": "Say every mistake in conf/, views/ and plugins/, with its place and remedy.",
-    "cost": "Price a day, a month and a backfill on AWS, asset by asset.",
-    "deploy": "Bring the AWS account up to date: the Glue script, conf and code.",
-    "diff": "Compare the views of two environments: columns, rows, keys, differences.",
+    "backfill": "Load past days of a selection and everything it is made from, oldest first.",
+    "check": "Check conf/, views/ and plugins/, and print every mistake.",
+    "cost": "Estimate the cost of a day, a month and a backfill on AWS, by asset.",
+    "deploy": "Update the AWS account: the Glue script, conf/ and the code.",
+    "diff": "Compare the views of two environments: columns, rows and values.",
     "docs": "Write the asset catalog: graph, columns, lineage, checks, materializations.",
-    "doctor": "Look at an AWS account and say what the pipeline still needs there.",
-    "graph": "Print the graph as Mermaid text.",
-    "list": "List assets, jobs and what else conf/ declares.",
-    "plan": "Say what a run would do, asset by asset, and why. Changes nothing.",
-    "plugins": "List what every plugin provides, and which plugin it is.",
-    "promote": "Serve dev's views from prod: compare, check, replace, validate.",
-    "query": "Ask the tables and views of an environment, in Athena SQL.",
+    "doctor": "Check an AWS account and list what the pipeline still needs there.",
+    "graph": "Print the asset graph as Mermaid text.",
+    "list": "List assets, jobs and the entries of other files in conf/.",
+    "plan": "Print what a run would do, asset by asset, and why. Changes nothing.",
+    "plugins": "List everything that plugins provide, each with the name of its plugin.",
+    "promote": "Replace the views of prod by those of dev, after checks.",
+    "query": "Run a query in Athena SQL on the tables and views of an environment.",
     "records": "List the newest materializations of an asset, newest first.",
-    "rollback": "Serve what prod served before its latest promotion, or an earlier one.",
-    "run": "Make what is missing or stale of a selection or job.",
+    "rollback": "Restore the views of prod from before its latest promotion, or an earlier state.",
+    "run": "Make the missing and stale partitions of a selection or job.",
     "schema": "Print the JSON Schema of the YAML files, for completion in editors.",
-    "show": "Show one asset: definition, columns, lineage and what the ledger knows.",
-    "status": "Say how every asset stands: made or failed, for which days, when.",
-    "test": "Run the tests of views/tests/*.yaml: rows in, the rows that must come out.",
+    "show": "Show one asset: its definition, columns, lineage and state.",
+    "status": "Show the state of every asset: made or failed, which days, when.",
+    "test": "Run the SQL tests of views/tests/*.yaml.",
 }
 LazyCommands.built_in = {
     name: Command(name, f"{_HERE}.{module}:{name.replace('list', 'list_')}", _HELP[name])
@@ -54,18 +54,20 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(cls=LazyCommands, context_settings=_CONTEXT)
 @click.version_option(__version__)
 @click.option(
-    "--project", type=click.Path(path_type=Path), help="The folder with conf/ (default: here or above)."
+    "--project",
+    type=click.Path(path_type=Path),
+    help="The folder with conf/ (default: this folder or one above).",
 )
 @click.option("--profile", help="A profile of conf/environments.yaml (default: $OPENAQ_PROFILE or local).")
 @click.pass_context
 def cli(context: click.Context, project: Path | None, profile: str | None) -> None:
-    """Assets as a graph: declared in conf/, run here or by Airflow.
+    """Declare assets in conf/, and run them here or with Airflow.
 
     \b
     Examples:
-      openaq-assets check                          is the project sound?
-      openaq-assets plan --from 2026-01-01         what would run, and why
-      openaq-assets run --job openaq_ingestion     run it
+      openaq-assets check                          find mistakes in the project
+      openaq-assets plan --from 2026-01-01         print what would run, and why
+      openaq-assets run --job openaq_ingestion     run a job
       openaq-assets query "SELECT * FROM view_latest_aqi"
     """
     context.obj = {"project": project, "profile": profile}

@@ -1,4 +1,4 @@
-"""What the commands share: options, the project they work on, and mistakes as one line and an exit code."""
+"""Share between commands: options, the loading of the project, and the reporting of errors."""
 
 import datetime as dt
 import sys
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 SHOWN_PROBLEMS = 20
-#: How an error is told, and its exit code; the more special first.
+#: The first words and the exit code of an error; subclasses come first.
 _REFUSALS: Mapping[type[AssetsError], tuple[str, int]] = {
     PlatformError: ("error", 3), PromotionError: ("not promoted", 1), TooExpensive: ("not run", 1),
     AssetsError: ("error", 2),
@@ -34,7 +34,7 @@ class Day(click.ParamType[dt.date]):
     name = "day"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
-        """Return the day, or fail with a usage error."""
+        """Return the day; fail with a usage error for any other text."""
         try:
             return parse_day(str(value))
         except ValueError:
@@ -53,35 +53,35 @@ def handle_errors(function: Callable[P, None]) -> Callable[P, None]:
             sys.exit(1)
         except AssetsError as error:
             kind = next(kind for kind in _REFUSALS if isinstance(error, kind))
-            begins, code = _REFUSALS[kind]
+            prefix, code = _REFUSALS[kind]
             if kind is PromotionError and function.__name__ == "rollback":
-                begins = "not rolled back"
-            click.echo(f"{begins}: {error}", err=True)
+                prefix = "not rolled back"
+            click.echo(f"{prefix}: {error}", err=True)
             sys.exit(code)
 
     return wrapped
 
 
 def print_problems(problems: Sequence[object]) -> None:
-    """Print the first problems, and how many more there are."""
+    """Print the first problems, and the number of the others."""
     for problem in problems[:SHOWN_PROBLEMS]:
         click.echo(str(problem), err=True)
     if len(problems) > SHOWN_PROBLEMS:
         click.echo(f"and {len(problems) - SHOWN_PROBLEMS} more.", err=True)
 
 
-env_option = click.option("--env", default="dev", show_default=True, help="The environment.")
+env_option = click.option("--env", default="dev", show_default=True, help="An environment, like dev or prod.")
 
 
 max_cost_option = click.option(
     "--max-cost",
     type=click.FloatRange(min=0),
-    help="Refuse to run if it would cost more US dollars (default: max_cost of the job or project).",
+    help="Do not run if it would cost more US dollars (default: max_cost of the job or project).",
 )
 
 
 def scope_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each file of conf/ whose entries name parts of a scope: ``--locations``."""
+    """Add an option like ``--locations`` for each file of conf/ whose entries name parts of a scope."""
     for file in scope_files():
         text = f"Only these entries of {file.path}."
         function = click.option(f"--{file.section}", multiple=True, help=text)(function)
@@ -95,20 +95,20 @@ def scope_files() -> list[ConfFile]:
 
 
 def narrowed(options: dict[str, Any]) -> dict[str, Sequence[str]]:
-    """Take the options that narrow a scope out of all options, by section."""
+    """Remove the options that limit the scope from ``options`` and return them, by section."""
     return {file.section: options.pop(file.section) for file in scope_files()}
 
 
 def selecting(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say what to run and for which days."""
+    """Add the options that select assets and days."""
     for option in (
         click.argument("selection", nargs=-1),
-        click.option("--job", help="The assets of a job, in its environment (default: every asset)."),
+        click.option("--job", help="The assets and environment of this job (default: every asset)."),
         click.option("--from", "first", type=Day(), help="First day (UTC)."),
         click.option("--to", "last", type=Day(), help="Last day (UTC; default: today)."),
-        click.option("--days", type=click.IntRange(1, 3660), help="This many days up to --to."),
+        click.option("--days", type=click.IntRange(1, 3660), help="The number of days up to --to."),
         scope_options,
-        click.option("--force", is_flag=True, help="Make again what is up to date."),
+        click.option("--force", is_flag=True, help="Make up-to-date partitions again."),
         click.option("--env", help="The environment (default: the job's, or dev)."),
     ):
         function = option(function)
@@ -116,18 +116,18 @@ def selecting(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def load_project(*, strict: bool = True) -> Project:
-    """Return the project of ``--project``, else the one around the current folder."""
+    """Return the project of ``--project``, else that of the current folder or one above it."""
     return load(click.get_current_context().obj["project"], strict=strict)
 
 
 def profile_name() -> str | None:
-    """Return what ``--profile`` says."""
+    """Return the value of ``--profile``; None if it is not given."""
     profile: str | None = click.get_current_context().obj["profile"]
     return profile
 
 
 def prepare(options: dict[str, Any]) -> "tuple[Run, tuple[str, ...], Bars]":
-    """Return the run that the options mean, the assets selected, and the progress bars."""
+    """Return the run for the options, the keys of the selected assets, and the progress bars."""
     from openaq_assets.cli.progress import Bars
     from openaq_assets.runs.context import open_run
     from openaq_assets.runs.plan import make_request

@@ -1,4 +1,4 @@
-"""All text that people read: listings, details, Mermaid, results and rows of queries."""
+"""Format the output of commands: listings, details, Mermaid text, results, and rows of queries."""
 
 import csv
 import io
@@ -25,13 +25,13 @@ from openaq_assets.runs.ledger import Ledger
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return rows under headers, aligned, however wide; numbers to the right, NULL as nothing."""
+    """Return rows below headers as aligned text of any width; numbers are right-aligned, NULL is empty."""
     grid, cells = Table.grid(padding=(0, 2, 0, 0)), []
     for header, *values in zip(headers, *rows):
         is_number = bool(values) and all(isinstance(value, int | float | None) for value in values)
         grid.add_column(justify="right" if is_number else "left", no_wrap=True)
         cells.append(Text("\n".join((header, *map(_shown, values)))))
-    grid.add_row(*cells)  # one cell per column, of many lines: for rich a fifth of the work
+    grid.add_row(*cells)  # one cell of many lines per column: rich needs a fifth of the time
     console = Console(file=io.StringIO(), width=sys.maxsize, color_system=None)
     with console.capture() as text:
         console.print(grid)
@@ -45,7 +45,7 @@ def _shown(value: Any) -> str:
 
 
 def listing(project: Project, keys: Sequence[str]) -> None:
-    """Print assets."""
+    """Print a table of assets."""
     graph = project.graph
     rows = [(*_listed(graph[key]), ", ".join(graph.upstream[key]), _first(graph[key])) for key in keys]
     click.echo(table(("asset", "kind", "partitions", "reads", "description"), rows))
@@ -80,7 +80,7 @@ def _first(asset: Asset) -> str:
 
 
 def details(project: Project, key: str, env: str, profile: str | None, operations: bool) -> None:
-    """Print everything known of one asset."""
+    """Print the definition and the state of one asset, or only its operations as JSON."""
     graph = project.graph
     asset = graph[key]
     if operations:
@@ -113,8 +113,10 @@ def details(project: Project, key: str, env: str, profile: str | None, operation
 
 
 def check_lines(ledger: Ledger, key: str) -> list[str]:
-    """Return what came of the checks when an asset was last made: those that failed, each with its rows,
-    and how many did not."""
+    """Return the check results of the last materialization of an asset.
+
+    There is one line for each check that did not pass, and one with the number of those that passed.
+    """
     newest = ledger.history(key)[:1]
     checks = ledger.read(newest[0]).checks if newest else ()
     lines = [
@@ -125,7 +127,7 @@ def check_lines(ledger: Ledger, key: str) -> list[str]:
 
 
 def mermaid(graph: AssetGraph, keys: Sequence[str]) -> str:
-    """Return the graph among some assets as Mermaid text."""
+    """Return some assets and the edges between them as Mermaid text."""
     shown = set(keys)
     nodes = [f'    {key}["{key}<br/><i>{graph[key].kind.name}</i>"]' for key in keys]
     edges = [f"    {up} --> {key}" for key in keys for up in graph.upstream[key] if up in shown]
@@ -138,7 +140,7 @@ _MARKS = {
 
 
 def result_line(result: Result) -> str:
-    """Return what became of one asset, as one line."""
+    """Return the result of one asset as one line, with a line for its warning and each notice."""
     days = summary(record.partition for record in result.records)
     parts = [f"{_MARKS[result.state]:10} {result.asset:22}", days, _counts(result.facts)]
     if result.state in ("partial", "failed", "blocked"):
@@ -156,14 +158,14 @@ def _counts(facts: Facts) -> str:
 
 
 def summary_line(results: Sequence[Result]) -> str:
-    """Return what became of a run, as one line."""
+    """Return the number of assets of a run by state, as one line."""
     states = [result.state for result in results]
     words = [f"{states.count(state)} {word.lower()}" for state, word in _MARKS.items() if state in states]
     return f"{len(results)} assets: {', '.join(words)}."
 
 
 def print_rows(rows: Rows, form: str) -> None:
-    """Print the answer to a query."""
+    """Print the rows of a query as ``table``, ``csv`` or ``json``."""
     names = [str(column.name) for column in rows.columns]
     if form == "json":
         click.echo(json.dumps(rows.as_dicts(), ensure_ascii=False, default=str, indent=1))

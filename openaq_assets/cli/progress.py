@@ -1,4 +1,4 @@
-"""Progress bars for people, plain lines for logs."""
+"""Show progress: bars in a terminal, plain lines in logs."""
 
 import sys
 from typing import Self
@@ -14,12 +14,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )  # fmt: skip
 
-#: Time left is told from so much of the past: a step of a long run may take many minutes.
-_REMEMBERED_SECONDS = 3600.0
+#: The remaining time is computed from this much of the past: a step may take many minutes.
+_ESTIMATE_SECONDS = 3600.0
 
 
 class Bars:
-    """One bar per long step, on standard error; nothing where there is no terminal."""
+    """Progress bars on standard error, one per long step; nothing without a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
@@ -27,7 +27,7 @@ class Bars:
             TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(),
             TimeElapsedColumn(), TimeRemainingColumn(),
             console=self.console, disable=not self.console.is_terminal,
-            speed_estimate_period=_REMEMBERED_SECONDS,
+            speed_estimate_period=_ESTIMATE_SECONDS,
         )  # fmt: skip
         self._tasks: dict[str, Task] = {}
 
@@ -41,7 +41,7 @@ class Bars:
         self._progress.update(task.id, completed=done, total=total)
 
     def say(self, line: str) -> None:
-        """Print a line of the result, on standard output, without disturbing the bars."""
+        """Print a line of the result on standard output, above the bars."""
         if self._progress.disable or not sys.stdout.isatty():
             print(line, flush=True)
         else:

@@ -1,4 +1,4 @@
-"""Commands that change or compare the views of environments: promote, rollback, diff."""
+"""Define the commands that change or compare the views of environments: promote, rollback, diff."""
 
 import json
 from collections.abc import Sequence
@@ -19,15 +19,18 @@ _HEADERS = ("number", "what", "state", "when (UTC)", "who", "views", "allowed to
 
 
 @click.command()
-@click.option("--from", "source", default="dev", show_default=True, help="Where the candidates are.")
-@click.option("--to", "target", default="prod", show_default=True, help="The environment that serves.")
-@click.option("--allow", multiple=True, help="A view whose contract may break; repeatable.")
+@click.option(
+    "--from", "source", default="dev", show_default=True, help="The environment with the new views."
+)
+@click.option("--to", "target", default="prod", show_default=True, help="The environment to change.")
+@click.option("--allow", multiple=True, help="A view whose contract may break (repeatable).")
 @handle_errors
 def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
-    """Serve dev's views from prod: compare contracts, check, replace, validate; undo if that fails.
+    """Replace the views of prod by those of dev, check them, and undo everything if a check fails.
 
-    A change that can break a reader passes only for views named with --allow. A view that is no longer
-    in the project stays in prod until it is named so. See docs/how-to/promote.md.
+    Contracts are compared first. A change that can break a reader is refused unless --allow names the
+    view. A view that is no longer in the project stays in prod until --allow names it. See
+    docs/how-to/promote.md.
 
     \b
     Examples: openaq-assets promote
@@ -40,16 +43,16 @@ def promote(source: str, target: str, allow: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.option("--to", type=click.IntRange(1), help="The number of the promotion to go back to.")
-@click.option("--list", "listed", is_flag=True, help="Only list what there is to go back to.")
-@click.option("--env", "target", default="prod", show_default=True, help="The environment that serves.")
-@click.option("--allow", multiple=True, help="A view whose contract may break; repeatable.")
+@click.option("--to", type=click.IntRange(1), help="The number of the promotion whose views to restore.")
+@click.option("--list", "listed", is_flag=True, help="Only list the promotions.")
+@click.option("--env", "target", default="prod", show_default=True, help="The environment to change.")
+@click.option("--allow", multiple=True, help="A view whose contract may break (repeatable).")
 @handle_errors
 def rollback(to: int | None, listed: bool, target: str, allow: tuple[str, ...]) -> None:
-    """Serve what prod served before its latest promotion, or right after an earlier one.
+    """Restore the views of prod from before its latest promotion, or from right after an earlier one.
 
-    What an interrupted promotion left is put back first; without --to that is all. What readers would
-    miss needs to be allowed by name, as in a promotion. See docs/how-to/promote.md.
+    If a promotion was interrupted, its views are restored first; without --to that is all. A change that
+    can break a reader is refused unless --allow names the view. See docs/how-to/promote.md.
 
     \b
     Examples: openaq-assets rollback --list
@@ -70,12 +73,13 @@ def rollback(to: int | None, listed: bool, target: str, allow: tuple[str, ...]) 
 @click.argument("before", default="dev")
 @click.argument("after", default="prod")
 @click.argument("views", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="How to print the differences.")  # fmt: skip
 @handle_errors
 def diff(before: str, after: str, views: tuple[str, ...], form: str) -> None:
-    """Compare the views of two environments: columns, rows, keys, and the largest differences.
+    """Compare the views of two environments: columns, numbers of rows, keys, and the largest differences.
 
-    Rows are matched by the columns that a 'unique' check names; without one they are only counted.
+    Rows are matched by the columns of the view's 'unique' check; without such a check they are counted.
 
     \b
     Examples: openaq-assets diff dev prod

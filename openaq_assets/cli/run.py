@@ -1,4 +1,4 @@
-"""Commands that make assets or ask them: plan, run, backfill, test, query."""
+"""Define the commands that make and query assets: plan, run, backfill, test, query."""
 
 import sys
 from typing import Any
@@ -42,7 +42,7 @@ _DAY, _SOME_DAYS = Day(), click.IntRange(1, 3660)
 @selecting
 @handle_errors
 def plan(**options: Any) -> None:
-    """Say what a run would do, asset by asset, and why. Changes nothing.
+    """Print what a run would do, asset by asset, and why. Changes nothing.
 
     \b
     Examples: openaq-assets plan --job openaq_ingestion --days 30
@@ -62,7 +62,9 @@ def plan(**options: Any) -> None:
 @max_cost_option
 @handle_errors
 def run(max_cost: float | None, **options: Any) -> None:
-    """Make what is missing or stale of a selection or job. Running twice does the work once.
+    """Make the missing and stale partitions of a selection or job.
+
+    A second run does nothing if nothing has changed.
 
     \b
     Examples: openaq-assets run --job openaq_ingestion --days 30
@@ -82,10 +84,12 @@ def run(max_cost: float | None, **options: Any) -> None:
 @click.argument("selection", nargs=-1, required=True)
 @click.option("--from", "first", type=_DAY, required=True, help="First day (UTC).")
 @click.option("--to", "last", type=_DAY, help="Last day (UTC; default: today).")
-@click.option("--source", help="What fills the days, like api or archive (default: the first by name).")
+@click.option("--source", help="The source of the days, like api or archive (default: the first by name).")
 @scope_options
-@click.option("--chunk", type=_SOME_DAYS, default=31, show_default=True, help="Days at a time.")
-@click.option("--force", is_flag=True, help="Make again what is up to date, final answers too.")
+@click.option("--chunk", type=_SOME_DAYS, default=31, show_default=True, help="Number of days per chunk.")
+@click.option(
+    "--force", is_flag=True, help="Make up-to-date partitions again, and request final answers again."
+)
 @max_cost_option
 @env_option
 @handle_errors
@@ -97,9 +101,9 @@ def backfill(
     env: str,
     **options: Any,
 ) -> None:
-    """Fetch history: a selection and everything it is made from, oldest days first.
+    """Load past days of a selection and everything it is made from, oldest days first.
 
-    Stopped or killed, the same command goes on where it was.
+    If the command is interrupted, run it again: it continues where it stopped.
 
     \b
     Examples: openaq-assets backfill measurements --from 2026-01-01 --to 2026-03-31
@@ -133,10 +137,12 @@ def _source(project: Project, name: str | None) -> str:
 
 @click.command("test")
 @click.argument("selection", nargs=-1)
-@click.option("--capture", is_flag=True, help="Print the rows that come out, as YAML to expect.")
+@click.option("--capture", is_flag=True, help="Print the rows of the view as YAML, to copy into 'expect'.")
 @handle_errors
 def test(selection: tuple[str, ...], capture: bool) -> None:
-    """Run the tests of views/tests/*.yaml: rows in, the rows that must come out.
+    """Run the SQL tests of views/tests/*.yaml: given rows in, expected rows out.
+
+    A selection limits the tests to those of the selected views. The exit code is 1 if a test fails.
 
     \b
     Examples: openaq-assets test
@@ -169,11 +175,13 @@ def test(selection: tuple[str, ...], capture: bool) -> None:
 
 @click.command()
 @click.argument("sql")
-@click.option("--format", "form", type=_Form, default="table", show_default=True)
+@click.option(
+    "--format", "form", type=_Form, default="table", show_default=True, help="How to print the rows."
+)
 @env_option
 @handle_errors
 def query(sql: str, form: str, env: str) -> None:
-    """Ask the tables and views of an environment, in Athena SQL.
+    """Run a query in Athena SQL on the tables and views of an environment.
 
     \b
     Example: openaq-assets query --env prod "SELECT location, us_aqi FROM view_latest_aqi ORDER BY 2 DESC"

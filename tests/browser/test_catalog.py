@@ -19,8 +19,8 @@ EVIL = "</script><img src=x onerror=alert(1)> 'quoted' \u202e " + "long " * 100
 
 
 def asset(key: str, kind: str, reads: list[str], columns: list[dict[str, Any]]) -> dict[str, Any]:
-    """One asset as ``documentation.catalog`` gives it."""
-    standing = {"state": "ok", "partitions": "", "last": "2026-01-10T12:00:00Z", "due": []}
+    """Return one asset as ``docs.catalog`` returns it."""
+    status = {"state": "ok", "partitions": "", "last": "2026-01-10T12:00:00Z", "due": []}
     record = {
         "at": "2026-01-10T12:00:00+00:00", "partition": "2026-01-10", "state": "ok", "rows": 12345, "bytes": 10,
         "objects": 1, "seconds": 0.5, "reason": "create: never materialized", "message": EVIL, "run": "r1", "version": "v",
@@ -28,7 +28,7 @@ def asset(key: str, kind: str, reads: list[str], columns: list[dict[str, Any]]) 
     return {
         "key": key, "kind": kind, "description": EVIL, "owner": EVIL, "tags": ["t"], "declaredAt": "conf/x.yaml:1",
         "partitions": "daily", "reads": reads, "readBy": [], "fingerprint": "f", "columns": columns, "sql": EVIL,
-        "checks": [{"name": EVIL, "severity": "warn", "in": key}], "standing": standing, "records": [record],
+        "checks": [{"name": EVIL, "severity": "warn", "in": key}], "status": status, "records": [record],
     }  # fmt: skip
 
 

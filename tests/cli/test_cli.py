@@ -1,4 +1,4 @@
-"""The command line as a user meets it: help, listings, plans, and mistakes told in one line."""
+"""Tests of the command line: help, listings, plans, and errors on one line."""
 
 import json
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from openaq_assets.project.project import load
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that no test of this module changes."""
+    """Return a project that no test of this module changes."""
     return copy_sample(tmp_path_factory.mktemp("cli") / "project")
 
 
 def run(root: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
-    """A command in a project; whatever it says, it is never a stack trace."""
+    """Run a command in a project and assert that it prints no stack trace."""
     line = ["--project", str(root), *arguments]
     result = CliRunner().invoke(cli, line, env=env, prog_name="openaq-assets")
     assert "Traceback" not in result.output
@@ -29,20 +29,20 @@ def run(root: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Re
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_help_has_an_example(name: str) -> None:
-    """The help of every command shows how it is used."""
+    """The help of every command has an example."""
     result = CliRunner().invoke(cli, [name, "--help"], prog_name="openaq-assets")
     assert result.exit_code == 0
     assert f"openaq-assets {name}" in result.output and "Example" in result.output
 
 
 def test_no_command_is_help() -> None:
-    """Alone, the command shows what there is."""
+    """Without arguments the command line prints the names of all commands."""
     result = CliRunner().invoke(cli, [])
     assert result.exit_code in (0, 2) and all(name in result.output for name in cli.commands)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ("plan view_latest", "selection 'view_latest': no asset 'view_latest'. Did you mean 'view_latest_aqi'?"),
         ("plan kind:veiw", "selection 'kind:veiw': no kind 'veiw'. Did you mean 'view'?"),
@@ -62,23 +62,23 @@ def test_no_command_is_help() -> None:
         ("show", "Missing argument 'ASSET'. See 'openaq-assets show --help'."),
     ],
 )  # fmt: skip
-def test_usage_errors_are_one_line(sample: Path, arguments: str, told: str) -> None:
-    """A mistake of usage is one line on standard error, and exit code 2."""
+def test_usage_errors_are_one_line(sample: Path, arguments: str, message: str) -> None:
+    """A wrong usage prints one line on standard error and exits with 2."""
     result = run(sample, *arguments.split(), env={"COLUMNS": "200"})
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"error: {told}\n"
+    assert result.stderr == f"error: {message}\n"
 
 
 @pytest.mark.parametrize("arguments", ["plan --to 2999-01-01", "plna", "plan --form 2026-01-01"])
 def test_other_usage_errors(sample: Path, arguments: str) -> None:
-    """Days to come, unknown commands and unknown options are one line too."""
+    """Future days, unknown commands and unknown options print one line, too."""
     result = run(sample, *arguments.split())
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("error: ")
 
 
 def test_unknown_profile_in_the_environment(sample: Path) -> None:
-    """``OPENAQ_PROFILE`` is told like the option."""
+    """An unknown profile in ``OPENAQ_PROFILE`` gives the same message as one in the option."""
     result = run(sample, "plan", env={"OPENAQ_PROFILE": "nowhere"})
     assert result.exit_code == 2 and "there is no profile 'nowhere'" in result.stderr
 
@@ -119,7 +119,7 @@ def asset_kinds():
 
 
 def test_internal_assets_are_listed_by_name(tmp_path: Path) -> None:
-    """What its kind calls internal is counted below the listing, and listed where it is selected."""
+    """Assets of an internal kind are counted below the listing, and listed if they are selected."""
     root = copy_sample(tmp_path / "project")
     (root / "plugins/asset_kinds/steps.py").write_text(STEP, encoding="utf-8")
     (root / "conf/assets/steps.yaml").write_text("assets:\n  half_made: {kind: step}\n", encoding="utf-8")
@@ -141,7 +141,7 @@ def test_graph_is_mermaid(sample: Path) -> None:
 
 
 def test_plan_of_an_empty_lake(sample: Path) -> None:
-    """In a new lake everything is to be made, and planning it changes nothing."""
+    """The plan of a new lake makes everything, and planning changes nothing."""
     before = sorted(sample.rglob("*"))
     result = run(sample, "--profile", "memory", "plan", "--from", "2026-01-01", "--to", "2026-01-03")
     assert result.exit_code == 0, result.stderr
@@ -151,20 +151,20 @@ def test_plan_of_an_empty_lake(sample: Path) -> None:
 
 
 def test_show_an_asset(sample: Path) -> None:
-    """One asset is shown with its place, inputs and columns."""
+    """One asset is shown with its position in conf/, its inputs and columns."""
     result = run(sample, "--profile", "memory", "show", "cities")
     assert "declared at   conf/assets/reference.yaml:22" in result.stdout
     assert "radius_km" in result.stdout
 
 
 def test_show_operations_are_json(sample: Path) -> None:
-    """The operations of an asset are one JSON object a line."""
+    """The operations of an asset are printed as one JSON object per line."""
     result = run(sample, "show", "measurements", "--operations")
     assert [json.loads(line)["operation"] for line in result.stdout.splitlines()] == ["Transform"]
 
 
 def test_schema_is_written(sample: Path, tmp_path: Path) -> None:
-    """The JSON Schema of every file of conf/ is written where it is asked for."""
+    """The JSON Schema of every file of conf/ is written to the given folder."""
     assert run(sample, "schema", "--write", str(tmp_path / "schema")).exit_code == 0
     names = sorted(path.name for path in (tmp_path / "schema").iterdir())
     kinds = ("assets", "environments", "locations", "openaq", "owox")

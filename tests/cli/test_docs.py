@@ -1,4 +1,4 @@
-"""The catalog's facts, the drawing of the graph, and the command that writes the page."""
+"""Tests of the catalog: its data, the drawing of the graph, and the command that writes the page."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from openaq_assets.runs.run import run_all
 
 
 def sample(tmp_path: Path) -> Project:
-    """The sample project with a lake in memory in which one reference table was made."""
+    """Return the sample project with a lake in memory in which one reference table was made."""
     root = copy_sample(tmp_path / "sample")
     settings = root / "conf/environments.yaml"
     text = settings.read_text(encoding="utf-8").replace("platform: local", "platform: memory", 1)
@@ -33,34 +33,34 @@ def sample(tmp_path: Path) -> Project:
 
 
 def test_the_catalog_says_what_is_declared_and_what_was_made(tmp_path: Path) -> None:
-    """Every asset with its columns and their sources, its checks, and its records."""
+    """The catalog has every asset with its columns and their sources, its checks, and its records."""
     project = sample(tmp_path)
-    found = {one["key"]: one for one in catalog(project, "dev", "local")["assets"]}
-    assert list(found) == [asset.key for asset in project.graph]
-    cities = found["cities"]
-    assert cities["standing"]["state"] == "ok" and cities["standing"]["due"] == []
-    assert [one["rows"] for one in cities["records"]] == [
-        one.facts.rows for one in records(project, "cities")
+    assets = {asset["key"]: asset for asset in catalog(project, "dev", "local")["assets"]}
+    assert list(assets) == [asset.key for asset in project.graph]
+    cities = assets["cities"]
+    assert cities["status"]["state"] == "ok" and cities["status"]["due"] == []
+    assert [record["rows"] for record in cities["records"]] == [
+        record.facts.rows for record in records(project, "cities")
     ]
-    view = found["view_latest_aqi"]
-    assert view["standing"] == {
+    view = assets["view_latest_aqi"]
+    assert view["status"] == {
         "state": "never made",
         "partitions": "",
         "last": None,
-        "due": view["standing"]["due"],
+        "due": view["status"]["due"],
     }
-    assert view["standing"]["due"] and "SELECT" in view["sql"].upper()
+    assert view["status"]["due"] and "SELECT" in view["sql"].upper()
     assert view["readBy"] == ["latest_aqi_csv", "validate_prod_views"]
-    assert {one["in"] for one in view["checks"]} == {"validate_prod_views"}
-    assert all(one["from"] for one in view["columns"])
-    json.dumps(found)  # and all of it is JSON
+    assert {check["in"] for check in view["checks"]} == {"validate_prod_views"}
+    assert all(column["from"] for column in view["columns"])
+    json.dumps(assets)  # all values are JSON
 
 
 def test_nothing_from_outside_closes_the_script(tmp_path: Path) -> None:
-    """Texts with markup stay JSON text in the page."""
-    found = catalog(sample(tmp_path), "dev", "local")
-    found["assets"][0]["description"] = "</script><script>alert(1)</script>"
-    page = render_catalog(found)
+    """A text with markup stays JSON text in the page."""
+    data = catalog(sample(tmp_path), "dev", "local")
+    data["assets"][0]["description"] = "</script><script>alert(1)</script>"
+    page = render_catalog(data)
     assert "<script>alert" not in page and "\\u003c/script>" in page
     assert page.count("</script>") == 2
 
@@ -76,7 +76,7 @@ GRAPHS = st.integers(1, 12).flatmap(
 
 @given(GRAPHS)
 def test_the_drawing_is_faithful(upstream: dict[str, tuple[str, ...]]) -> None:
-    """*faithfulness*: one box per asset and one line per edge, upstream to the left, none overlapping."""
+    """The drawing has one box per asset and one line per edge; inputs are left, and no boxes overlap."""
     boxes = {box.key: box for box in layout(upstream)}
     assert boxes.keys() == upstream.keys()
     assert all(boxes[up].x + WIDTH < boxes[key].x for key, ups in upstream.items() for up in ups)
@@ -89,7 +89,7 @@ def test_the_drawing_is_faithful(upstream: dict[str, tuple[str, ...]]) -> None:
 
 
 def test_the_command_writes_one_file(tmp_path: Path) -> None:
-    """``openaq-assets docs`` writes the page where it is told to, and says where it cannot."""
+    """``openaq-assets docs`` writes the page to ``--out``, and reports a path that cannot be written."""
     sample(tmp_path)
     root, out = str(tmp_path / "sample"), tmp_path / "site/index.html"
     done = CliRunner().invoke(cli, ["--project", root, "docs", "--out", str(out)])
@@ -100,13 +100,13 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
 
 
 def test_records_are_listed_newest_first(tmp_path: Path) -> None:
-    """``openaq-assets records`` shows what the ledger has, of one run if asked for."""
+    """``openaq-assets records`` lists the records of the ledger, or those of one run."""
     project = sample(tmp_path)
     run_all(open_run(project, make_request(project.graph, force=True), "dev", "local"), ["cities"])
     command = ["--project", str(tmp_path / "sample"), "records", "cities", "--format", "json"]
-    found = json.loads(CliRunner().invoke(cli, command).output)
-    assert len(found) == 2 and found[0]["at"] > found[1]["at"]
-    one = json.loads(CliRunner().invoke(cli, [*command, "--run", found[1]["run"]]).output)
-    assert one == [found[1]]
+    all_runs = json.loads(CliRunner().invoke(cli, command).output)
+    assert len(all_runs) == 2 and all_runs[0]["at"] > all_runs[1]["at"]
+    first_run = json.loads(CliRunner().invoke(cli, [*command, "--run", all_runs[1]["run"]]).output)
+    assert first_run == [all_runs[1]]
     wrong = CliRunner().invoke(cli, ["--project", str(tmp_path / "sample"), "records", "citys"])
     assert wrong.exit_code == 2 and "there is no asset 'citys'" in wrong.output

@@ -1,4 +1,4 @@
-"""The JSON Schema accepts what is read, and rejects what a schema can see."""
+"""Tests of the JSON Schema: it accepts valid files and rejects the mistakes that a schema can find."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,9 @@ from openaq_assets.project.project import load
 
 @pytest.fixture(scope="module")
 def validators() -> Mapping[str, Draft202012Validator]:
-    """A validator for each kind of file."""
-    made = schemas(load(REPOSITORY, strict=False).plugins)
-    return {name.split(".")[0]: Draft202012Validator(json.loads(text)) for name, text in made.items()}
+    """Return a validator for each kind of file."""
+    texts = schemas(load(REPOSITORY, strict=False).plugins)
+    return {name.split(".")[0]: Draft202012Validator(json.loads(text)) for name, text in texts.items()}
 
 
 def _which(path: Path) -> str:
@@ -38,8 +38,8 @@ def _all_files() -> Iterator[Path]:
 
 def test_schemas_are_schemas(validators: Mapping[str, Draft202012Validator]) -> None:
     """Every schema is itself valid."""
-    for one in validators.values():
-        Draft202012Validator.check_schema(one.schema)
+    for validator in validators.values():
+        Draft202012Validator.check_schema(validator.schema)
 
 
 def _properties(schema: Any, where: str) -> Iterator[tuple[str, Any]]:
@@ -99,7 +99,7 @@ def test_the_committed_schemas_are_current() -> None:
 @pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml.BaseLoader], ids=["typed", "text"])
 @pytest.mark.parametrize("path", sorted(_files()), ids=lambda path: path.name)
 def test_conf_is_accepted(validators: Mapping[str, Draft202012Validator], path: Path, loader: Any) -> None:
-    """The files of this project are valid, whether an editor types scalars or leaves them text."""
+    """The files of this project are valid, with scalars as YAML types them and as text."""
     data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     assert [error.message for error in validators[_which(path)].iter_errors(data)] == []
 
@@ -125,12 +125,12 @@ def test_conf_is_accepted(validators: Mapping[str, Draft202012Validator], path: 
     ],
 )
 def test_mistakes_are_rejected(validators: Mapping[str, Draft202012Validator], file: str, text: str) -> None:
-    """An editor shows misspelt fields, wrong types and unknown kinds."""
+    """The schema rejects misspelt fields, wrong types and unknown kinds."""
     assert not validators[file].is_valid(yaml.safe_load(text))
 
 
 def test_the_sample_is_accepted(validators: Mapping[str, Draft202012Validator], tmp_path: Path) -> None:
-    """What loads is valid."""
+    """The files of the sample project are valid."""
     root = copy_sample(tmp_path / "sample")
     for path in (root / "conf").rglob("*.yaml"):
         assert validators[_which(path)].is_valid(yaml.safe_load(path.read_text(encoding="utf-8")))

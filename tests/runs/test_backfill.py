@@ -31,7 +31,7 @@ from openaq_assets.graph.partitions import days, parse_day
 from openaq_assets.graph.raw_keys import parse_raw_key
 from openaq_assets.graph.selection import select
 from openaq_assets.project.project import Project, load
-from openaq_assets.runs.backfill import Whole, phases, source_keys
+from openaq_assets.runs.backfill import RangeProgress, phases, source_keys
 from openaq_assets.runs.query import ask
 from openaq_simulator import Simulator, World
 
@@ -96,7 +96,7 @@ def test_what_has_no_days_runs_once_before_or_after_them() -> None:
 def test_progress_over_the_range_only_grows_and_ends(sizes: list[int], data: st.DataObject) -> None:
     """Whatever the chunks and fetches tell, the whole range's progress grows from 0 to all of its days."""
     told: list[tuple[str, int, int]] = []
-    whole = Whole(lambda *step: told.append(step), "Backfill", sum(sizes))
+    whole = RangeProgress(lambda *step: told.append(step), "Backfill", sum(sizes))
     for size in sizes:
         whole.begin(size)
         for total in data.draw(st.lists(st.integers(0, 9), max_size=3)):
@@ -111,7 +111,7 @@ def test_progress_over_the_range_only_grows_and_ends(sizes: list[int], data: st.
 def test_a_chunks_fetch_moves_the_whole() -> None:
     """Half of the requests of a chunk is half of its days; an inventory before the days moves nothing."""
     told: list[tuple[str, int, int]] = []
-    whole = Whole(lambda *step: told.append(step), "Backfill", 40)
+    whole = RangeProgress(lambda *step: told.append(step), "Backfill", 40)
     whole("Fetch locations", 1, 1)
     whole.begin(20)
     whole("Fetch hours", 5, 10)

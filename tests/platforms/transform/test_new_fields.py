@@ -166,7 +166,7 @@ def test_status_shows_what_is_not_known_yet(tmp_path: Path, monkeypatch: pytest.
     shown = run("status")
     (line,) = (line for line in shown.splitlines() if " mood " in line)
     assert line.split()[:5] == ["measurements", "mood", "2026-01-10", "12:00:00", '"calm"']
-    assert "Set aside" not in shown and "mood" not in run("status", "--quarantine")
+    assert "Quarantined" not in shown and "mood" not in run("status", "--quarantine")
     conf = tmp_path / "conf/assets/processed.yaml"
     conf.write_text(conf.read_text().replace("parameter.displayName, ", "parameter.displayName, mood, "))
     assert "New fields" not in run("status")

@@ -11,9 +11,9 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from .admission import Admission, admit, target_of
 from .errors import Intercepted, timed_out
 from .faults import ROW_FAULTS, Fault
-from .gates import Admission, admit, target_of
 from .parameters import Criteria, criteria_reader, request_model
 from .render import text_of
 from .routes import ROUTES, Answer
@@ -32,7 +32,7 @@ def _packed(body: bytes) -> bytes:
 
 
 def json_response(request: Request, status: int, body: str, headers: Mapping[str, str] = JSON) -> Response:
-    """Give an answer of the API's program: headers of caches follow those given."""
+    """Return an answer of the API's program: headers of caches follow those given."""
     content, headers = body.encode(), dict(headers)
     if status < 500 and request.method in ("GET", "HEAD"):
         headers["cache-control"] = "public, max-age=900"
@@ -58,7 +58,7 @@ def answer(request: Request, admission: Admission, make: Answer, criteria: Crite
 
 
 def _times_out(fault: Fault, criteria: Criteria) -> bool:
-    """Tell whether the query is too deep, or its window too long, for the database."""
+    """Return whether the query is too deep, or its window too long, for the database."""
     if fault.window_days is None:
         return criteria.offset >= (4000 if fault.after_offset is None else fault.after_offset)
     start, end = criteria.values.get("datetime_from"), criteria.values.get("datetime_to")
@@ -67,7 +67,7 @@ def _times_out(fault: Fault, criteria: Criteria) -> bool:
 
 
 def _remembered(request: Request, struck: Mapping[str, Fault], make: Answer, criteria: Criteria) -> str:
-    """Give the body, up to the simulator's staleness old."""
+    """Return the body, which may be as old as the simulator's cache staleness."""
     simulator: State = request.state.simulator
     now: float = request.state.now.timestamp()
     fault = struck.get("stale900")
@@ -95,7 +95,7 @@ def _document(request: Request, struck: Mapping[str, Fault], make: Answer, crite
 
 
 def _view(request: Request) -> View:
-    """Give the world at this moment under the faults that change what it shows."""
+    """Return the world at this moment, under the faults that change its rows."""
     simulator: State = request.state.simulator
     faults = tuple(
         replace(fault, path=None) for fault in list(simulator.faults)
@@ -121,7 +121,7 @@ async def _intercept(request: Request, error: Intercepted) -> Response:
 
 
 def _endpoint(path: str, make: Answer, names: tuple[str, ...]) -> Endpoint:
-    """Make the function that answers a path."""
+    """Return the function that answers a path."""
     read = Depends(criteria_reader(request_model(path, names)))
 
     async def respond(request: Request, admitted: Admitted, criteria: Criteria = read) -> Response:
@@ -137,7 +137,7 @@ async def _ping(request: Request, admitted: Admitted) -> Response:
 
 
 def _application() -> FastAPI:
-    """Make the application; it keeps no state, so one serves every simulator."""
+    """Return the application; it keeps no state, so one serves every simulator."""
     handlers: dict[int | type[Exception], Any] = {
         HTTPException: _refuse, RequestValidationError: _refuse_types, Intercepted: _intercept,
     }  # fmt: skip

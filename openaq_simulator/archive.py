@@ -1,6 +1,6 @@
 """The open-data bucket as OpenAQ writes it: one gzipped CSV per location and local day.
 
-Rows are those of ``/measurements``; what has no value is not in the archive.
+Rows are those of ``/measurements``; rows without a value are not in the archive.
 """
 
 import csv
@@ -18,14 +18,14 @@ COLUMNS = (
     "location_id", "sensors_id", "location", "datetime", "lat", "lon",
     "parameter", "units", "value",
 )  # fmt: skip
-#: A file is written so long after the end of its local day.
+#: The time from the end of a local day until its file is written.
 WRITTEN_AFTER = timedelta(hours=72)
-#: Files of days before have quotes only where CSV needs them.
+#: Files of earlier days have quotes only where CSV needs them.
 QUOTED_FROM = date(2024, 1, 1)
 
 
 def archive_objects(world: World, first: date, last: date, now: datetime) -> Iterator[tuple[str, bytes]]:
-    """Give the key and bytes of every file of the local days from first to last, as of ``now``."""
+    """Return the key and bytes of every file of the local days from first to last, as of ``now``."""
     for location in world.locations:
         sensors = [known for known in world.sensors.values() if known.location_id == location["id"]]
         for number in range(first.toordinal(), last.toordinal() + 1):
@@ -36,7 +36,7 @@ def archive_objects(world: World, first: date, last: date, now: datetime) -> Ite
 
 
 def key_of(location: int, day: date) -> str:
-    """Give the key of a location's local day."""
+    """Return the key of a location's local day."""
     folder = f"records/csv.gz/locationid={location}/year={day:%Y}/month={day:%m}"
     return f"{folder}/location-{location}-{day:%Y%m%d}.csv.gz"
 
@@ -69,7 +69,7 @@ def _cells(location: Json, sensor: Sensor, row: Row, zone: ZoneInfo) -> tuple[ob
 
 
 def _system(location: int) -> int:
-    """Give the number behind a name: often, but not always, the location's id."""
+    """Return the number behind a name: often, but not always, the location's id."""
     return location if location % 2 else location - 30097
 
 
@@ -78,7 +78,7 @@ def _text(number: float | None) -> str:
 
 
 def _file(rows: Iterable[tuple[object, ...]], day: date) -> bytes:
-    # The ids are numbers and stay bare; everything else is written as text.
+    # Ids are numbers and have no quotes; everything else is written as text.
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     if day >= QUOTED_FROM:

@@ -34,13 +34,13 @@ def _sorted(items: Iterable[Json], criteria: Criteria) -> list[Json]:
 
 
 def _parameters(here: Iterable[Json]) -> dict[int, Json]:
-    """Give the parameters measured at some locations, by id."""
+    """Return the parameters measured at some locations, by id."""
     entries = (entry for location in here for entry in location["sensors"])
     return {entry["parameter"]["id"]: entry["parameter"] for entry in entries}
 
 
 def parameters(view: View, values: Mapping[str, Any]) -> list[Json]:
-    """Give the parameters measured at the chosen locations."""
+    """Return the parameters measured at the chosen locations."""
     kind = values.get("parameter_type")
     shown = []
     for key, entry in _parameters(filtered(view, values)).items():
@@ -51,7 +51,7 @@ def parameters(view: View, values: Mapping[str, Any]) -> list[Json]:
 
 
 def _span(view: View, here: Iterable[Json]) -> Json:
-    """Give the first and last datetimes of some locations as plain strings."""
+    """Return the first and last datetimes of some locations as plain strings."""
     stamps = [dated(view, location) for location in here]
     first = [p["datetimeFirst"]["utc"] for p in stamps if p["datetimeFirst"]]
     last = [p["datetimeLast"]["utc"] for p in stamps if p["datetimeLast"]]
@@ -136,7 +136,7 @@ def manufacturer_instruments(view: View, criteria: Criteria) -> Page:
     return sliced(_sorted(made, criteria), criteria, counted=False)
 
 
-#: Lists by name: how they are made, whether `found` counts, what a missing id is called.
+#: Lists by name: their function, whether `found` is the total, and the noun of a missing id.
 LISTS: Mapping[str, tuple[Callable[[View, Mapping[str, Any]], list[Json]], bool, str | None]] = {
     "parameters": (parameters, True, "Parameter"),
     "countries": (_countries, True, "Country"),

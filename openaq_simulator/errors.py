@@ -1,10 +1,10 @@
-"""Answers that are no data: the API's refusals, and what stands in front of it."""
+"""Errors that the API or the servers in front of it answer with."""
 
 from fastapi import HTTPException, Response
 
 
 class Intercepted(Exception):
-    """An answer that is not worded by the API: of a gateway before it, or of the server around it."""
+    """An answer that the API did not word: of a gateway before it, or of the server around it."""
 
     def __init__(self, status: int, kind: str, body: str) -> None:
         super().__init__(status)
@@ -12,7 +12,7 @@ class Intercepted(Exception):
 
 
 class Broken(Intercepted):
-    """The API's own code raises: it answers 500 with a plain text."""
+    """An exception in the API's own code, which answers 500 with a plain text."""
 
     def __init__(self) -> None:
         super().__init__(500, "text/plain; charset=utf-8", "Internal Server Error")
@@ -20,11 +20,11 @@ class Broken(Intercepted):
 
 
 def not_found(kind: str) -> HTTPException:
-    """Make the refusal of an id that the API does not know."""
+    """Return the refusal of an id that the API does not know."""
     return HTTPException(404, f"{kind} not found")
 
 
 def timed_out() -> HTTPException:
-    """Make the refusal of what the API's database needs more than six seconds for."""
+    """Return the refusal of a request for which the API's database needs more than six seconds."""
     advice = "Try to provide more specific query parameters or a smaller time frame."
     return HTTPException(408, f"Connection timed out: {advice}")

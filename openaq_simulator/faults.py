@@ -1,4 +1,4 @@
-"""Faults to switch on: what the API and the network do on bad days."""
+"""Faults to switch on: bad days of the API and the network."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from .rows import HOUR, Period, Row, Summary
 from .values import unix
 
-#: Each fault by name, with what it does.
+#: Each fault by name, with its effect.
 FAULTS: Mapping[str, str] = {
     "500": "500 text/plain, at each request",
     "500once": "500 text/plain at the first request of each URL, then the answer",
@@ -43,7 +43,7 @@ ALIASES: Mapping[str, str] = {
     "408": "timeout_408", "429": "429burst", "null": "null_flagged", "502": "502html",
     "reset": "reset_connection", "stale": "stale900",
 }  # fmt: skip
-#: What an option is when it is not given.
+#: The defaults of options.
 _DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "500once": {"times": 1}, "429burst": {"times": 3, "value": 1}, "reset_minus2": {"value": -2},
     "timeout": {"seconds": 30.0}, "slow": {"seconds": 1.0}, "stale900": {"seconds": 900.0},
@@ -56,8 +56,11 @@ ROW_FAULTS = frozenset({"null_flagged", "minus999", "missing_hour", "late_row"})
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: its name, the requests it strikes (`sensor`, `location`, a part of the `path`),
-    how often (`times` for each URL; for 429burst in all), and its measure."""
+    """A fault: its name, the requests it strikes, how often, and its measure.
+
+    It strikes requests of a `sensor`, a `location` or a part of the `path`. It strikes `times` for each URL,
+    or in all for 429burst.
+    """
 
     name: str
     sensor: int | None = None
@@ -82,12 +85,12 @@ class Fault:
                 object.__setattr__(self, option, value)
 
     def strikes(self, path: str, sensor: int | None, location: int | None) -> bool:
-        """Tell whether a request for this path, sensor and location is struck."""
+        """Return whether a request for this path, sensor and location is struck."""
         here = self.sensor in (None, sensor) and self.location in (None, location)
         return here and (self.path is None or self.path in path)
 
     def chooses(self, end: int) -> bool:
-        """Tell whether a row with this period end is struck."""
+        """Return whether a row with this period end is struck."""
         if self.at is not None:
             return end == unix(self.at)
         return (end // HOUR) % (self.every or 1) == 0
@@ -96,7 +99,8 @@ class Fault:
 def parse_fault(text: str) -> Fault:
     """Read `name[:key=value[,key=value]]`, e.g. `500:sensor=90000003` or `late_row:every=4`.
 
-    Options may also stand between semicolons, for lists of faults that are split at commas."""
+    Options may also stand between semicolons, for lists of faults that are split at commas.
+    """
     name, _, options = text.strip().partition(":")
     Fault(name)
     given: dict[str, Any] = {}
@@ -119,14 +123,14 @@ def _option(text: str, key: str, value: str) -> object:
 
 
 class Switches:
-    """The faults that are switched on, and how often each has struck."""
+    """The faults that are switched on, and the number of times that each has struck."""
 
     def __init__(self, faults: Iterable[Fault | str]) -> None:
         self.faults = [parse_fault(each) if isinstance(each, str) else each for each in faults]
         self._strikes: Counter[tuple[Fault, str]] = Counter()
 
     def strike(self, path: str, target: str, sensor: int | None, location: int | None) -> dict[str, Fault]:
-        """Give the faults that strike a request, by name, counting those with `times`."""
+        """Return the faults that strike a request, by name, and count those with `times`."""
         return {
             fault.name: fault
             for fault in list(self.faults)
@@ -134,7 +138,7 @@ class Switches:
         }
 
     def _has_turn(self, fault: Fault, target: str) -> bool:
-        """Count a strike, for each URL or in all; tell whether the fault strikes again."""
+        """Count a strike, for each URL or in all; return whether the fault strikes again."""
         if fault.times is None:
             return True
         counted = fault, "" if fault.name == "429burst" else target
@@ -143,7 +147,7 @@ class Switches:
 
 
 def struck_rows(rows: Iterator[Row], faults: Iterable[Fault], now: int) -> Iterator[Row]:
-    """Give rows as the row faults leave them at the time `now`."""
+    """Return rows as the row faults leave them at the time `now`."""
     for fault in faults:
         rows = _strike(rows, fault, now)
     return rows
@@ -162,7 +166,7 @@ def _strike(rows: Iterator[Row], fault: Fault, now: int) -> Iterator[Row]:
 
 
 def corrected(periods: Iterator[Period], fault: Fault, now: int) -> Iterator[Period]:
-    """Give hourly means of which those chosen are half of themselves until corrected."""
+    """Return hourly means; those that are chosen are halved until the time of their correction."""
     for period in periods:
         late = now < period.end + (fault.seconds or 0)
         if late and period.summary and period.value is not None and fault.chooses(period.end):

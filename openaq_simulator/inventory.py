@@ -1,6 +1,6 @@
 """Answers about single locations: locations, their sensors, newest values and flags.
 
-Which of them a request sees, their first and newest rows, and the filters.
+It decides which of them a request sees, finds their first and newest rows, and applies the filters.
 """
 
 import math
@@ -17,14 +17,14 @@ from .series import FOREVER, seconds
 from .values import Sensor
 from .world import Json, View, raw_rows, sensor_json, sensor_of
 
-#: How far back the latest value is looked for, and flags and sensor summaries are computed.
+#: The time back from now that is searched for the latest value, flags and sensor summaries.
 LOOK_BACK = 30 * DAY
 EARTH = 6_371_008.8
 GOVERNMENT: Json = {"id": 4, "name": "Unknown Governmental Organization"}
 
 
 def latest_row(view: View, sensor: Sensor) -> Row | None:
-    """Give the newest row of a sensor that has a value, None if it has none."""
+    """Return the newest row of a sensor that has a value, None if it has none."""
     now = view.now // sensor.step * sensor.step
     return _latest(replace(view.of(sensor), now=now), sensor)
 
@@ -43,12 +43,12 @@ def _latest(view: View, sensor: Sensor) -> Row | None:
 
 @lru_cache(maxsize=8192)
 def first_row(view: View, sensor: Sensor) -> Row | None:
-    """Give the oldest row of a sensor, None before it."""
+    """Return the oldest row of a sensor, None before it."""
     return next(raw_rows(view, sensor, 0, FOREVER), None)
 
 
 def life_of(view: View, sensor: Sensor) -> tuple[int, int] | None:
-    """Give the ends of a sensor's first and newest rows."""
+    """Return the ends of a sensor's first and newest rows."""
     newest = latest_row(view, sensor)
     given = view.world.rows.get(sensor.id)
     began = given[0].end if given else sensor.first or 0
@@ -58,13 +58,13 @@ def life_of(view: View, sensor: Sensor) -> tuple[int, int] | None:
 
 
 def sensors_at(view: View, location: Mapping[str, Any]) -> list[Sensor]:
-    """Give the sensors of a location in its own order."""
+    """Return the sensors of a location in its own order."""
     known = (view.world.sensors.get(entry["id"]) for entry in location["sensors"])
     return [sensor for sensor in known if sensor]
 
 
 def dated(view: View, location: Json) -> Json:
-    """Give a location with its first and last datetime at the view's moment."""
+    """Return a location with its first and last datetime at the view's moment."""
     if view.world.as_recorded:
         return location
     lives = [life for s in sensors_at(view, location) if (life := life_of(view, s))]
@@ -78,7 +78,7 @@ def dated(view: View, location: Json) -> Json:
 
 
 def visible(view: View) -> list[Json]:
-    """Give the locations that have not vanished, under their present names."""
+    """Return the locations that have not vanished, under their present names."""
     shown = []
     for location in view.world.locations:
         faulty = location
@@ -94,7 +94,7 @@ def visible(view: View) -> list[Json]:
 
 
 def _distance(location: Mapping[str, Any], latitude: float, longitude: float) -> float:
-    """Give metres on a sphere between a location and a point."""
+    """Return metres on a sphere between a location and a point."""
     here = location["coordinates"]
     south, north = math.radians(latitude), math.radians(here["latitude"])
     turn = math.radians(here["longitude"] - longitude)
@@ -104,12 +104,12 @@ def _distance(location: Mapping[str, Any], latitude: float, longitude: float) ->
 
 
 def maker(location: Mapping[str, Any], instrument: Mapping[str, Any]) -> Json:
-    """Give an instrument's manufacturer: the recorded one for id 2, else the owner."""
+    """Return an instrument's manufacturer: the recorded one for id 2, else the owner."""
     return GOVERNMENT if instrument["id"] == 2 else dict(location["owner"])
 
 
 def _ids(location: Mapping[str, Any]) -> dict[str, set[int]]:
-    """Give the ids a location can be filtered by."""
+    """Return the ids that a location can be filtered by."""
     instruments = location["instruments"]
     return {
         "parameters_id": {entry["parameter"]["id"] for entry in location["sensors"]},
@@ -123,7 +123,7 @@ def _ids(location: Mapping[str, Any]) -> dict[str, set[int]]:
 
 
 def _chosen(location: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-    """Tell whether a location passes every filter but the radius."""
+    """Return whether a location passes every filter but the radius."""
     ids = _ids(location)
     if any(name in values and not ids[name] & set(values[name]) for name in ids):
         return False
@@ -140,7 +140,7 @@ def _chosen(location: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
 
 
 def filtered(view: View, values: Mapping[str, Any]) -> list[Json]:
-    """Give the locations that pass the filters, with distances if a point was given."""
+    """Return the locations that pass the filters, with distances if a point was given."""
     chosen = [location for location in visible(view) if _chosen(location, values)]
     if "coordinates" not in values:
         return chosen
@@ -170,7 +170,7 @@ def location(view: View, criteria: Criteria) -> Page:
 
 
 def _latest_json(view: View, sensors: Iterable[Sensor], criteria: Criteria) -> list[Json]:
-    """Give the newest value of each sensor, those strictly after `datetime_min`."""
+    """Return the newest value of each sensor, those strictly after `datetime_min`."""
     coordinates = {location["id"]: location["coordinates"] for location in view.world.locations}
     after = criteria.values.get("datetime_min")
     latest = []
@@ -199,7 +199,7 @@ def parameter_latest(view: View, criteria: Criteria) -> Page:
 
 
 def _sensor(view: View, sensor: Sensor) -> Json:
-    """Give a sensor's own JSON; its summary covers the last 30 days, its coverage its life."""
+    """Return a sensor's own JSON; its summary covers the last 30 days, its coverage its whole life."""
     life, newest = life_of(view, sensor), latest_row(view, sensor)
     nothing = dict.fromkeys(("datetimeFirst", "datetimeLast", "coverage", "latest", "summary"))
     if life is None or newest is None:
@@ -218,7 +218,7 @@ def _sensor(view: View, sensor: Sensor) -> Json:
 
 
 def _life_coverage(sensor: Sensor, life: tuple[int, int], first: Json, last: Json) -> Json:
-    """Give the API's odd coverage of a whole life by one hour's expectation."""
+    """Return the coverage of a whole life by the expectation of one hour, as the API does."""
     expected = HOUR // sensor.step
     observed = (life[1] - life[0]) // sensor.step + 1
     percent = float(round(100 * observed / expected))
@@ -238,7 +238,7 @@ def sensor(view: View, criteria: Criteria) -> Page:
 
 
 def _sensors_of(view: View, key: int) -> list[Sensor]:
-    """Give the sensors of a location, none if it is unknown."""
+    """Return the sensors of a location, none if it is unknown."""
     here = [location for location in visible(view) if location["id"] == key]
     return [sensor for location in here for sensor in sensors_at(view, location)]
 

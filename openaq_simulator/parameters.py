@@ -1,7 +1,7 @@
 """Parameters of requests, read and refused by pydantic in the API's two rounds.
 
-First each parameter is read by its type alone. Then the request's model checks what its fields add
-to the types, and how they fit together. A bound within a union is part of the type.
+First each parameter is read by its type alone. Then the request's model checks what its fields add to the
+types, and whether they fit together. A bound within a union is part of the type.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, create_m
 from .errors import Broken
 
 BOX = r"-?\d{1,3}\.?\d*,-?\d{1,2}\.?\d*,-?\d{1,3}\.?\d*,-?\d{1,2}\.?\d*"
-#: The pydantic that the API runs: its errors name it.
+#: The version of pydantic that the API runs, which its errors name.
 ERRORS_URL = "https://errors.pydantic.dev/2.11/v/"
 
 
@@ -32,17 +32,17 @@ class Criteria:
 
     @property
     def limit(self) -> int:
-        """Give the rows per page: 100 unless sent."""
+        """Return the number of rows per page: 100 by default."""
         return int(self.values.get("limit", 100))
 
     @property
     def page(self) -> int:
-        """Give the page number: 1 unless sent."""
+        """Return the page number: 1 by default."""
         return int(self.values.get("page", 1))
 
     @property
     def offset(self) -> int:
-        """Count the rows before this page; beyond any table it does not matter how far."""
+        """Return the number of rows before this page, cut off beyond the size of any table."""
         return min((self.page - 1) * self.limit, 1 << 40)
 
 
@@ -55,7 +55,7 @@ ParameterType = StrEnum("ParameterType", {"POLLUTANT": "pollutant", "WEATHER": "
 
 
 def _read_ids(given: Any) -> Any:
-    """Read numbers between commas; leave what is read already."""
+    """Read numbers between commas; return a value that is already read as it is."""
     return _IDS.validate_python(given.split(",")) if isinstance(given, str) else given
 
 
@@ -110,7 +110,7 @@ FIELDS: Mapping[str, tuple[Any, Any]] = {
 
 
 class Request(BaseModel):
-    """The parameters of one path, and how they must fit together."""
+    """The parameters of a path, and the rules of how they fit together."""
 
     model_config = pydantic.ConfigDict(str_strip_whitespace=True)
 
@@ -137,18 +137,18 @@ class Request(BaseModel):
 
 
 def request_model(path: str, names: Sequence[str]) -> type[Request]:
-    """Make the model of a path's parameters; one stands in the path itself."""
+    """Return the model of a path's parameters; one stands in the path itself."""
     fields: dict[str, Any] = dict(FIELDS)
     if "{" in path:
         name = path.partition("{")[2].partition("}")[0]
-        # The bound of a country's id belongs to its type: a wrong one is refused in the first round.
+        # The bound of a country's id belongs to its type, so the first round refuses a wrong id.
         fields[name] = (Id | None if name == "countries_id" else Id, ...)
     chosen: dict[str, Any] = {name: fields[name] for name in names}
     return create_model("Parameters", __base__=Request, **chosen)
 
 
 def criteria_reader(model: type[Request]) -> Callable[[HttpRequest], Awaitable[Criteria]]:
-    """Make the dependency that reads a request by the types of its model, then by the model."""
+    """Return the dependency that reads a request by the types of its model, then by the model."""
     required = [name for name, info in model.model_fields.items() if info.is_required()]
     names = sorted(model.model_fields, key=lambda name: name not in required)
     types: dict[str, Any] = {
@@ -168,7 +168,7 @@ def criteria_reader(model: type[Request]) -> Callable[[HttpRequest], Awaitable[C
 
 
 def _located(error: ValidationError, path: Sequence[str]) -> list[Any]:
-    """Give the errors of a request, each with the part of the request it is about."""
+    """Return the errors of a request, each with the part of the request that it is about."""
     return [
         {**problem, "loc": ("path" if problem["loc"][0] in path else "query", *problem["loc"])}
         for problem in error.errors(include_url=False)
@@ -176,7 +176,7 @@ def _located(error: ValidationError, path: Sequence[str]) -> list[Any]:
 
 
 def _criteria(model: type[Request], sent: Mapping[str, Any]) -> Criteria:
-    """Check what was sent against the model."""
+    """Check the parameters that were sent against the model."""
     try:
         request = model(**sent)
     except TypeError as error:  # one end of the window has a time zone, the other has none
@@ -189,7 +189,7 @@ def _criteria(model: type[Request], sent: Mapping[str, Any]) -> Criteria:
 
 
 def _refusal(error: ValidationError) -> Exception:
-    """Make the API's answer to a failed model: it cannot write a ValueError as JSON."""
+    """Return the API's answer to a failed model, which cannot write a ValueError as JSON."""
     if any(problem["type"] == "value_error" for problem in error.errors()):
         return Broken()
     problems = _located(error, ())

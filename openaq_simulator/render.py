@@ -1,4 +1,7 @@
-"""Rows as the API's JSON text, built from strings because they are most of the work, and pages of them."""
+"""Rows as the API's JSON text, and pages of them.
+
+Texts are built from strings, because rendering is most of the work.
+"""
 
 import json
 import math
@@ -19,12 +22,12 @@ NO_SUMMARY = _SUMMARY.replace("%s", "null")
 
 
 def utc_text(moment: int) -> str:
-    """Give Unix seconds as 2024-01-29T15:00:00Z."""
+    """Return Unix seconds as 2024-01-29T15:00:00Z."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def moment_json(moment: int, zone: str) -> Json:
-    """Give a moment in UTC and local time as the API's object."""
+    """Return a moment in UTC and local time as the API's object."""
     return {"utc": utc_text(moment), "local": datetime.fromtimestamp(moment, ZoneInfo(zone)).isoformat()}
 
 
@@ -34,7 +37,7 @@ def _moment(moment: int, zone: str) -> str:
 
 
 def text_of(value: object) -> str:
-    """Give compact JSON with unescaped UTF-8."""
+    """Return compact JSON with unescaped UTF-8."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -44,13 +47,13 @@ def _parameter(pollutant: Pollutant) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Give a float with its decimal point; null for null and NaN."""
+    """Return a float with its decimal point; null for null and NaN."""
     return "null" if value is None or not math.isfinite(value) else repr(float(value))
 
 
 @cache
 def clock_text(seconds: int) -> str:
-    """Give a duration as HH:MM:SS with as many hours as it takes."""
+    """Return a duration as HH:MM:SS, with as many hours as it has."""
     minutes, rest = divmod(seconds, 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}"
 
@@ -64,7 +67,7 @@ def _span(first: int, last: int, zone: str) -> str:
 
 
 def raw_text(row: Row, sensor: Sensor) -> str:
-    """Give a raw row as JSON text."""
+    """Return a raw row as JSON text."""
     interval = clock_text(sensor.step)
     span = _span(row.end - sensor.step, row.end, sensor.timezone)
     return (
@@ -78,7 +81,7 @@ def raw_text(row: Row, sensor: Sensor) -> str:
 
 
 def coverage_text(observed: int, step: int, duration: int, first: int, last: int, zone: str) -> str:
-    """Give the coverage of a period of `duration` seconds by values `step` seconds apart."""
+    """Return the coverage of a period of `duration` seconds by values `step` seconds apart."""
     expected = duration / step
     percent = math.floor(100 * observed / expected + 0.5) if expected else 0
     return (
@@ -98,7 +101,7 @@ def _summary(summary: Summary | None) -> str:
 
 
 def period_text(period: Period, sensor: Sensor, label: str, interval: str, coverage: str) -> str:
-    """Give a summarised period as JSON text."""
+    """Return a summarised period as JSON text."""
     value = None if period.value is None else significant(period.value)
     return (
         f'{{"value":{_number(value)},{_flags(period.flagged)},'
@@ -110,21 +113,21 @@ def period_text(period: Period, sensor: Sensor, label: str, interval: str, cover
 
 
 class Page(NamedTuple):
-    """The rows of a page as JSON texts, and what `meta.found` says."""
+    """The rows of a page as JSON texts, and the value of `meta.found`."""
 
     results: Sequence[str]
     total: int | str
 
 
 def total_of(count: int, limit: int) -> int | str:
-    """Give `meta.found` for a page of `count` rows where the API does not count them all."""
+    """Return `meta.found` for a page of `count` rows whose total the API does not count."""
     return f">{limit}" if count == limit else count
 
 
 def sliced(
     items: Sequence[Json], criteria: Criteria, counted: bool, shape: Callable[[Json], Json] = Json
 ) -> Page:
-    """Give a page of objects, each as `shape` makes it; `counted` pages tell the true total."""
+    """Return a page of objects, each as `shape` makes it; `counted` pages have the true total."""
     shown = items[criteria.offset : criteria.offset + criteria.limit]
     total = len(items) if counted and shown else total_of(len(shown), criteria.limit)
     return Page([text_of(shape(item)) for item in shown], total)

@@ -55,7 +55,7 @@ def significant(number: float, digits: int = 3) -> float:
 
 
 def quantile(ordered: list[float], share: float) -> float:
-    """Give a quantile of sorted values by linear interpolation."""
+    """Return a quantile of sorted values by linear interpolation."""
     position = share * (len(ordered) - 1)
     low = math.floor(position)
     high = min(low + 1, len(ordered) - 1)
@@ -92,7 +92,7 @@ def hours_of(rows: Iterable[Row]) -> Iterator[Period]:
 
 
 def as_row(period: Period) -> Row:
-    """Give a period as a row, so that it can be summarised further."""
+    """Return a period as a row, so that it can be summarised further."""
     return Row(period.end, period.value, period.flagged)
 
 

@@ -21,12 +21,12 @@ from .world import View, raw_rows, sensor_of
 FOREVER = 1 << 40
 #: A trend expects this many periods at most before its query takes too long.
 LONGEST_TREND = 600_000
-#: No calendar begins earlier, and none of ours goes on later: in any zone these have a date.
+#: The bounds of calendars: in any time zone these have a date.
 _EARLIEST, _LAST_DAY = -62_100_000_000, date(9000, 1, 1)
 
 
 class Query(NamedTuple):
-    """What decides a page: equal queries give equal pages."""
+    """The values that decide a page: equal queries have equal pages."""
 
     view: View
     sensor: Sensor
@@ -38,7 +38,7 @@ class Query(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """How an endpoint names its periods, and which calendar period they are."""
+    """The names of an endpoint's periods, and their calendar period."""
 
     label: str
     interval: str
@@ -77,14 +77,14 @@ def page_of(name: str, view: View, criteria: Criteria) -> Page:
 
 
 def _settled(view: View, sensor: Sensor, name: str, until: int) -> int:
-    """Give a `now` that is the same for all moments that show the same rows."""
+    """Return a `now` that is the same for all moments that show the same rows."""
     past = until < view.now and name.partition("/")[0] in ("measurements", "hours")
     moment = until if past and name.rpartition("/")[2] not in FACTORS else view.now
     return moment if past else moment // sensor.step * sensor.step
 
 
 def _window(view: View, sensor: Sensor, name: str, criteria: Criteria) -> tuple[int, int]:
-    """Give the window `(after, until]` in Unix seconds of period ends."""
+    """Return the window `(after, until]` in Unix seconds of period ends."""
     if name.startswith(("days", "years")):
         return _dates(sensor.timezone, name, criteria)
     start, end = criteria.values.get("datetime_from"), criteria.values.get("datetime_to")
@@ -93,7 +93,7 @@ def _window(view: View, sensor: Sensor, name: str, criteria: Criteria) -> tuple[
 
 
 def seconds(moment: datetime, zone: str) -> int:
-    """Give whole Unix seconds; a naive moment is local time of `zone`."""
+    """Return whole Unix seconds; a naive moment is local time of `zone`."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
     return max(int(aware.timestamp() // 1), _EARLIEST)
 
@@ -119,7 +119,7 @@ def _dates(zone: str, name: str, criteria: Criteria) -> tuple[int, int]:
 
 
 def hourly(view: View, sensor: Sensor, after: int, until: int) -> Iterator[Period]:
-    """Give the complete clock hours whose end lies in `(after, until]`."""
+    """Return the complete clock hours whose end lies in `(after, until]`."""
     until = min(until, view.now) // HOUR * HOUR
     periods = hours_of(raw_rows(view, sensor, after // HOUR * HOUR, until))
     for fault in view.faults:
@@ -130,7 +130,7 @@ def hourly(view: View, sensor: Sensor, after: int, until: int) -> Iterator[Perio
 
 @lru_cache(maxsize=65536)
 def _bounds(zone: str, calendar: str, quarter: int) -> tuple[int, int]:
-    """Give the calendar period around a quarter of an hour, in Unix seconds."""
+    """Return the calendar period around a quarter of an hour, in Unix seconds."""
     moment = quarter * 900
     if calendar == "hour":
         return moment // HOUR * HOUR, moment // HOUR * HOUR + HOUR
@@ -147,13 +147,13 @@ def _calendar(rows: Iterable[Row], sensor: Sensor, calendar: str) -> Iterator[Pe
 
 
 def daily(view: View, sensor: Sensor, after: int, until: int) -> Iterator[Period]:
-    """Give the complete local days inside the window."""
+    """Return the complete local days inside the window."""
     until = min(until, _bounds(sensor.timezone, "day", view.now // 900)[0])
     return _calendar(map(as_row, hourly(view, sensor, after, until)), sensor, "day")
 
 
 def _periods(query: Query) -> Iterator[Period]:
-    """Give the summarised periods an endpoint answers."""
+    """Return the summarised periods that an endpoint answers with."""
     view, sensor, name, after, until, *_ = query
     calendar = SHAPES[name].calendar
     if name.startswith("measurements/"):

@@ -1,6 +1,6 @@
-"""The way to the client: uvicorn on a thread and an event loop of its own, on the loopback interface.
+"""HTTP to the client: uvicorn on a thread and an event loop of its own, on the loopback interface.
 
-Answers are logged and dated; late, cut or not at all where faults say so.
+Answers are logged and dated. Faults make them late, cut or absent.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from .admission import firewall, key_of
 from .app import API
 from .faults import Fault
-from .gates import firewall, key_of
 from .state import State, key_hash
 
 _log = logging.getLogger(__name__)
-#: What uvicorn says about clients is of no interest here.
+#: The messages of uvicorn about clients are not shown.
 _clients = logging.getLogger(f"{__name__}.clients")
 _clients.setLevel(logging.CRITICAL)
 #: Seconds after which an idle connection is closed: longer than any test.
@@ -35,7 +35,7 @@ NO_LINGER = struct.pack("ii", 1, 0)
 
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request; what this program trips over is a 500, as it would be there."""
+    """Answer one request; an error of this program becomes a 500, as the API would answer."""
     _read_target(scope)
     exchange = Exchange(Request(scope), receive, send)
     try:
@@ -45,7 +45,7 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _read_target(scope: Scope) -> None:
-    """Take the host off a proxy's form of a target, and a fragment off its end."""
+    """Return a target without the host of a proxy's form, and without a fragment."""
     path, query = scope["path"], scope["query_string"]
     if path.startswith(("http://", "https://")):
         scope["path"] = "/" + path.partition("://")[2].partition("/")[2]
@@ -55,12 +55,12 @@ def _read_target(scope: Scope) -> None:
 
 
 def date_of(simulator: State) -> bytes:
-    """Give the date header of the simulator's time."""
+    """Return the date header of the simulator's time."""
     return formatdate(simulator.now.timestamp(), usegmt=True).encode()
 
 
 class Exchange:
-    """One request and its answer on a connection."""
+    """A request and its answer on a connection."""
 
     def __init__(self, request: Request, receive: Receive, send: Send) -> None:
         self._request = request
@@ -79,7 +79,7 @@ class Exchange:
             pass
 
     async def _pass(self, message: Message) -> None:
-        """Pass on a part of the answer, unless the connection ends before it."""
+        """Send a part of the answer, unless the connection ends before it."""
         endings = self._request.state.endings
         if message["type"] == "http.response.start":
             await self._begin(message, endings)
@@ -91,7 +91,7 @@ class Exchange:
             await self._send(message)
 
     async def _begin(self, head: Message, endings: Mapping[str, Fault]) -> None:
-        """Log and date the answer; wait, or end the connection, where a fault says so."""
+        """Log and date the answer; wait or end the connection if a fault says so."""
         self._record(head["status"])
         if late := endings.get("timeout") or endings.get("slow"):
             await self._wait(late.seconds or 0.0)
@@ -127,7 +127,7 @@ class Exchange:
 
 
 class Protocol(H11Protocol):
-    """Serves one connection; the application finds its transport in the state of a request."""
+    """A protocol that serves one connection; the application finds its transport in a request's state."""
 
     def __init__(self, config: Config, state: ServerState, app_state: dict[str, Any]) -> None:
         super().__init__(config, state, app_state)
@@ -135,14 +135,14 @@ class Protocol(H11Protocol):
         self.access_log = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to serve."""
+        """Start to serve the connection."""
         super().connection_made(transport)
         self.app_state = self.app_state | {"transport": transport}
         if self.app_state["stopped"].is_set():  # accepted while the server was closing
             transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request, with the length of the message and the simulator's date."""
+        """Refuse a malformed request, with the length of the message and the simulator's date."""
         date = date_of(self.app_state["simulator"]).decode()
         self.transport.write(
             f"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -152,7 +152,7 @@ class Protocol(H11Protocol):
 
 
 class Server:
-    """Listens on 127.0.0.1 and serves until it is stopped; `state` goes with every request."""
+    """A server that listens on 127.0.0.1 until it is stopped; `state` goes with every request."""
 
     def __init__(self, port: int, **state: Any) -> None:
         # asyncio sends without delay on sockets that name their protocol.
@@ -187,7 +187,7 @@ class Server:
         self._loop.close()
 
     def _await(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run work on the server's loop and wait for what it gives."""
+        """Run work on the server's loop, wait for it, and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _listen(self) -> asyncio.Server:
@@ -197,7 +197,7 @@ class Server:
         )
 
     async def _close(self) -> None:
-        """Drop the connections; requests that wait end at once."""
+        """Drop the connections, so that requests that wait end at once."""
         self._stopped.set()
         self._listener.close()
         for connection in list(self._state.connections):

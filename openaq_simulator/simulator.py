@@ -11,12 +11,18 @@ from .world import World
 class Simulator(State):
     """A local OpenAQ v3 API: a context manager with `.url`, a request log and a clock.
 
-    `world` is what it serves and may be replaced while running; `now` fixes the clock (None is the
-    real one); `keys` are the keys accepted (None: any 64 hex characters, or anything not empty if
-    `lenient`); `per_minute` and `per_hour` limit each key (None lifts the limit and drops the
-    headers); `faults` are `Fault` values or their texts; answers may be `cache_staleness` old;
-    without `edge` there is no firewall in front; `null_raw_breaks` brings back the 500 for null raw
-    values of before May 2026. It listens on 127.0.0.1 only; port 0 takes a free one."""
+    It listens on 127.0.0.1 only; port 0 takes a free one.
+
+    Args:
+        world: The locations and rows to serve; it may be replaced while running.
+        now: The time at which the clock stands; None is the real time.
+        keys: The keys that are accepted; None: any 64 hex characters, or any text if `lenient`.
+        per_minute, per_hour: The limits of each key; None lifts the limit and drops the headers.
+        faults: `Fault` values or their texts.
+        cache_staleness: The greatest age of an answer.
+        edge: False removes the firewall in front.
+        null_raw_breaks: True answers 500 for null raw values, as the API did before May 2026.
+    """
 
     def __init__(
         self, world: World | None = None, port: int = 0, now: datetime | None = None, **options: Any
@@ -27,14 +33,14 @@ class Simulator(State):
 
     @property
     def port(self) -> int:
-        """Give the port listened on."""
+        """Return the port that it listens on."""
         if self._server is None:
             raise RuntimeError("the simulator is not running: use it as a context manager")
         return int(self._server.port)
 
     @property
     def url(self) -> str:
-        """Give the base URL, without a trailing slash."""
+        """Return the base URL, without a trailing slash."""
         return f"http://127.0.0.1:{self.port}/v3"
 
     def start(self) -> Self:

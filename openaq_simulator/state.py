@@ -1,4 +1,4 @@
-"""The state of an OpenAQ v3 API: its clock, its log, its rate limits, its faults and the world it serves."""
+"""The state of an OpenAQ v3 API: its clock, its log, its rate limits, its faults and its world."""
 
 import hashlib
 import re
@@ -10,18 +10,18 @@ from typing import Any
 from .faults import Fault, Switches
 from .world import World
 
-#: Shape of a real key.
+#: The shape of a real key.
 KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def key_hash(key: str) -> str:
-    """Give a short, safe name for a key."""
+    """Return a short, safe name for a key."""
     return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class Usage:
-    """How much of a limit is used after a request, and whether the request is refused."""
+    """The used share of a limit after a request, and whether the request is refused."""
 
     limit: int
     used: int
@@ -30,22 +30,24 @@ class Usage:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Give the four x-ratelimit headers."""
+        """Return the four x-ratelimit headers."""
         numbers = {"limit": self.limit, "used": self.used, "remaining": self.limit - self.used}
         numbers["reset"] = self.reset
         return {f"x-ratelimit-{name}": str(number) for name, number in numbers.items()}
 
 
 class Counters:
-    """Counts requests per key in clock windows; a refused request is not counted."""
+    """Counters of requests per key in clock windows; a refused request is not counted."""
 
     def __init__(self, per_minute: int | None, per_hour: int | None) -> None:
         self._windows = [(w, n) for w, n in ((3600, per_hour), (60, per_minute)) if n is not None]
         self._counts: dict[tuple[int, str], tuple[int, int, float]] = {}
 
     def count(self, key: str, now: float) -> Usage | None:
-        """Count a request; None when there is no limit. The minute is answered unless the hour
-        refuses."""
+        """Count a request and return its usage; None if there is no limit.
+
+        The usage is that of the minute, unless the hour refuses.
+        """
         usage: Usage | None = None
         for seconds, limit in self._windows:
             usage = self._count(key, now, seconds, limit)
@@ -66,7 +68,7 @@ class Counters:
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One line of the simulator's log; the key itself is never kept."""
+    """A line of the simulator's log; the key itself is never kept."""
 
     method: str
     path: str
@@ -77,7 +79,7 @@ class RequestRecord:
 
 
 class State:
-    """Everything an answer depends on, beside the request. See ``Simulator`` for the arguments."""
+    """Everything that an answer depends on, except the request. See ``Simulator`` for the arguments."""
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class State:
         self.counters = Counters(per_minute, per_hour)
         self.switches = Switches(faults)
         self.cache_staleness = cache_staleness
-        #: When an answer was written, and its body, by its target.
+        #: The time and the body of an answer, by its target.
         self.cache: dict[str, tuple[float, str]] = {}
         self.edge = edge
         self.null_raw_breaks = null_raw_breaks
@@ -111,7 +113,10 @@ class State:
 
     @property
     def faults(self) -> list[Fault]:
-        """Give the faults switched on; change the list at will. Assigning starts counts anew."""
+        """Return the faults that are switched on, as a list that may be changed.
+
+        Assigning a list begins to count anew.
+        """
         return self.switches.faults
 
     @faults.setter
@@ -121,7 +126,7 @@ class State:
 
     @property
     def log(self) -> list[RequestRecord]:
-        """List every request answered so far, in order."""
+        """Return every request answered so far, in order."""
         return list(self._log)
 
     def record(self, *entry: Any) -> None:
@@ -130,7 +135,7 @@ class State:
 
     @property
     def now(self) -> datetime:
-        """Give the simulator's time, in UTC."""
+        """Return the simulator's time, in UTC."""
         return (self._fixed or datetime.now(UTC)).astimezone(UTC) + self._shift
 
     def advance(self, step: timedelta) -> None:

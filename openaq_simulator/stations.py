@@ -1,4 +1,4 @@
-"""The synthetic stations: places are real, names are plausible, no station of them exists."""
+"""The synthetic stations: their towns are real, their names plausible, and none of them exists."""
 
 from dataclasses import dataclass, field
 
@@ -40,7 +40,7 @@ POLLUTANTS: dict[int, Pollutant] = {
 
 @dataclass(frozen=True)
 class Climate:
-    """What a city's air is like: mean PM2.5 in µg/m³, winter surplus, warmth in °C."""
+    """The air of a city: mean PM2.5 in µg/m³, winter surplus, warmth in °C."""
 
     mean: float
     winter: float
@@ -58,7 +58,7 @@ OSLO = Climate(8.0, 3.5, 6.5, 11.0)
 
 
 def climate_at(latitude: float, country: str) -> Climate:
-    """Choose the kind of air of a recorded station by its latitude."""
+    """Return the climate of a recorded station by its latitude."""
     if country != "VN":
         return BANGKOK if latitude < 30 else OSLO
     steps = ((9.0, SOUTH), (11.5, HIGHLANDS), (12.5, CENTRE), (18.0, NORTH), (30.0, OSLO))
@@ -83,7 +83,7 @@ class Station:
     last: str | None = None
     step: int = 3600
     traits: frozenset[str] = field(default_factory=frozenset)
-    #: First sensor id, where ids are not simply counted up.
+    #: The first sensor id, if ids are not consecutive.
     sensors_from: int | None = None
 
 
@@ -138,7 +138,7 @@ _TABLE: tuple[tuple[str, float, float, tuple[str, Climate, str, str], tuple[int,
 
 
 def _station(index: int) -> Station:
-    """Make the station of one line of the table."""
+    """Return the station of one line of the table."""
     name, latitude, longitude, (locality, climate, city, zone), parameters, trait = _TABLE[index]
     named = {"locality-null": None, "locality-na": "N/A"}.get(trait, locality)
     first = None if trait == "no-data" else f"2024-01-{1 + index % 9:02d}T00:00:00Z"
@@ -156,7 +156,7 @@ CMT8 = Station(
     sensors_from=90000901,
 )  # fmt: skip
 
-#: Stations abroad, in the world only when asked for by id.
+#: Stations abroad, which are in a world only if their ids are given.
 FOREIGN: dict[int, Station] = {
     9100001: Station(
         9100001, "Sathon, Bangkok (synthetic)", "Bangkok", 13.7210, 100.5290, BANGKOK, DUST,
@@ -170,5 +170,5 @@ FOREIGN: dict[int, Station] = {
 
 
 def vietnamese_stations() -> list[Station]:
-    """Give the 24 numbered stations, then CMT8."""
+    """Return the 24 numbered stations, then CMT8."""
     return [*(_station(index) for index in range(len(_TABLE))), CMT8]

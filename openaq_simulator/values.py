@@ -24,7 +24,7 @@ STUCK = 985.0
 
 
 def uniform(seed: int, *keys: int) -> float:
-    """Give a number in [0, 1) that depends only on the seed and the keys."""
+    """Return a number in [0, 1) that depends only on the seed and the keys."""
     state = seed & _MASK
     for key in keys:
         state = (state ^ (key & _MASK)) * 0x9E3779B97F4A7C15 & _MASK
@@ -36,12 +36,12 @@ def uniform(seed: int, *keys: int) -> float:
 
 @lru_cache(maxsize=65536)
 def _knot(seed: int, location: int, span: int, index: int) -> float:
-    """Give a roughly normal number (mean 0, deviation about 1) for one knot of slow noise."""
+    """Return a roughly normal number (mean 0, deviation about 1) for one knot of slow noise."""
     return 1.73 * (sum(uniform(seed, location, span, index, i) for i in range(4)) - 2)
 
 
 def slow_noise(seed: int, location: int, span: int, end: int) -> float:
-    """Give noise that moves smoothly between knots `span` seconds apart: weather persists."""
+    """Return noise that moves smoothly between knots `span` seconds apart, because weather persists."""
     index, rest = divmod(end, span)
     share = rest / span
     weight = share * share * (3 - 2 * share)
@@ -51,7 +51,7 @@ def slow_noise(seed: int, location: int, span: int, end: int) -> float:
 
 @dataclass(frozen=True)
 class Sensor:
-    """One sensor: its parameter, its location, and what its synthetic rows depend on."""
+    """A sensor: its parameter, its location, and what its synthetic rows depend on."""
 
     id: int
     parameter: Pollutant
@@ -68,14 +68,14 @@ class Sensor:
 
 @lru_cache(maxsize=16384)
 def _local(zone: str, end: int) -> tuple[int, float]:
-    """Give the local hour of a period's start and the share of the year gone."""
+    """Return the local hour of a period's start and the elapsed share of the year."""
     start = datetime.fromtimestamp(end - 1, ZoneInfo(zone))
     return start.hour, start.timetuple().tm_yday / 365.25
 
 
 @lru_cache(maxsize=16384)
 def _fine_dust(seed: int, location: int, city: str, climate: Climate, zone: str, end: int) -> float:
-    """Give PM2.5 in µg/m³ of a location for the hour ending at `end`."""
+    """Return PM2.5 in µg/m³ of a location for the hour ending at `end`."""
     hour, season = _local(zone, end)
     level = climate.mean + climate.winter * math.cos(2 * math.pi * (season - 0.03))
     weather = 0.34 * slow_noise(seed, crc32(city.encode()), 60 * HOUR, end)
@@ -103,7 +103,7 @@ _FORMULAS: Mapping[int, Callable[[float, float, float, float, float, float], flo
 
 
 def ordinary(sensor: Sensor, end: int) -> float:
-    """Give the value before any instrument fault; `end` is the end of its period."""
+    """Return the value before any instrument fault; `end` is the end of its period."""
     hour_end = -(-end // HOUR) * HOUR
     hour, season = _local(sensor.timezone, hour_end)
     dust = _fine_dust(sensor.seed, sensor.location_id, sensor.city, sensor.climate, sensor.timezone, hour_end)
@@ -119,7 +119,7 @@ def ordinary(sensor: Sensor, end: int) -> float:
 
 
 def _absent(sensor: Sensor, end: int) -> bool:
-    """Tell whether the row is missing: single hours anywhere, days at the outage station."""
+    """Return whether the row is missing: single hours anywhere, days at the outage station."""
     if uniform(sensor.seed, sensor.id, 3, end // HOUR) < 0.004:
         return True
     if "outage" not in sensor.traits:
@@ -130,7 +130,7 @@ def _absent(sensor: Sensor, end: int) -> bool:
 
 
 def _troubled(sensor: Sensor, end: int, value: float) -> Row:
-    """Apply the faults a station is known for."""
+    """Apply the faults that a station is known for."""
     chance, traits = uniform(sensor.seed, sensor.id, 6, end), sensor.traits
     if chance < 0.006:
         if "null-flags" in traits:
@@ -144,7 +144,7 @@ def _troubled(sensor: Sensor, end: int, value: float) -> Row:
 
 
 def _is_stuck(sensor: Sensor, end: int) -> bool:
-    """Tell whether a dust sensor stands still: six hours in about every nine days."""
+    """Return whether a dust sensor repeats its value: six hours in about every nine days."""
     if sensor.parameter.id != 2:
         return False
     cycle, since = divmod(end, 9 * DAY)
@@ -153,7 +153,7 @@ def _is_stuck(sensor: Sensor, end: int) -> bool:
 
 
 def synthetic_rows(sensor: Sensor, after: int, until: int) -> Iterator[Row]:
-    """Give the rows with period end in `(after, until]` (Unix seconds), in time order."""
+    """Return the rows with period end in `(after, until]` (Unix seconds), in time order."""
     step = sensor.step
     for end in range((after // step + 1) * step, until + 1, step):
         if not _absent(sensor, end):
@@ -162,5 +162,5 @@ def synthetic_rows(sensor: Sensor, after: int, until: int) -> Iterator[Row]:
 
 
 def unix(text: str) -> int:
-    """Give the Unix seconds of an API timestamp such as 2024-01-01T00:00:00Z."""
+    """Return the Unix seconds of an API timestamp such as 2024-01-01T00:00:00Z."""
     return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())

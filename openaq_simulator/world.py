@@ -1,4 +1,4 @@
-"""What the simulator knows: locations in the API's own JSON, and the rows of their sensors.
+"""The world of the simulator: locations in the API's own JSON, and the rows of their sensors.
 
 A request sees it as a view: at a moment, under the faults that change rows.
 """
@@ -23,9 +23,12 @@ INSTRUMENT: Json = {"id": 9001, "name": "Synthetic instrument"}
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Locations, sensors and rows. `locations` is the API's JSON; live ones get their last
-    datetime from the clock unless `as_recorded`. `rows` are given series, `replay` are recorded
-    answers by sensor id or `(sensor id, endpoint)`; other sensors get synthetic values."""
+    """Locations, sensors and rows.
+
+    `locations` is the API's JSON; live ones get their last datetime from the clock unless `as_recorded`.
+    `rows` are given series, `replay` are recorded answers by sensor id or `(sensor id, endpoint)`; other
+    sensors get synthetic values.
+    """
 
     locations: tuple[Json, ...] = ()
     sensors: Mapping[int, Sensor] = field(default_factory=dict)
@@ -36,7 +39,7 @@ class World:
 
     @classmethod
     def synthetic(cls, seed: int = 0, foreign: Iterable[int] = tuple(FOREIGN)) -> "World":
-        """Give about 24 Vietnamese stations that do not exist, and the foreign ones named."""
+        """Return about 24 Vietnamese stations that do not exist, and the foreign ones named."""
         stations = vietnamese_stations()
         unknown = set(foreign) - set(FOREIGN)
         if unknown:
@@ -58,7 +61,7 @@ class World:
         replay: Mapping[int | tuple[int, str], bytes] | None = None,
         rows: Mapping[int, Iterable[Row]] | None = None,
     ) -> "World":
-        """Serve the locations of a recorded `/v3/locations` answer unchanged."""
+        """Return a world with the locations of a recorded `/v3/locations` answer, unchanged."""
         if isinstance(inventory, (str, Path)):
             inventory = json.loads(Path(inventory).read_text(encoding="utf-8"))
         recorded = cast("Mapping[str, Any]", inventory)
@@ -73,7 +76,7 @@ class World:
     def with_series(
         self, rows: Mapping[int, Iterable[Row]], replay: Mapping[int | tuple[int, str], bytes] | None = None
     ) -> "World":
-        """Give a world with these series instead of its own, for the sensors named."""
+        """Return a world with these series instead of its own, for the sensors named."""
         fixed = dict(self.rows) | {key: tuple(sorted(series)) for key, series in rows.items()}
         recorded = dict(self.replay)
         for key, body in (replay or {}).items():
@@ -86,7 +89,7 @@ class World:
         return replace(self, rows=fixed, replay=recorded)
 
     def raw_rows(self, sensor: Sensor, after: int, until: int) -> Iterator[Row]:
-        """Give the rows of a sensor with period end in `(after, until]`, in time order."""
+        """Return the rows of a sensor with period end in `(after, until]`, in time order."""
         if sensor.id in self.rows:
             return (row for row in self.rows[sensor.id] if after < row.end <= until)
         if sensor.first is None:
@@ -99,7 +102,7 @@ _ENDPOINTS = {"1hour": "hours", "1day": "days", "1year": "years"}
 
 
 def _recorded(results: Iterable[Json]) -> tuple[tuple[int, bytes], ...]:
-    """Give recorded rows as (period end, compact JSON): byte for byte what was recorded."""
+    """Return recorded rows as (period end, compact JSON): byte for byte what was recorded."""
     return tuple(
         (_end(row), json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()) for row in results
     )
@@ -130,19 +133,19 @@ def _sensors_of(station: Station, first_id: int, seed: int) -> dict[int, Sensor]
 
 
 def parameter_json(pollutant: Pollutant, display: bool = True) -> Json:
-    """Give a parameter as it stands inside other answers."""
+    """Return a parameter as it stands inside other answers."""
     described = {name: getattr(pollutant, name) for name in ("id", "name", "units")}
     return {**described, "displayName": pollutant.display if display else None}
 
 
 def sensor_json(sensor: Sensor) -> Json:
-    """Give a sensor as it stands inside a location."""
+    """Return a sensor as it stands inside a location."""
     pollutant, name = sensor.parameter, f"{sensor.parameter.name} {sensor.parameter.units}"
     return {"id": sensor.id, "name": name, "parameter": parameter_json(pollutant)}
 
 
 def _location_of(station: Station, sensors: Iterable[Sensor]) -> Json:
-    """Give a station as API JSON; its dates are filled in when it is served."""
+    """Return a station as API JSON; its dates are filled in when it is served."""
     country = dict(zip(("id", "code", "name"), station.country, strict=True))
     point = [station.longitude, station.latitude]
     return {
@@ -158,7 +161,7 @@ def _location_of(station: Station, sensors: Iterable[Sensor]) -> Json:
 
 
 def _recorded_sensors(location: Mapping[str, Any], seed: int, newest: int) -> dict[int, Sensor]:
-    """Give a recorded location's sensors; those alive at the recording go on living."""
+    """Return a recorded location's sensors; those that were live at the recording stay live."""
     first, last = _stamp(location, "datetimeFirst"), _stamp(location, "datetimeLast")
     ended = last if last is not None and last < newest - 2 * 24 * HOUR else None
     latitude = (location.get("coordinates") or {}).get("latitude") or 0.0
@@ -185,14 +188,14 @@ class View:
     null_raw_breaks: bool = False
 
     def of(self, sensor: Sensor) -> "View":
-        """Give the view with only the faults that strike this sensor."""
+        """Return the view with only the faults that strike this sensor."""
         return replace(self, faults=tuple(
             fault for fault in self.faults if fault.strikes("", sensor.id, sensor.location_id)
         ))  # fmt: skip
 
 
 def sensor_of(view: View, key: int) -> Sensor | None:
-    """Give a sensor by id, None if it is unknown or has vanished."""
+    """Return a sensor by id, None if it is unknown or has vanished."""
     sensor = view.world.sensors.get(key)
     if sensor and any(
         fault.name == "vanished" and fault.strikes("", sensor.id, sensor.location_id) for fault in view.faults
@@ -202,6 +205,6 @@ def sensor_of(view: View, key: int) -> Sensor | None:
 
 
 def raw_rows(view: View, sensor: Sensor, after: int, until: int) -> Iterator[Row]:
-    """Give the rows that exist at the view's moment, as the row faults leave them."""
+    """Return the rows that exist at the view's moment, as the row faults leave them."""
     rows = view.world.raw_rows(sensor, after, min(until, view.now))
     return struck_rows(rows, (f for f in view.faults if f.name in ROW_FAULTS), view.now)

@@ -31,11 +31,11 @@ def airflow_asset(project: Project, environment: str, key: str) -> Asset:
     owner = {"owner": asset.common.owner} if asset.common.owner else {}
     return Asset(
         name=f"{home}.{key}",
-        # Says nothing of disks or buckets: it never moves. Schemes other than ``x-`` are normalised by
-        # provider packages.
+        # It names no disk or bucket, so it never changes. Provider packages normalise other schemes
+        # than ``x-``.
         uri=f"x-openaq://{project.name}/{home}/{key}",
         group=asset.group,
-        # What changes often stays out: it would change every DAG that reads the asset.
+        # Facts that change often are left out: they would change every DAG that reads the asset.
         extra={"kind": asset.kind.name, **owner},
     )
 

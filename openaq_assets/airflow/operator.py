@@ -35,9 +35,14 @@ _TICKETS = "tickets"
 class Store(Protocol):
     """The part of Airflow's ``task_state_store`` that is used: JSON per task that outlives the worker."""
 
-    def get(self, key: str, default: Any = None) -> Any: ...
-    def set(self, key: str, value: Any) -> None: ...
-    def delete(self, key: str) -> None: ...
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, or the default."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Store the value of a key."""
+
+    def delete(self, key: str) -> None:
+        """Remove a key."""
 
 
 class StoredTickets(UserDict[str, str]):
@@ -70,7 +75,7 @@ def airflow_failures() -> Iterator[None]:
     except PlatformError as error:
         failure = AirflowException if error.retryable else AirflowFailException
         raise failure(str(error)) from error
-    except AssetsError as error:  # the same again tomorrow: retrying is no use
+    except AssetsError as error:  # a retry would fail in the same way
         raise AirflowFailException(str(error)) from error
 
 
@@ -185,7 +190,7 @@ class MaterializeOperator(BaseOperator):
         for text in list(run.tickets.values()):
             try:
                 run.platform.cancel(Ticket(json.loads(text)["id"], "running"))
-            except PlatformError as error:  # the others are to be stopped all the same
+            except PlatformError as error:  # the others must be cancelled too
                 self.log.error("%s", error)
 
     def _open(self, context: Context) -> Run:
@@ -206,7 +211,7 @@ class MaterializeOperator(BaseOperator):
         return run
 
     def _materialize(self, run: Run) -> Result:
-        # All that is left of the run: its first task sees the whole of it, and stops it before it costs.
+        # The estimate is of what is left of the run, so its first task refuses a run that is too expensive.
         refuse_beyond(run, run.project.keys(self.job), limit_of(run.project, self.job, None))
         for line in grouped(run.plan_state.steps(self.asset_key)):
             self.log.info("%s", line)

@@ -51,7 +51,7 @@ def promote_dag(project: Project) -> DAG | None:
     )
     PromoteOperator(
         task_id="promote", dag=dag, source=source, target=target, project_root=str(project.root),
-        retries=0,  # a person asked, and is told
+        retries=0,  # the person who started it sees the failure
     )  # fmt: skip
     return dag
 

@@ -50,7 +50,7 @@ def timetable_of(
 
     try:
         croniter(cron).get_next()
-    except ValueError:  # CroniterError is one
+    except ValueError:  # CroniterError is a ValueError
         raise ValueError(f"'{schedule}' never comes. Write a cron like '{MIDNIGHT}'.") from None
     return CronTriggerTimetable(cron, timezone="UTC")
 

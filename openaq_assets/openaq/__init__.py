@@ -1,1 +1,1 @@
-"""What the project knows about OpenAQ: its client, its data shapes and a local simulator."""
+"""OpenAQ as a plugin: its API client, raw answers, archive, dashboard and a local simulator."""

@@ -1,8 +1,8 @@
 """``Fetch`` of the open-data bucket: OpenAQ's own files, byte for byte, without key or rate limit.
 
-One file holds a location's local day and is kept under the raw day of that date. Each location and
-month is listed once, and only what is there, and is not final in the lake, is downloaded. Files are
-written 72 hours after their day, and again when its data change.
+A file holds a location's local day and is stored under the raw day of that date. Each location and month is
+listed once, and only files that exist and are not final in the lake are downloaded. A file is written 72
+hours after its day, and again when its data change.
 """
 
 import asyncio
@@ -26,28 +26,28 @@ from openaq_assets.graph.raw_keys import RawKey
 from openaq_assets.graph.records import Facts
 from openaq_assets.openaq.client import Answer, utcnow
 from openaq_assets.openaq.fetch import RawPartition, in_a_loop, run_all
-from openaq_assets.openaq.inventory import Sensor, sensors_to_ask
+from openaq_assets.openaq.inventory import Sensor, sensors_to_fetch
 from openaq_assets.openaq.operations import Fetch
 from openaq_assets.openaq.settings import Api
 from openaq_assets.platforms import ObjectStore, Progress, silent
 
 EXTENSION = "csv.gz"
 _TRIES = 5
-#: The bucket itself cannot be used: no location of it can.
+#: Errors of the bucket itself, which every location would meet.
 _HOPELESS = frozenset({"NoSuchBucket", "InvalidBucketName", "InvalidAccessKeyId", "InvalidRegion"})
 _log = logging.getLogger("openaq_assets.openaq")
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """The days of one month whose files of one location are wanted."""
+    """The days of one month for which the files of one location are needed."""
 
     location: int
     days: tuple[str, ...]
 
     @property
     def prefix(self) -> str:
-        """Return where the bucket keeps the month."""
+        """Return the prefix of the month's files in the bucket."""
         year, month, _ = self.days[0].split("-")
         return f"records/csv.gz/locationid={self.location}/year={year}/month={month}/"
 
@@ -60,14 +60,14 @@ def fetch_archive(
     *,
     now: Callable[[], dt.datetime] = utcnow,
 ) -> Mapping[str, Facts]:
-    """Store the files of a bound ``Fetch``; return what is true of each of its days afterwards.
+    """Store the files of a bound ``Fetch``; return the facts of each of its days afterwards.
 
-    ``rows`` and ``bytes`` are of the files of this run, ``objects`` and ``version`` of all that is
-    stored, ``failures`` name the locations that could not be had: they keep what they had before.
-    Raises PlatformError if there is no such bucket; what was stored stays.
+    ``rows`` and ``bytes`` are of the files of this run, ``objects`` and ``version`` of all that is stored.
+    ``failures`` name the locations whose files could not be read; they keep what they had before. Raises
+    PlatformError if there is no such bucket; what was stored stays.
     """
     days = {day: RawPartition.open(store, operation, day) for day in operation.into.partitions}
-    sensors = sensors_to_ask(operation, store, now().astimezone(dt.UTC).date())
+    sensors = sensors_to_fetch(operation, store, now().astimezone(dt.UTC).date())
     months = list(_months(operation, sensors, days))
 
     async def main() -> None:
@@ -83,7 +83,7 @@ def fetch_archive(
 
 
 def _months(operation: Fetch, sensors: Iterable[Sensor], days: Mapping[str, RawPartition]) -> Iterator[Month]:
-    """Yield the months to list: of each location those with a day that may have data and is not final."""
+    """Yield the months to list: those of a location with a day that may have data and is not final."""
     by_location: dict[int, list[Sensor]] = {}
     for sensor in sensors:
         by_location.setdefault(sensor.location, []).append(sensor)
@@ -99,13 +99,13 @@ def _months(operation: Fetch, sensors: Iterable[Sensor], days: Mapping[str, RawP
 
 
 def _may_have(sensors: Iterable[Sensor], day: str, active_within_days: int) -> bool:
-    """Tell whether a location may have data of a local day: to the west it ends a UTC day later."""
+    """Return whether a location may have data of a local day, which to the west ends a UTC day later."""
     utc_days = (day, partitions.around(day, 1)[-1])
     return any(sensor.may_have(utc, active_within_days) for sensor in sensors for utc in utc_days)
 
 
 def _is_final(operation: Fetch, partition: RawPartition, location: int, day: str) -> bool:
-    """Tell whether a file is stored that will not change any more: a killed run goes on after it."""
+    """Return whether a stored file cannot change any more, so that a killed run continues after it."""
     parts = tuple(_parts(location, day).items())
     stored = partition.newest.get(RawKey(partition.asset, parts, dt.datetime.min, "").request)
     final = partitions.window(day)[1] + dt.timedelta(hours=operation.settled_after_hours)
@@ -117,14 +117,14 @@ def _parts(location: int, day: str) -> dict[str, str]:
 
 
 class Bucket:
-    """The archive's bucket, and the days its files go to."""
+    """The archive's bucket, and the days that its files go to."""
 
     def __init__(self, api: Api, days: Mapping[str, RawPartition], now: Callable[[], dt.datetime]) -> None:
         self._name, self._s3 = api.archive_bucket, _client(api)
         self._days, self._now = days, now
 
     async def fetch(self, month: Month) -> None:
-        """Store the files of a location's month; what cannot be had is a failure of its days."""
+        """Store the files of a location's month; a file that cannot be read is a failure of its day."""
         try:
             keys = await asyncio.to_thread(self._list, month)
         except _errors() as error:
@@ -152,7 +152,7 @@ class Bucket:
         await self._days[day].keep(answer, _parts(location, day), EXTENSION)
 
     def _read(self, key: str) -> Answer:
-        """Return an object as an answer of the API; one that breaks off is read again."""
+        """Return an object as an answer of the API; read it again if the connection breaks."""
         from botocore import exceptions as botocore
 
         broken = (botocore.IncompleteReadError, botocore.ReadTimeoutError, botocore.ResponseStreamingError)
@@ -168,7 +168,7 @@ class Bucket:
         return Answer(url, 200, headers, {}, 1, None, self._now(), body, _lines(body))
 
     def _fail(self, location: int, days: Iterable[str], error: Exception) -> None:
-        """Note a failure of some days; raise what no other location can escape."""
+        """Record a failure of some days; raise an error that every other location would meet too."""
         if _code(error) in _HOPELESS:
             raise PlatformError(f"the archive cannot be read: {error}") from None
         line = f"location {location}: {' '.join(str(error).split())}"
@@ -190,7 +190,7 @@ def _client(api: Api) -> Any:
         read_timeout=30,
         s3={"addressing_style": "path"} if api.archive_endpoint else {},
     )
-    # A session of its own: the default one may be in use by other threads.
+    # A session of its own, because other threads may use the default session.
     return boto3.session.Session().client(
         "s3", region_name=api.archive_region, endpoint_url=api.archive_endpoint or None, config=config
     )
@@ -208,7 +208,7 @@ def _code(error: Exception) -> str:
 
 
 def _lines(body: bytes) -> list[bytes]:
-    """Return the rows of a file; none if it cannot be read, which the transform will tell."""
+    """Return the rows of a file; none if it cannot be read, which the transform reports."""
     try:
         return gzip.decompress(body).split(b"\n")[1:-1]
     except (OSError, EOFError, zlib.error):

@@ -1,4 +1,4 @@
-"""The OpenAQ API over HTTP: every answer verified, within the limits, byte for byte as it came."""
+"""A client of the OpenAQ API over HTTP, within the rate limits, that verifies every answer."""
 
 import asyncio
 import datetime as dt
@@ -19,7 +19,7 @@ from openaq_assets.openaq.requests import LIMIT, ApiRequest, Endpoint, Window
 from openaq_assets.openaq.retries import Broken, Refused, Throttled, TooMuch, Unanswered, Withdrawn, retrying
 from openaq_assets.openaq.settings import Api
 
-#: Offsets from 4000 on end in 408: a window of more rows is cut instead.
+#: The API answers 408 to offsets from 4000 on, so a window of more rows is cut.
 _DEEPEST_PAGE = 4
 _MAX_PAGES = 200
 _SLOWEST = 120.0
@@ -36,12 +36,12 @@ _log = logging.getLogger("openaq_assets.openaq")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page: ``body`` is what came over the wire, byte for byte: no encoding is asked for.
+    """A page of an answer: ``body`` is what came over the wire, byte for byte.
 
-    A server that compresses all the same has only that undone.
+    No encoding is asked for. If a server compresses all the same, only that is undone.
 
-    ``url`` holds the parameters and never the key; ``headers`` are those worth keeping; ``window``
-    is the one that was asked for in the end; ``rows`` are the parsed ``results``.
+    ``url`` holds the parameters and never the key; ``headers`` are those worth keeping; ``window`` is the one
+    that was requested in the end; ``rows`` are the parsed ``results``.
     """
 
     url: str
@@ -56,14 +56,14 @@ class Answer:
 
 
 def utcnow() -> dt.datetime:
-    """Return the time, in UTC."""
+    """Return the current time in UTC."""
     return dt.datetime.now(dt.UTC)
 
 
 class Client:
-    """Answers of one API with one key. Enter it (``async with``) before asking.
+    """A client of one API with one key; enter it (``async with``) before sending requests.
 
-    All clients of a key share the ``limiter`` of the process unless given another.
+    All clients of a key share the ``limiter`` of the process unless they are given another.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Client:
             },
             timeout=httpx.Timeout(10.0, read=read_timeout, pool=None),
             limits=httpx.Limits(max_connections=api.concurrency, keepalive_expiry=90.0),
-            follow_redirects=False,  # the key would go along
+            follow_redirects=False,  # a redirect would receive the key
             trust_env=url.host not in ("127.0.0.1", "localhost", "::1"),  # no proxy to ourselves
         )
 
@@ -100,8 +100,10 @@ class Client:
         await self._http.aclose()
 
     async def locations(self, selector: str) -> AsyncIterator[Answer]:
-        """Yield the pages of an inventory: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N``,
-        ``near=LAT,LON,METRES``."""
+        """Yield the pages of an inventory.
+
+        ``selector`` is ``country=VN``, ``id=2178``, ``bbox=W,S,E,N`` or ``near=LAT,LON,METRES``.
+        """
         async for answer in self._whole(requests.about_locations(selector)):
             yield answer
 
@@ -113,7 +115,7 @@ class Client:
     async def sensor_pages(self, endpoint: Endpoint, sensor: int, window: Window) -> AsyncIterator[Answer]:
         """Yield the rows of a sensor with period end in ``(from, to]``, in time order.
 
-        A window too large for the API is halved, down to an hour; each part given is whole.
+        A window too large for the API is halved, down to an hour; each part that is yielded is complete.
         """
         ahead = [window]
         while ahead:
@@ -151,7 +153,7 @@ class Client:
         raise TooMuch(f"more than {most} full pages")
 
     async def _page(self, request: ApiRequest, number: int) -> tuple[Answer, int]:
-        """Return the page and how many rows make it full, after all retries."""
+        """Return the page and the number of rows of a full page, after all retries."""
         try:
             return await retrying(self._sleep)(self._ask, request, number)
         except (Broken, Throttled) as reason:
@@ -180,7 +182,7 @@ class Client:
         await self._limiter.turn(self._sleep)
         headers, status = httpx.Headers(), 0
         try:
-            async with asyncio.timeout(_SLOWEST):  # a body that drips never times out by itself
+            async with asyncio.timeout(_SLOWEST):  # a slow body never times out by itself
                 response = await self._http.get(path.lstrip("/"), params=params)
             headers, status = response.headers, response.status_code
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as reason:
@@ -228,7 +230,7 @@ _MARKUP = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECA
 
 
 def rows_of(body: bytes, limit: int) -> tuple[list[Any], int]:
-    """Return the ``results``, and how many make a page full; raises ValueError with what it is instead."""
+    """Return the ``results`` and the number of rows of a full page; raise ValueError for another body."""
     try:
         document = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -237,12 +239,12 @@ def rows_of(body: bytes, limit: int) -> tuple[list[Any], int]:
     if rows is None:
         raise ValueError("an answer without a list of results")
     lowered = _member(_member(document, "meta", dict), "limit", int) or 0
-    # An API that lowers the limit by itself must not make a full page look like the last one.
+    # If the API lowers the limit by itself, a full page must not look like the last page.
     return rows, min(limit, lowered) if lowered > 0 else limit
 
 
 def error_text(text: str) -> str:
-    """Return what an error body says: ``detail`` or ``message``, a JSON string, plain text or HTML."""
+    """Return the message of an error body: ``detail`` or ``message``, a JSON string, plain text or HTML."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The commands that only OpenAQ needs: dashboard, demo, owox, simulate."""
+"""Commands that only OpenAQ needs: dashboard, demo, owox, simulate."""
 
 import datetime as dt
 import os
@@ -188,9 +188,9 @@ def simulate(
 
 
 def write_archive(folder: Path, seed: int, first: dt.date, last: dt.date | None, now: dt.datetime) -> int:
-    """Write the files of the synthetic archive, as of ``now``, into a folder; return how many.
+    """Write the files of the synthetic archive, as of ``now``, into a folder; return their number.
 
-    A local day has its files 72 hours after its end. Raises PlatformError where nothing can be written.
+    A local day has its files 72 hours after its end. Raises PlatformError if the folder cannot be written.
     """
     until, count = last or now.date(), 0
     days = [first + dt.timedelta(days=n) for n in range((until - first).days + 1)]
@@ -210,7 +210,7 @@ def write_archive(folder: Path, seed: int, first: dt.date, last: dt.date | None,
 
 
 def serve_simulator(port: int, seed: int, faults: str, now: dt.datetime | None) -> None:
-    """Serve the synthetic API until interrupted; raises SelectionError for a fault it does not know."""
+    """Serve the synthetic API until interrupted; raise SelectionError for an unknown fault."""
     if faults == "list":
         for name, description in FAULTS.items():
             print(f"{name:18}{description}")

@@ -1,4 +1,4 @@
-"""``Fetch`` carried out: what the API answered, stored byte for byte, once, and what that says."""
+"""``Fetch`` carried out: answers of the API, each stored once, byte for byte, and the facts of their days."""
 
 import asyncio
 import dataclasses
@@ -16,7 +16,7 @@ from openaq_assets.graph.operations import digest
 from openaq_assets.graph.raw_keys import RawKey, parse_raw_key, raw_key
 from openaq_assets.graph.records import Facts
 from openaq_assets.openaq.client import Answer, Client, utcnow
-from openaq_assets.openaq.inventory import Sensor, is_asked, sensors_to_ask
+from openaq_assets.openaq.inventory import Sensor, is_requested, sensors_to_fetch
 from openaq_assets.openaq.limiter import Limiter, Sleep
 from openaq_assets.openaq.operations import Fetch
 from openaq_assets.openaq.requests import Endpoint, Window, key_parts
@@ -33,7 +33,7 @@ _log = logging.getLogger("openaq_assets.openaq")
 
 @dataclass(slots=True)
 class RawPartition:
-    """The raw objects of one asset and day, and what this run learns about them."""
+    """The raw objects of one asset and day, and the facts that this run adds."""
 
     store: ObjectStore
     uri: str
@@ -48,7 +48,7 @@ class RawPartition:
 
     @classmethod
     def open(cls, store: ObjectStore, operation: Fetch, day: str) -> "RawPartition":
-        """Return the partition as it is stored: one listing."""
+        """Return the partition as it is stored, from one listing."""
         partition = cls(store, f"{operation.into.uri}/{partitions.segment(day)}", operation.into.asset)
         for uri in store.list(partition.uri):
             key = parse_raw_key(uri)
@@ -57,18 +57,18 @@ class RawPartition:
         return partition
 
     def note(self, key: RawKey) -> None:
-        """Remember an object that is there."""
+        """Add an object that is stored."""
         self.keys.add(key)
         latest = self.newest.get(key.request, key)
         self.newest[key.request] = max(latest, key, key=lambda known: (known.retrieved, known.digest))
         subject, span = subject_of(key)
-        is_whole = key.values.get("page") == "0001"  # stored last: where it is, the answer is whole
+        is_whole = key.values.get("page") == "0001"  # stored last: if it is there, the answer is complete
         for known in (self.seen, self.whole) if is_whole else (self.seen,):
             spans = known.setdefault(subject, {})
             spans[span] = max(spans.get(span, key.retrieved), key.retrieved)
 
     def answered(self, parts: Mapping[str, str], window: Window, since: dt.datetime) -> bool:
-        """Tell whether a request about a window was answered in full, at or after a moment."""
+        """Return whether a request about a window was answered in full, at or after a moment."""
         subject = tuple(f"{name}={value}" for name, value in parts.items())
         reached, end = _stamps(window)
         for (first, last), moment in sorted(self.whole.get(subject, {}).items()):
@@ -77,21 +77,21 @@ class RawPartition:
         return reached >= end
 
     def key_for(self, answer: Answer, parts: Mapping[str, str], extension: str) -> RawKey | None:
-        """Return the name to store an answer under; None if it is what is known already."""
+        """Return the name to store an answer under; None if it says nothing new."""
         key = raw_key(self.asset, parts, answer.retrieved, answer.body, extension)
         latest = self.newest.get(key.request)
         known = [latest.retrieved] if latest else []
         rivals = self._rivals(key)
-        # The latest row counts, so an old answer must be stored again after a newer one that says
-        # otherwise about the same hours, though it was to another window.
+        # The latest row counts. So an old answer must be stored again after a newer answer to another
+        # window that says something else about the same hours.
         if latest and latest.digest == key.digest and max(rivals + known) == known[0]:
             return None
-        # Two answers in a second, or a clock set back, must not leave the older one the latest.
+        # With two answers in a second, or a clock set back, the newer answer must still be the latest.
         after = [moment + dt.timedelta(seconds=1) for moment in known + rivals]
         return dataclasses.replace(key, retrieved=max([key.retrieved, *after]))
 
     def _rivals(self, key: RawKey) -> list[dt.datetime]:
-        """Return when other windows with hours in common with this one were last answered."""
+        """Return the times at which other windows that overlap this one were last answered."""
         subject, span = subject_of(key)
         spans = self.seen.get(subject, {}).items()
         return [moment for other, moment in spans if other != span and overlap(other, span)]
@@ -99,7 +99,7 @@ class RawPartition:
     async def keep(self, answer: Answer, parts: Mapping[str, str], extension: str = "json") -> None:
         """Store an answer unless it says nothing new; count it either way."""
         if key := self.key_for(answer, parts, extension):
-            # In a thread: a slow store must not hold up the other requests.
+            # In a thread, so that a slow store does not delay the other requests.
             uri = f"{self.uri}/{key}"
             await asyncio.to_thread(self.store.put_new, uri, answer.body, _metadata(answer))
             self.note(key)
@@ -107,7 +107,7 @@ class RawPartition:
         self.bytes += len(answer.body)
 
     def facts(self) -> Facts:
-        """Return what is true of the day now."""
+        """Return the facts of the day as it is stored now."""
         failures = tuple(sorted(self.failures))
         return Facts(self.rows, self.bytes, len(self.keys), version_of(self.keys), failures=failures)
 
@@ -119,7 +119,7 @@ def _stamps(window: Window) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for one day: an inventory's pages, or those of one sensor."""
+    """A request for one day: the pages of an inventory, or those of one sensor."""
 
     partition: RawPartition
     about: object
@@ -128,7 +128,7 @@ class Request:
     window: Window | None = None
 
     async def carry_out(self) -> None:
-        """Store each page; what cannot be had is a failure of the day, what is gone a notice."""
+        """Store each page; a page that fails is a failure of the day, a removed sensor a notice."""
         try:
             async for answers in _by_window(self.pages()):
                 for answer in reversed(answers):
@@ -147,7 +147,7 @@ class Request:
 
 
 async def _by_window(pages: AsyncIterator[Answer]) -> AsyncIterator[list[Answer]]:
-    """Yield the pages of each window together, as soon as there are no more of them."""
+    """Yield the pages of each window together, as soon as the window is complete."""
     held: list[Answer] = []
     async for answer in pages:
         if held and answer.window != held[-1].window:
@@ -169,11 +169,11 @@ def fetch(
     sleep: Sleep = asyncio.sleep,
     read_timeout: float = 30.0,
 ) -> Mapping[str, Facts]:
-    """Store the answers of a bound ``Fetch``; return what is true of each of its days afterwards.
+    """Store the answers of a bound ``Fetch``; return the facts of each of its days afterwards.
 
-    ``rows`` and ``bytes`` are of the answers of this run, ``objects`` and ``version`` of all that
-    is stored, ``failures`` name the sensors that could not be had: they keep what they had before.
-    Raises PlatformError if nothing can be had at all (a refused key); what was stored stays.
+    ``rows`` and ``bytes`` are of the answers of this run, ``objects`` and ``version`` of all that is stored.
+    ``failures`` name the sensors whose requests failed; they keep what they had before. Raises PlatformError
+    if every request must fail (a refused key); what was stored stays.
     """
 
     async def main() -> Mapping[str, Facts]:
@@ -182,8 +182,8 @@ def fetch(
             if operation.endpoint == "locations":
                 requests = _about_locations(operation, client, days)
             else:
-                sensors = sensors_to_ask(operation, store, now().astimezone(dt.UTC).date())
-                requests = _about_sensors(operation, client, days, sensors)
+                sensors = sensors_to_fetch(operation, store, now().astimezone(dt.UTC).date())
+                requests = _requests_of_sensors(operation, client, days, sensors)
             tasks = [request.carry_out for request in requests]
             await run_all(tasks, api.concurrency, partial(progress, f"Fetch {operation.endpoint}"))
         return {day: partition.facts() for day, partition in days.items()}
@@ -201,17 +201,17 @@ def _about_locations(operation: Fetch, client: Client, days: Mapping[str, RawPar
     ]
 
 
-def _about_sensors(
+def _requests_of_sensors(
     operation: Fetch, client: Client, days: Mapping[str, RawPartition], sensors: Sequence[Sensor]
 ) -> list[Request]:
-    """Return the requests that have no final answer yet: a killed run goes on there."""
+    """Return the requests that have no final answer yet, so that a killed run continues there."""
     requests = []
     for day, partition in days.items():
         window = partitions.window(day)
         final = window[1] + dt.timedelta(hours=operation.settled_after_hours)
         for sensor in sensors:
             parts = {"location": str(sensor.location), "sensor": str(sensor.id)}
-            if not is_asked(operation, sensor, day):
+            if not is_requested(operation, sensor, day):
                 continue
             if operation.again or not partition.answered(parts, window, final):
                 pages = partial(client.sensor_pages, cast(Endpoint, operation.endpoint), sensor.id, window)
@@ -222,7 +222,7 @@ def _about_sensors(
 async def run_all(
     tasks: Sequence[Callable[[], Awaitable[None]]], concurrency: int, progress: Callable[[int, int], None]
 ) -> None:
-    """Carry out all tasks, some at a time; the first thing that must stop the run is raised."""
+    """Carry out all tasks, some at a time; raise the first error that must stop the run."""
     if not tasks:
         return
     ahead, done = iter(tasks), 0
@@ -244,7 +244,7 @@ async def run_all(
 
 
 def in_a_loop(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end, also where the caller's own loop is busy calling."""
+    """Run a coroutine to its end, also if the caller is inside a running event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -254,7 +254,7 @@ def in_a_loop(main: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _metadata(answer: Answer) -> dict[str, str]:
-    """Return what is known of an answer beside its body, fit for the headers of an object store."""
+    """Return the facts of an answer beside its body, fit for the headers of an object store."""
     return {
         "url": answer.url,
         "status": str(answer.status),
@@ -264,7 +264,7 @@ def _metadata(answer: Answer) -> dict[str, str]:
 
 
 def subject_of(key: RawKey) -> tuple[Subject, Span]:
-    """Return what an object is about, and its window as two stamps; the whole day is wider than any."""
+    """Return the subject of an object, and its window as two stamps; a whole day is wider than any."""
     parts = dict(key.parts)
     parts.pop("page", None)
     span = (parts.pop("from", ""), parts.pop("to", "~"))
@@ -272,15 +272,15 @@ def subject_of(key: RawKey) -> tuple[Subject, Span]:
 
 
 def overlap(first: Span, second: Span) -> bool:
-    """Tell whether two windows have hours in common."""
+    """Return whether two windows have hours in common."""
     return first[0] < second[1] and second[0] < first[1]
 
 
 def version_of(keys: Iterable[RawKey]) -> str:
     """Return the version of a day: a digest of every answer that said something new.
 
-    The latest row counts, so an answer is news again after one about the same hours but another
-    window. Two extractions at once may store an answer twice; that changes nothing here.
+    The latest row counts, so an answer is new again after an answer about the same hours with another window.
+    Two extractions at the same time may store an answer twice, which changes nothing here.
     """
     answers: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
     latest: dict[Subject, dict[str, tuple[Span, str]]] = {}

@@ -1,4 +1,4 @@
-"""Which sensors there are, read from the newest stored answers of ``/locations``."""
+"""The sensors to fetch, read from the newest stored answers of ``/locations``."""
 
 import datetime as dt
 import json
@@ -15,14 +15,14 @@ from openaq_assets.openaq.operations import Fetch
 from openaq_assets.openaq.requests import key_parts, utc
 from openaq_assets.platforms import ObjectStore
 
-#: An inventory is normally of the day itself; older ones are found by listing everything once.
+#: An inventory is normally of the same day; older ones are found by one listing of everything.
 _RECENT_DAYS = 7
 _log = logging.getLogger("openaq_assets.openaq")
 
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """A sensor, where it is, what it measures, and when its location had data."""
+    """A sensor with its location, its parameter, and the times between which its location had data."""
 
     id: int
     location: int
@@ -34,22 +34,22 @@ class Sensor:
         return f"sensor {self.id} (location {self.location}, {self.parameter})"
 
     def may_have(self, day: str, active_within_days: int) -> bool:
-        """Tell whether its location was alive shortly before, on or after the day."""
+        """Return whether its location was alive shortly before, on or after the day."""
         start, end = partitions.window(day)
         if self.last is None or self.last < start - dt.timedelta(days=active_within_days):
             return False
         return self.first is None or self.first < end
 
 
-def is_asked(operation: Fetch, sensor: Sensor, day: str) -> bool:
-    """Tell whether a sensor is asked about a day: if it may have data, or all are asked that day."""
+def is_requested(operation: Fetch, sensor: Sensor, day: str) -> bool:
+    """Return whether a sensor is asked about a day: if it may have data, or all are asked that day."""
     date = partitions.parse_day(day)
     full = {"weekly": date.isoweekday() == 7, "monthly": date.day == 1}.get(operation.full_pass)
     return bool(full) or sensor.may_have(day, operation.active_within_days)
 
 
-def sensors_to_ask(operation: Fetch, store: ObjectStore, today: dt.date) -> tuple[Sensor, ...]:
-    """Return the sensors of the asked locations that measure what is asked for, each once, by id.
+def sensors_to_fetch(operation: Fetch, store: ObjectStore, today: dt.date) -> tuple[Sensor, ...]:
+    """Return the sensors of the given locations that measure the parameters, each once, by id.
 
     Raises PlatformError if no inventory of any of the locations was ever stored.
     """
@@ -88,7 +88,7 @@ def _newest(store: ObjectStore, inventory: Ref, selectors: tuple[str, ...], toda
 
 
 def _days(store: ObjectStore, inventory: Ref, today: dt.date) -> Iterator[list[str]]:
-    """Yield listings of one day each, the newest first; the far past only if the first had nothing."""
+    """Yield listings of one day each, the newest first; the far past only if recent days had nothing."""
     anything = False
     for back in range(-1, _RECENT_DAYS):
         day = partitions.segment((today - dt.timedelta(days=back)).isoformat())

@@ -1,8 +1,8 @@
-"""One rate limiter per API key: never more than the allowance, never slower than it forces.
+"""A rate limiter per API key: never more than the allowance, and no slower than needed.
 
-The server counts a request somewhere between its sending and its answer. A slot is therefore held
-while the request flies and for one period after it landed: in no window of the server's clock,
-wherever it begins, can there be more requests than the limit.
+The server counts a request at some time between its sending and its answer. So a slot is held while the
+request runs and for one period after its answer. Then no window of the server's clock, wherever it begins,
+holds more requests than the limit.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from openaq_assets.openaq.settings import Api
 
 Sleep = Callable[[float], Awaitable[None]]
-#: How often to look again when only the landing of another request can help.
+#: Seconds between two looks while only the answer to another request can free a slot.
 _LOOK_AGAIN = 0.02
 _LONGEST_RESET = 3600.0
 
 
 class Limiter:
-    """Turns to send a request; safe to share between event loops and threads.
+    """A limiter of requests; event loops and threads may share it.
 
-    A limit of 0 is none. What the server says of its own counter is obeyed as well.
+    A limit of 0 means no limit. The limiter also obeys the counters that the server reports.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Limiter:
         self._flying = 0
         self._heard = False
         self._landed: deque[float] = deque()
-        self._left, self._until = 0, float("-inf")  # what the server said, and until when it holds
+        self._left, self._until = 0, float("-inf")  # the server's counter, and the time until which it holds
         self.allow(per_minute, per_hour)
 
     def allow(self, per_minute: int, per_hour: int) -> None:
-        """Set the limits; what was sent already still counts."""
+        """Set the limits; requests that were sent before still count."""
         self._windows = [(n, s) for n, s in ((per_minute, 60.0), (per_hour, 3600.0)) if n > 0]
 
     async def turn(self, sleep: Sleep = asyncio.sleep) -> None:
@@ -52,14 +52,14 @@ class Limiter:
             await sleep(delay)
 
     def take(self) -> float:
-        """Take a turn now (0.0), or say in how many seconds to ask again."""
+        """Take a turn now and return 0.0, or return the seconds after which to try again."""
         with self._lock:
             now = self._clock()
             while self._landed and self._landed[0] + 3600.0 <= now:
                 self._landed.popleft()
             delay = max([self._told(now), *(self._full(n, s, now) for n, s in self._windows)])
             if delay > 0:
-                return max(delay, 0.001)  # less might not move a clock of floats
+                return max(delay, 0.001)  # a smaller delay might not change a clock of floats
             self._flying += 1
             return 0.0
 
@@ -76,13 +76,13 @@ class Limiter:
 
     def _full(self, limit: int, period: float, now: float) -> float:
         room = limit - self._flying
-        # The first request goes alone: another process may have used the key this very minute.
+        # The first request runs alone: another process may have used the key in this minute.
         if room <= 0 or (self._flying and not self._heard):
             return _LOOK_AGAIN
         return self._landed[-room] + period - now if len(self._landed) >= room else 0.0
 
     def _told(self, now: float) -> float:
-        # Each request in flight may use one of those left: near the end they go one by one.
+        # Each running request may use one of the rest, so near the end they run one by one.
         if now >= self._until or self._left > self._flying:
             return 0.0
         return _LOOK_AGAIN if self._flying else self._until - now
@@ -91,7 +91,7 @@ class Limiter:
         until = self._clock() + seconds
         if throttled or until > self._until + 2:  # another window of the server has begun
             self._left, self._until = remaining, max(until, self._until if throttled else until)
-        elif until >= self._until - 2:  # the same window: answers overtake each other
+        elif until >= self._until - 2:  # the same window: answers may arrive in another order
             self._left = min(self._left, remaining)
 
     def _seconds(self, reset: float | None) -> float:
@@ -113,7 +113,7 @@ _registry_lock = threading.Lock()
 
 
 def limiter_of(api: Api) -> Limiter:
-    """Return the one limiter of this process for the key (by its digest) at this API."""
+    """Return the only limiter of this process for the key (by its digest) at this API."""
     name = hashlib.sha256(f"{api.url} {api.key}".encode()).hexdigest()
     with _registry_lock:
         limiter = _registry.setdefault(name, Limiter())

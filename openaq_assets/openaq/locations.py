@@ -1,4 +1,4 @@
-"""Which stations to read, as conf/locations.yaml says it and as the API is asked."""
+"""Selections of stations, as conf/locations.yaml names them and as the API takes them."""
 
 import re
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Country(str):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Which stations to read: a country, one OpenAQ id, a box, or a circle around a point."""
+    """A selection of stations: a country, one OpenAQ id, a box, or a circle around a point."""
 
     country: Country | None = field(
         default=None,
@@ -83,8 +83,10 @@ class Location:
 
     @property
     def selector(self) -> str:
-        """Return how it is asked for and recorded: ``country=VN``, ``id=2178``, ``bbox=W,S,E,N`` or
-        ``near=LAT,LON,METRES``."""
+        """Return the text by which it is requested and recorded.
+
+        It is ``country=VN``, ``id=2178``, ``bbox=W,S,E,N`` or ``near=LAT,LON,METRES``.
+        """
         if self.bbox:
             return "bbox=" + ",".join(f"{side:.4f}" for side in self.bbox)
         if self.near:

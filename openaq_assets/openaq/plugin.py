@@ -1,4 +1,4 @@
-"""OpenAQ as a plugin: everything it brings comes through the hooks that anyone's plugin has."""
+"""OpenAQ as a plugin: it uses only hooks that every plugin has."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def asset_kinds() -> Sequence[Kind]:
 
 @hookimpl
 def operation_handlers() -> Sequence[OperationHandler]:
-    """Return how each built-in platform fetches answers and publishes the page: all alike."""
+    """Return the handlers that fetch answers and publish the page, the same on each built-in platform."""
     return [
         OperationHandler(operation, platform, f"{_HERE}.{function}", f"{_HERE}.{usage}")
         for platform in ("local", "aws", "memory")
@@ -51,7 +51,7 @@ def conf_files() -> Sequence[ConfFile]:
 
 @hookimpl
 def lint_rules(graph: AssetGraph) -> Sequence[Problem]:
-    """Return that the file of locations is missing, if there are raw assets to read them."""
+    """Return a problem if the file of locations is missing and raw assets need it."""
     if LOCATIONS in graph.conf or not any(isinstance(asset.kind, Raw) for asset in graph):
         return []
     return [Problem(LOCATIONS, 0, 0, "", "the file does not exist.", "Create it.")]

@@ -19,7 +19,7 @@ _FORTNIGHT, _THREE_DAYS = Duration(days=14), Duration(days=3)
 
 @dataclass(frozen=True, slots=True)
 class RawFields:
-    """What to ask the API for."""
+    """The data to fetch from the API."""
 
     endpoint: Literal["locations", "hours", "measurements", "archive"] = field(
         metadata=field_doc(
@@ -56,7 +56,7 @@ class RawFields:
 
 
 class Raw(Kind):
-    """The raw layer: the one thing that cannot be rebuilt."""
+    """The raw layer, the only data that cannot be rebuilt."""
 
     name = "raw"
     holds = "nothing"
@@ -65,7 +65,7 @@ class Raw(Kind):
     partitions = "daily"
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """Return the inventory whose sensors are asked."""
+        """Return the inventory whose sensors are fetched."""
         return [Reference(asset.spec.inventory, where="inventory")] if asset.spec.inventory else []
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
@@ -102,13 +102,13 @@ class Raw(Kind):
         return tuple(sorted({_locations(graph)[name].selector for name in names}))
 
     def lookback(self, asset: Asset) -> dt.timedelta:
-        """Return how far back recent days are read again: rows arrive late."""
+        """Return the time back from today that is read again, because rows may arrive late."""
         return dt.timedelta(days=asset.spec.lookback.days, seconds=asset.spec.lookback.seconds)
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """Return one Fetch for all the days, so that one place holds the rate limit."""
+        """Return one Fetch for all the days, so that one object holds the rate limit."""
         fetch = Fetch(
             endpoint=asset.spec.endpoint,
             locations=scope,
@@ -122,7 +122,7 @@ class Raw(Kind):
         return [fetch]
 
     def source(self, asset: Asset) -> str:
-        """Return ``archive`` or ``api``: what fills its days; '' for an inventory, which has none."""
+        """Return ``archive`` or ``api``, the source of its days; '' for an inventory, which has none."""
         sources = {"locations": "", "archive": "archive"}
         return sources.get(asset.spec.endpoint, "api")
 

@@ -1,7 +1,7 @@
-"""What may be asked of the API, checked before it is sent, and what a true answer to it looks like.
+"""Requests to the API, checked before they are sent, and the check that rows answer them.
 
-The API ignores parameters it does not know and answers 500 to some it cannot use, so both ends are
-checked here: arguments before they are sent, rows before they are stored.
+The API ignores parameters that it does not know and answers 500 to some that it cannot use. So arguments are
+checked before they are sent, and rows before they are stored.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ _NUMBER = r"-?\d{1,3}(?:\.\d+)?"
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One request, before paging; ``window`` and ``about`` are what its rows must agree with."""
+    """A request before paging; its rows must agree with ``window`` and ``about``."""
 
     path: str
     params: tuple[tuple[str, str], ...] = ()
@@ -39,7 +39,10 @@ class ApiRequest:
 
 
 def about_locations(selector: str) -> ApiRequest:
-    """Ask for an inventory: country=VN, id=2178, bbox=W,S,E,N or near=LAT,LON,METRES."""
+    """Return the request for an inventory: country=VN, id=2178, bbox=W,S,E,N or near=LAT,LON,METRES.
+
+    Raises PlatformError for any other selector.
+    """
     name, _, value = selector.partition("=")
     if name == "country" and re.fullmatch(r"[A-Z]{2}", value):
         return ApiRequest("/locations", (("iso", value),), about=("country", value))
@@ -59,8 +62,10 @@ def about_locations(selector: str) -> ApiRequest:
 
 
 def about_sensor(endpoint: Endpoint, sensor: int, window: Window) -> ApiRequest:
-    """Ask for the rows of a sensor whose period ends in the window (for days: local dates, both
-    ends included)."""
+    """Return the request for the rows of a sensor whose period ends in the window.
+
+    For days, the window is of local dates and includes both ends.
+    """
     if endpoint not in _BOUNDS:
         raise PlatformError(f"there is no endpoint '{endpoint}'. {nearest(endpoint, _BOUNDS)}")
     first, last = window
@@ -75,14 +80,16 @@ def about_sensor(endpoint: Endpoint, sensor: int, window: Window) -> ApiRequest:
 
 
 def about_latest(location: int) -> ApiRequest:
-    """Ask for the newest row of each sensor of a location."""
+    """Return the request for the newest row of each sensor of a location."""
     identity = str(_identity(location))
     return ApiRequest(f"/locations/{identity}/latest", endpoint="latest", about=("locationsId", identity))
 
 
 def halves(window: Window, endpoint: Endpoint) -> tuple[Window, ...]:
-    """Return the window as two that neither overlap nor miss, cut at a full hour (for days: a date); none
-    if it is already as short as that."""
+    """Return the window as two that neither overlap nor miss, cut at a full hour (for days: a date).
+
+    There are none if the window is already as short as that.
+    """
     first, last = window
     unit = dt.timedelta(days=1) if endpoint == "days" else dt.timedelta(hours=1)
     if last - first <= unit:
@@ -94,13 +101,13 @@ def halves(window: Window, endpoint: Endpoint) -> tuple[Window, ...]:
 
 
 def key_parts(selector: str) -> Mapping[str, str]:
-    """Return what names the answers to ``about_locations`` in the raw layer."""
+    """Return the parts of the raw layer's keys that name the answers to ``about_locations``."""
     name, _, value = selector.partition("=")
     return {"location" if name == "id" else name: value}
 
 
 def disagreement(request: ApiRequest, rows: Sequence[Any], before: Sequence[Any]) -> str:
-    """Return why the rows cannot be the answer to the request, or ''; ``before`` is the page before."""
+    """Return the reason why rows cannot answer the request, or ''; ``before`` is the previous page."""
     if request.paged and len(rows) > LIMIT:
         return f"{len(rows)} rows where at most {LIMIT} were asked for"
     if rows and rows == before:
@@ -153,7 +160,7 @@ def _numbers(text: str) -> list[float]:
 
 
 def is_box(west: float, south: float, east: float, north: float) -> bool:
-    """Tell whether these are the sides of a box, in degrees."""
+    """Return whether these are the sides of a box, in degrees."""
     return -180 <= west < east <= 180 and -90 <= south < north <= 90
 
 

@@ -1,8 +1,8 @@
-"""What can become of a request, and which of it is worth another try.
+"""Errors of a request, and which of them are worth another try.
 
 PlatformError
-  Refused      the API will never answer this as asked (401, 403, 405, 410, 422): stop the run
-  Withdrawn    404: the location or sensor is gone; what was stored stays
+  Refused      the API never answers this request (401, 403, 405, 410, 422): stop the run
+  Withdrawn    404: the location or sensor was removed; what was stored stays
   Unanswered   no usable answer after several tries: this request failed, others may not
 Again
   Broken       5xx, no whole answer or not JSON: up to five tries with full jitter
@@ -21,52 +21,52 @@ from openaq_assets.openaq.limiter import Sleep
 
 
 class Refused(PlatformError):
-    """The API will never answer this as asked; nothing else will be answered either."""
+    """An error: the API never answers this request, nor any other of the run."""
 
 
 class Withdrawn(PlatformError):
-    """The location or sensor is not there any more."""
+    """An error: the location or sensor does not exist any more."""
 
 
 class Unanswered(PlatformError):
-    """No usable answer to one request, though it was tried as often as makes sense."""
+    """An error: no usable answer to one request after all tries."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=True)
 
 
 class Again(Exception):
-    """Worth asking again: up to ``tries`` times in all, with a ``wait`` between."""
+    """An error that is worth another try: up to ``tries`` times in all, with a ``wait`` between."""
 
     tries: ClassVar[int]
     wait: ClassVar[wait_base]
 
     def after_all_tries(self) -> str:
-        """Return how often it was met: ``HTTP 500 after 5 tries: Internal Server Error``."""
+        """Return the message after all tries: ``HTTP 500 after 5 tries: Internal Server Error``."""
         head, colon, rest = str(self).partition(": ")
         return f"{head} after {self.tries} tries{colon}{rest}"
 
 
 class Broken(Again):
-    """A server error, or no whole answer: the next try may succeed."""
+    """A server error, or an incomplete answer: the next try may succeed."""
 
     tries, wait = 5, wait_random_exponential(multiplier=1, max=20)
 
 
 class Throttled(Again):
-    """429: the limiter knows until when to wait."""
+    """An answer 429: the limiter knows how long to wait."""
 
     tries, wait = 10, wait_random(0, 0.5)
 
 
 class TooMuch(Again):
-    """408, or too many pages: a shorter window may be answered."""
+    """An answer 408, or too many pages: a shorter window may be answered."""
 
     tries, wait = 2, wait_random(1, 3)
 
 
 def retrying(sleep: Sleep) -> AsyncRetrying:
-    """Return the retries of one request; each kind of mishap has its own patience."""
+    """Return the retries of one request; each type of error has its own number of tries."""
     seen: Counter[type[Again]] = Counter()
 
     def enough(state: RetryCallState) -> bool:

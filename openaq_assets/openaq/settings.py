@@ -12,8 +12,8 @@ from openaq_assets.graph.fields import field_doc
 class Api:
     """The OpenAQ API as this deployment uses it. ``key`` comes from the environment, never from YAML.
 
-    ``without_key: simulate`` answers from the bundled simulator (synthetic data) when there is no key.
-    ``archive_*`` say where the open-data bucket is; an empty ``archive_endpoint`` is AWS itself.
+    ``without_key: simulate`` answers from the bundled simulator (synthetic data) if there is no key.
+    ``archive_*`` are the address of the open-data bucket; an empty ``archive_endpoint`` is AWS itself.
     """
 
     url: str = field(

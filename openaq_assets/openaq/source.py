@@ -1,6 +1,6 @@
-"""Which API answers: the real one with a key, or the bundled simulator where the profile allows it.
+"""The source of answers: the real API with a key, or the bundled simulator if the profile allows it.
 
-A lake never mixes the two: the first fetch writes down who answered.
+A lake never mixes the two: the first fetch records the source.
 """
 
 import datetime as dt
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def handle_fetch(operation: Fetch, work: Work) -> Mapping[str, Facts]:
-    """Carry out a bound ``Fetch``, by whoever answers it: the API, or the archive's bucket."""
+    """Carry out a bound ``Fetch`` by its source: the API, or the archive's bucket."""
     environment, store = work.environment, work.platform.objects
     if operation.endpoint == "archive":
         from openaq_assets.openaq.archive import fetch_archive
@@ -45,7 +45,7 @@ def handle_fetch(operation: Fetch, work: Work) -> Mapping[str, Facts]:
 
 @contextmanager
 def answering(environment: Environment, store: ObjectStore) -> Iterator[Api]:
-    """Yield the API to ask, with its key; starts the simulator on loopback if that is what answers."""
+    """Yield the API to send requests to, with its key; start the simulator on loopback if that answers."""
     api = api_of(environment)
     if api.key:
         _claim(store, environment, api.url)
@@ -61,7 +61,10 @@ def answering(environment: Environment, store: ObjectStore) -> Iterator[Api]:
 
 
 def archive_of(environment: Environment, store: ObjectStore) -> Api:
-    """Return where the archive is. A lake keeps to one; OpenAQ's own goes with OpenAQ's own API only."""
+    """Return the address of the archive; a lake keeps to one archive.
+
+    OpenAQ's own archive goes only with OpenAQ's own API.
+    """
     api, root = api_of(environment), environment.root
     owner = _read(store, f"{root}/source.json").get("api", "")
     if owner and not api.archive_endpoint and _host(owner) != _host(Api().url):
@@ -79,7 +82,7 @@ def _host(url: str) -> str:
 
 @contextmanager
 def simulated(api: Api, now: dt.datetime) -> Iterator[Api]:
-    """Yield the bundled simulator on a free port of loopback, its clock standing at ``now``."""
+    """Yield the bundled simulator on a free port of loopback, with its clock at ``now``."""
     from openaq_simulator import Simulator
 
     _warn_once()
@@ -93,12 +96,12 @@ def _warn_once() -> None:
 
 
 def is_synthetic(environment: Environment, store: ObjectStore) -> bool:
-    """Tell whether a lake was filled by the simulator."""
+    """Return whether the simulator filled the lake."""
     return _read(store, f"{environment.root}/source.json").get("api") == SIMULATED
 
 
 def clock(store: ObjectStore, root: str) -> dt.datetime:
-    """Return the simulator's time: it moves on after a few hours, so that running twice is a no-op."""
+    """Return the simulator's time, which moves on after some hours, so that a second run changes nothing."""
     uri = f"{root}/simulator.json"
     now = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
     with _lock:
@@ -110,7 +113,7 @@ def clock(store: ObjectStore, root: str) -> dt.datetime:
 
 
 def _claim(store: ObjectStore, environment: Environment, api: str, file: str = "source.json") -> None:
-    """Write down who answers; refuse another while there are answers of the first."""
+    """Record the source of answers; refuse another while there are answers of the first."""
     root, body = environment.root, json.dumps({"api": api}).encode()
     uri = f"{root}/{file}"
     store.put_new(uri, body)
@@ -123,7 +126,7 @@ def _claim(store: ObjectStore, environment: Environment, api: str, file: str = "
             f"{root} holds answers of {owner}, and {api} would answer now. "
             "Choose another folder with OPENAQ_ROOT, or remove the old one."
         )
-    store.put(uri, body)  # whoever was asked first never answered
+    store.put(uri, body)  # the first source never answered
 
 
 def _read(store: ObjectStore, uri: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the operations of OpenAQ use in an AWS account."""
+"""The use of an AWS account by the operations of OpenAQ."""
 
 from openaq_assets.openaq.operations import Fetch, Publish
 from openaq_assets.platforms.aws.prices import Known, Rates, Usage, usage_of
@@ -6,7 +6,7 @@ from openaq_assets.platforms.aws.settings import Aws
 
 
 def usage_of_fetch(operation: Fetch, days: int, known: Known, aws: Aws, rates: Rates) -> Usage:
-    """Return the usage of a fetch: each page is written once; a day's stored answers are listed before."""
+    """Return the usage of a fetch: it lists a day's stored answers, and writes each page once."""
     return Usage(writes=(known.objects + 2) * days, reads=days, kept=known.bytes * days)
 
 

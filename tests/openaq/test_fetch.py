@@ -22,7 +22,7 @@ from openaq_assets.graph.operations import Ref
 from openaq_assets.graph.raw_keys import RawKey, parse_raw_key, raw_key
 from openaq_assets.graph.records import Facts
 from openaq_assets.openaq.fetch import fetch, version_of
-from openaq_assets.openaq.inventory import Sensor, is_asked
+from openaq_assets.openaq.inventory import Sensor, is_requested
 from openaq_assets.openaq.limiter import Limiter, limiter_of
 from openaq_assets.openaq.operations import Fetch, FullPass
 from openaq_assets.openaq.retries import Refused
@@ -703,4 +703,4 @@ def test_a_full_pass_asks_silent_stations(full_pass: FullPass, day: str, asked: 
     """On Sundays or the first of a month a sensor is asked though its station has been silent."""
     silent = Sensor(1, 2, "pm25", None, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
     operation = Fetch("hours", ("country=VN",), Ref("m", "raw"), full_pass=full_pass)
-    assert is_asked(operation, silent, day) is asked
+    assert is_requested(operation, silent, day) is asked

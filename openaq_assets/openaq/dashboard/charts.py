@@ -1,11 +1,11 @@
 """The charts as specifications, and the library that draws them: Vega, from the package vl-convert-python.
 
-A chart is a small JSON file in `specs/`; those in Vega-Lite become Vega here, so that the page
-carries no compiler. Colours are CSS variables: the page's style sheet decides them.
+A chart is a small JSON file in `specs/`. Those in Vega-Lite become Vega here, so that the page carries no
+compiler. Colours are CSS variables, which the page's style sheet sets.
 
-Both are the same on every page, and making them takes 100 MB of memory (a JavaScript engine). They are
-kept where the package keeps things between runs (openaq_assets.cache), and made before they are needed by
-`python -m openaq_assets.openaq.dashboard.charts`.
+Library and charts are the same on every page, and making them takes 100 MB of memory (a JavaScript engine).
+They are kept in the package's cache (openaq_assets.cache); `python -m openaq_assets.openaq.dashboard.charts`
+makes them before they are needed.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from openaq_assets.cache import folder_of_caches
 
 NAMES = ("map", "trend", "heatmap", "hours")
 VEGA_LITE = "6.4"
-# In a string or pattern of JavaScript the backslash changes nothing; for an HTML parser it is all.
+# JavaScript ignores the backslash in a string or pattern; for an HTML parser it makes the difference.
 _SCRIPT_ENDS = re.compile(r"<(/script|!--)", re.IGNORECASE)
 
 
@@ -35,7 +35,7 @@ def resource(name: str) -> str:
 def specification(name: str) -> dict[str, Any]:
     """Return a chart as it is written, with the settings common to all."""
     spec = {"config": json.loads(resource("specs/config.json")), **json.loads(resource(f"specs/{name}.json"))}
-    spec.pop("description")  # in English, and for who reads the file
+    spec.pop("description")  # in English, for readers of the file
     return spec
 
 
@@ -47,7 +47,7 @@ def compiled() -> str:
 
 
 def _kept(name: str, made_of: str, make: Callable[[], str]) -> str:
-    """Return what is made of this by this version of the package: from the cache, if there is one."""
+    """Return a result of this version of the package: from the cache if there is one."""
     folder = folder_of_caches()
     if folder is None:
         return make()
@@ -56,7 +56,7 @@ def _kept(name: str, made_of: str, make: Callable[[], str]) -> str:
     if path.is_file():
         return path.read_text(encoding="utf-8")
     text = make()
-    with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
+    with contextlib.suppress(OSError):  # the page works without a cache
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.write_text(text, encoding="utf-8")
@@ -78,9 +78,9 @@ def _vega(specs: Mapping[str, dict[str, Any]]) -> str:
 
 @cache
 def library() -> str:
-    """Return JavaScript that defines `drawingLibrary`; calling it defines `vegaEmbed`.
+    """Return JavaScript that defines `drawingLibrary`; calling that defines `vegaEmbed`.
 
-    Inside a function, so that a browser only skims it until the headline is on the screen.
+    It is inside a function, so that a browser only skims it until the headline is on the screen.
     """
     return _kept("library.js", VEGA_LITE, _library)
 
@@ -93,6 +93,6 @@ def _library() -> str:
     return f"function drawingLibrary() {{{bundle}\n}}"
 
 
-if __name__ == "__main__":  # what a cache is filled with
+if __name__ == "__main__":  # fills the cache
     compiled()
     library()

@@ -1,4 +1,4 @@
-"""``dashboard``: the Air Quality Overview as one HTML file, and what it asks of the views of environments."""
+"""``dashboard``: the Air Quality Overview as one HTML file, and its queries of the views of environments."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ VIEWS = {
 
 @dataclass(frozen=True, slots=True)
 class DashboardFields:
-    """Which environments the page can show; every one without a list."""
+    """The environments that the page can show; by default all."""
 
     environments: tuple[Name, ...] = field(
         default=(),
@@ -44,7 +44,7 @@ class DashboardFields:
 
 
 class Dashboard(Kind):
-    """A page that people read: made whenever it is selected, because it says how old everything is."""
+    """A page that people read; it shows how old everything is, so it is made whenever it is selected."""
 
     name = "dashboard"
     fields = DashboardFields
@@ -52,11 +52,11 @@ class Dashboard(Kind):
     always = True
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """Return the views it shows."""
+        """Return the views that the page shows."""
         return [Reference(view, is_table=True) for view, _, _ in VIEWS.values()]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """Return environments that are not there."""
+        """Return environments that do not exist."""
         known = graph.environments | graph.left_out
         return [
             asset.problem(f"environments[{n}]", f"there is no environment '{name}'.", nearest(name, known))
@@ -72,7 +72,7 @@ class Dashboard(Kind):
 
 
 def publish(asset: str, environments: Iterable[str]) -> Publish:
-    """Return the operation that makes the page of these environments, naming no place."""
+    """Return the operation that makes the page of these environments, without any location."""
     queries = tuple(_query(env, part) for env in environments for part in VIEWS)
     return Publish(queries, Ref(asset, "dashboard", environment=ABOVE))
 

@@ -1,7 +1,7 @@
-"""Turn rows of the serving views into the Air Quality Overview: one HTML file, no network.
+"""The Air Quality Overview as one HTML file without a network, from rows of the serving views.
 
-`page.html` has holes for the style, the scripts, the texts and the data. Station and city names come
-from outside, so they travel only as JSON text and reach the screen only as text.
+`page.html` has holes for the style, the scripts, the texts and the data. Station and city names come from
+outside, so they travel only as JSON text and reach the screen only as text.
 """
 
 import base64
@@ -30,7 +30,7 @@ def render(overview: Overview) -> str:
 
 @cache
 def _fixed() -> Mapping[str, str]:
-    """Return what is the same on every page."""
+    """Return the parts that are the same on every page."""
     scripts = "\n".join(charts.resource(f"script/{name}.js") for name in _SCRIPTS)
     style, library = style_sheet(), charts.library()
     return {
@@ -46,7 +46,7 @@ def _fixed() -> Mapping[str, str]:
 
 
 def _policy(style: str, *scripts: str) -> str:
-    """Return a content security policy under which nothing runs or loads but these very texts."""
+    """Return a content security policy under which nothing but these texts runs or loads."""
     allowed = " ".join(map(_digest, scripts))
     return (
         f"default-src 'none'; script-src {allowed}; style-src {_digest(style)}; img-src data:; "

@@ -1,8 +1,8 @@
-"""What the page shows, and what it carries of it: rows of the serving views, as series and as compact JSON.
+"""The data that the page carries: rows of the serving views, as series and as compact JSON.
 
-A day of a place is eight characters in four texts: tenths of µg/m³ as three digits to base 62, each
-index as two (`_` for none), and one letter for the valid hours (`a` is none, `y` is 24; a capital
-marks an incomplete day, `.` a day without a row).
+A day of a station is eight characters in four texts: tenths of µg/m³ as three digits to base 62, each index
+as two (`_` for none), and one letter for the valid hours (`a` is none, `y` is 24; a capital marks an
+incomplete day, `.` a day without a row).
 """
 
 import datetime as dt
@@ -27,10 +27,9 @@ Row = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Serving:
-    """What one environment serves, or the problem why it serves nothing.
+    """The rows that one environment serves, or the problem why it serves none.
 
-    `latest` are rows of `view_latest_aqi`, `daily` of `view_daily_average`, `hours` of
-    `view_hour_of_day`.
+    `latest` are rows of `view_latest_aqi`, `daily` of `view_daily_average`, `hours` of `view_hour_of_day`.
     """
 
     latest: tuple[Row, ...] = ()
@@ -41,9 +40,9 @@ class Serving:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything the page shows; `generated_at` is ISO 8601 in UTC, `timezone` an IANA name.
+    """Everything that the page shows; `generated_at` is ISO 8601 in UTC, `timezone` an IANA name.
 
-    Without a `title` the page has the one of its language.
+    Without a `title` the page has that of its language.
     """
 
     generated_at: str
@@ -61,12 +60,12 @@ class Overview:
             raise ValueError(f"default_environment: no environment '{missing}' (given: {known}).")
 
 
-# --- series of places and cities
+# --- series of stations and cities
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of a place or city: mean PM2.5, both indices, and how many hours or stations it rests on."""
+    """A day of a station or city: mean PM2.5, both indices, and their number of hours or stations."""
 
     mean: float | None
     us: int | None
@@ -79,7 +78,7 @@ Series = Mapping[str, Day]  # by ISO day
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Station:
     """A station with its days."""
 
     id: object
@@ -88,14 +87,14 @@ class Place:
     days: Series
 
 
-def places(rows: Iterable[Row]) -> list[Place]:
-    """Return every station of the daily rows, in their order, with its days."""
-    stations: dict[object, Place] = {}
+def stations_of(rows: Iterable[Row]) -> list[Station]:
+    """Return every station of the daily rows with its days, in their order."""
+    stations: dict[object, Station] = {}
     days: dict[object, dict[str, Day]] = defaultdict(dict)
     for row in rows:
         key = value(row, "location_id")
         if key not in stations:
-            stations[key] = Place(key, value(row, "location"), value(row, "city"), days[key])
+            stations[key] = Station(key, value(row, "location"), value(row, "city"), days[key])
         days[key][str(value(row, "local_day"))] = _day(row)
     return list(stations.values())
 
@@ -106,18 +105,18 @@ def _day(row: Row) -> Day:
     return Day(_finite(value(row, "avg_pm25")), us, vn, hours, bool(value(row, "is_incomplete")))
 
 
-def cities(stations: Iterable[Place]) -> dict[object, Series]:
+def cities(stations: Iterable[Station]) -> dict[object, Series]:
     """Return the days of each city with two stations or more: means of PM2.5, medians of the indices.
 
-    Complete stations win over incomplete ones; a day with only the latter is incomplete.
+    Complete stations win over incomplete ones; a day with only incomplete stations is incomplete.
     """
-    grouped: dict[object, list[Place]] = defaultdict(list)
+    grouped: dict[object, list[Station]] = defaultdict(list)
     for station in stations:
         grouped[station.city or None].append(station)
     return {city: _together(group) for city, group in grouped.items() if len(group) > 1}
 
 
-def _together(stations: Sequence[Place]) -> Series:
+def _together(stations: Sequence[Station]) -> Series:
     by_day: dict[str, list[Day]] = defaultdict(list)
     for station in stations:
         for name, day in station.days.items():
@@ -137,11 +136,11 @@ def _city_day(days: Sequence[Day]) -> Day:
 
 
 def half_up(indices: Sequence[int]) -> int | None:
-    """Return the median, a half rounded up as indices are; None of nothing."""
+    """Return the median, with a half rounded up as in indices; None if there are no values."""
     return math.floor(statistics.median(indices) + 0.5) if indices else None
 
 
-def hours(rows: Iterable[Row], stations: Iterable[Place]) -> dict[str, Any]:
+def hours(rows: Iterable[Row], stations: Iterable[Station]) -> dict[str, Any]:
     """Return mean PM2.5 by local hour of every city and of all together, weighted by their valid hours."""
     city_of = {station.id: station.city or None for station in stations}
     by_city: dict[object, list[list[tuple[float, int]]]] = defaultdict(_day_of_hours)
@@ -171,7 +170,7 @@ def _weighted(pattern: list[list[tuple[float, int]]]) -> list[float | None]:
 
 
 def window(generated_at: str, timezone: str, count: int) -> list[str]:
-    """Return so many ISO days up to the local day of a UTC instant."""
+    """Return a number of ISO days up to the local day of a UTC instant."""
     instant = dt.datetime.fromisoformat(generated_at)
     last = instant.astimezone(ZoneInfo(timezone)).date()
     return [(last - dt.timedelta(days=ago)).isoformat() for ago in reversed(range(count))]
@@ -194,7 +193,7 @@ def _whole(number: Any) -> int | None:
     return None if finite is None else int(finite)
 
 
-# --- what the page carries
+# --- the data of the page
 
 
 def payload(overview: Overview) -> dict[str, object]:
@@ -216,18 +215,18 @@ def payload(overview: Overview) -> dict[str, object]:
 
 def _served(serving: Serving, days: Sequence[str]) -> dict[str, object]:
     position = {day: n for n, day in enumerate(days)}
-    stations = places(serving.daily)
-    known = {place.id for place in stations}
+    stations = stations_of(serving.daily)
+    known = {station.id for station in stations}
     # The hour pattern may know stations whose days are older than the window.
     homes = [
-        Place(row["location_id"], row["location"], row["city"], {})
+        Station(row["location_id"], row["location"], row["city"], {})
         for row in serving.latest if row.get("location_id") not in known
     ]  # fmt: skip
     return {
         "problem": serving.problem,
         "latest": {"fields": STATION_FIELDS, "rows": [_station(row) for row in serving.latest]},
-        "places": [[place.id, place.name, place.city] for place in stations],
-        "daily": [_packed(place.days, position) for place in stations],
+        "places": [[station.id, station.name, station.city] for station in stations],
+        "daily": [_packed(station.days, position) for station in stations],
         "cities": [[city, _packed(line, position)] for city, line in cities(stations).items()],
         "hours": hours(serving.hours, [*stations, *homes]),
     }
@@ -244,19 +243,19 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _packed(line: Series, position: Mapping[str, int]) -> list[Any]:
-    """Return the days of a line that lie in the window: where they start, then one text per quantity."""
-    placed = {position[name]: day for name, day in line.items() if name in position}
-    if not placed:
+    """Return the days of a line that lie in the window: their start, then one text per quantity."""
+    by_position = {position[name]: day for name, day in line.items() if name in position}
+    if not by_position:
         return [0, "", "", "", ""]
-    first = min(placed)
-    days = [placed.get(n) for n in range(first, max(placed) + 1)]
+    first = min(by_position)
+    days = [by_position.get(n) for n in range(first, max(by_position) + 1)]
     tenths = (None if day is None or day.mean is None else round(day.mean * 10) for day in days)
     us, vn = ([day.us if day else None for day in days], [day.vn if day else None for day in days])
     return [first, _digits(tenths, 3), _digits(us, 2), _digits(vn, 2), "".join(map(_letter, days))]
 
 
 def _digits(numbers: Iterable[int | None], width: int) -> str:
-    """Return each number as so many digits to base 62; too large or too small ones as near as fits."""
+    """Return each number as that many digits to base 62; a number beyond becomes the nearest that fits."""
     return "".join("_" * width if number is None else _number(number, width) for number in numbers)
 
 

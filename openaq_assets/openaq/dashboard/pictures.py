@@ -25,7 +25,7 @@ _TITLE = {
 
 
 def pictures(overview: Overview, environment: str, language: str = "en") -> Mapping[str, bytes]:
-    """Return PNG by name: the headline, the map, and where there are any the trend, heat map and hours."""
+    """Return PNG files by name: headline and map, and those of trend, heat map and hours with data."""
     serving = overview.environments[environment]
     drawn = {"headline": _headline(overview, serving, language), "map": _map(serving)}
     days = payload.window(overview.generated_at, overview.timezone, DAYS)
@@ -33,7 +33,7 @@ def pictures(overview: Overview, environment: str, language: str = "en") -> Mapp
     if lines:
         drawn["trend"] = _trend(lines, days)
         drawn["heatmap"] = _heatmap(lines, days)
-    pattern = payload.hours(serving.hours, payload.places(serving.daily))["all"]
+    pattern = payload.hours(serving.hours, payload.stations_of(serving.daily))["all"]
     if any(mean is not None for mean in pattern):
         drawn["hours"] = _hours(pattern)
     titles = _titles(overview, lines, texts()[language])
@@ -47,7 +47,7 @@ def pictures(overview: Overview, environment: str, language: str = "en") -> Mapp
 def _titles(
     overview: Overview, lines: Sequence[tuple[str, Any]], words: Mapping[str, str]
 ) -> Mapping[str, Mapping[str, str]]:
-    """Return a title and a second line for every picture but the headline, which says both itself."""
+    """Return a title and a second line for every picture except the headline, which has its own."""
     mark = f" · {words['mark']}" if overview.synthetic else ""
     at = _local(overview.generated_at, overview.timezone)
     highest = words["highest"].format(city=lines[0][0]) if lines else ""
@@ -89,9 +89,9 @@ def _frame(name: str, spec: dict[str, Any], title: Mapping[str, str]) -> dict[st
     if name != "map":
         titled = {"title": {**_TITLE, **title}} if title else {}
         return {"background": "var(--card)", "padding": 16, "autosize": "pad", **titled}
-    # The land goes on beyond the picture, and a title of the chart would stand above all of it.
+    # The map extends beyond the picture, and a title of the chart would be above all of it.
     words = [_text(title["text"], 30, 18, "ink"), _text(title["subtitle"], 52, 13, "muted")]
-    # Station names are placed with the help of a canvas, which there is none of here.
+    # Vega needs a canvas to choose the positions of station names, and there is none here.
     marks = [mark for mark in spec["marks"] if mark.get("name") != "label"]
     return {"background": "var(--sea)", "marks": marks + words}
 
@@ -153,9 +153,9 @@ def _map(serving: Serving) -> Drawn:
          "geometry": {"type": "Polygon", "coordinates": [_ring(flat)]}}
         for kind in ("land", "focus") for flat in outline[kind]
     ]  # fmt: skip
-    placed = [row for row in serving.latest if _number(row["longitude"]) and _number(row["latitude"])]
-    box = _box(placed)
-    rows = sorted((_disc(row) for row in placed), key=lambda disc: disc["index"])
+    located = [row for row in serving.latest if _number(row["longitude"]) and _number(row["latitude"])]
+    box = _box(located)
+    rows = sorted((_disc(row) for row in located), key=lambda disc: disc["index"])
     width, height = _MAP_SIZE
     signals = {"width": width, "height": height, "box": box, "radius": 13}
     return {"land": land, "stations": rows, "frames": [], "scalebar": []}, signals
@@ -198,9 +198,11 @@ def _disc(row: Row) -> dict[str, Any]:
 
 def _lines(serving: Serving, days: Sequence[str]) -> list[tuple[str, list[payload.Day | None]]]:
     """Return every city with its days, the highest mean first; a city of one station is that station."""
-    stations = payload.places(serving.daily)
+    stations = payload.stations_of(serving.daily)
     together = payload.cities(stations)
-    alone = {place.city or None: place.days for place in stations if (place.city or None) not in together}
+    alone = {
+        station.city or None: station.days for station in stations if (station.city or None) not in together
+    }
     cut = {str(city or "–"): [line.get(day) for day in days] for city, line in {**together, **alone}.items()}
     return sorted(
         ((city, line) for city, line in cut.items() if _means(line)),

@@ -1,4 +1,4 @@
-"""The Air Quality Overview made of what the views of environments answer: for a person or a task."""
+"""The Air Quality Overview made of the rows that the views of environments return: for a person or a task."""
 
 import datetime as dt
 from collections import Counter
@@ -21,7 +21,10 @@ NAME = "air_quality_overview"
 
 
 def handle_publish(operation: Publish, work: Work) -> Mapping[str, Facts]:
-    """Carry out a bound ``Publish``: ask, draw and store; raise PlatformError where asking again may help."""
+    """Carry out a bound ``Publish``: query, draw and store.
+
+    Raises PlatformError for a failure that may pass by itself.
+    """
     overview = overview_of(work.platform, work.environment, operation, strict=True)
     body = render(overview).encode()
     work.platform.objects.put(page_uri(operation), body)
@@ -35,7 +38,7 @@ def page_uri(operation: Publish) -> str:
 
 
 def overview_of(platform: Platform, home: Environment, operation: Publish, strict: bool = False) -> Overview:
-    """Return everything the page shows. An environment that cannot answer has a problem instead of rows.
+    """Return everything that the page shows; an environment that cannot answer has a problem, not rows.
 
     With ``strict``, a failure that may pass by itself is raised.
     """
@@ -45,7 +48,7 @@ def overview_of(platform: Platform, home: Environment, operation: Publish, stric
         parts.setdefault(environment, {})[part] = query
     served = {name: _served(platform.read, queries, strict) for name, queries in parts.items()}
     latest = [row for serving in served.values() for row in serving.latest]
-    known = available_timezones()  # a name comes from outside: it may be one that no clock knows
+    known = available_timezones()  # a name comes from outside and may be unknown
     zones = Counter(zone for row in latest if (zone := str(row["timezone"])) in known)
     return Overview(
         generated_at=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -67,7 +70,7 @@ def _served(read: Callable[[Query], Rows], queries: Mapping[str, Query], strict:
         except PlatformError as error:
             if strict and error.retryable:
                 raise
-            # The hours are an extra: an environment from before they were there still has a page.
+            # The hours are optional: an environment that is older than their view still has a page.
             problem = problem or ("" if part == "hours" else str(error))
     if problem:
         return Serving(problem=problem)

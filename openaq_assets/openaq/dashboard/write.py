@@ -1,4 +1,4 @@
-"""Writes what people look at: the dashboard page, and pictures of its charts."""
+"""Write the dashboard page, and pictures of its charts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from openaq_assets.runs.context import open_platform
 
 
 def _overview(project: Project, profile: str | None) -> tuple[Overview, str, ObjectStore]:
-    """Return everything the dashboard shows, from the views of every environment, and where it is kept."""
+    """Return everything the dashboard shows from the views of every environment, and its URI."""
     home, platform = open_platform(project, "dev", profile)
     operation = cast(Publish, bind(publish(NAME, sorted(project.environments)), home))
     return overview_of(platform, home, operation), page_uri(operation), platform.objects
@@ -28,7 +28,7 @@ def _overview(project: Project, profile: str | None) -> tuple[Overview, str, Obj
 def write_dashboard(
     project: Project, profile: str | None = None, out: Path | None = None
 ) -> tuple[str, Sequence[str]]:
-    """Write the page whole or not at all; return its path or URI, and what it cannot show."""
+    """Write the page whole or not at all; return its path or URI, and the problems of environments."""
     overview, uri, store = _overview(project, profile)
     if out is None:
         store.put(uri, render(overview).encode())

@@ -1,1 +1,1 @@
-"""Data Studio through OWOX Data Marts: what is to be made there, its proof, and what can be scripted."""
+"""Data Studio through OWOX Data Marts: the plan of its dashboard, a proof, and scripted setup."""

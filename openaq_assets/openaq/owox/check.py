@@ -1,8 +1,8 @@
-"""Proof before anyone opens Data Studio: OWOX's own statements, asked of both environments.
+"""A check before anyone opens Data Studio: OWOX's own statements, run in both environments.
 
-The statements are the very ones that OWOX Data Marts 0.31 sends to Athena, in its order. Observed at the
-wire (``StartQueryExecution`` carries the text and an output location, and neither a workgroup nor a
-database: so it is the workgroup ``primary``, and names must be qualified).
+The statements are those that OWOX Data Marts 0.31 sends to Athena, in its order, observed at the wire.
+``StartQueryExecution`` carries the text and an output location, but no workgroup and no database. So the
+workgroup is ``primary``, and names must be qualified.
 """
 
 import re
@@ -20,7 +20,7 @@ from openaq_assets.platforms import Platform, Rows
 from openaq_assets.project.project import Project
 from openaq_assets.runs.context import open_platform
 
-#: The only word of OWOX's statements that DuckDB calls otherwise.
+#: The only word of OWOX's statements that has another name in DuckDB.
 _DUCKDB_WORDS = {
     "SELECT column_name, comment": 'SELECT column_name, column_comment AS "comment"',
     "AND comment IS NOT NULL": "AND column_comment IS NOT NULL",
@@ -32,7 +32,7 @@ Schema = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement, the step of OWOX that sends it, and the prefix of its output location."""
+    """A statement, the step of OWOX that sends it, and the prefix of its output location."""
 
     step: str
     prefix: str
@@ -40,7 +40,7 @@ class Statement:
 
 
 def statements(database: str, view: str) -> Sequence[Statement]:
-    """Return what OWOX asks from the first test of access to the rows of a report."""
+    """Return the statements that OWOX sends, from the first test of access to the rows of a report."""
     name = f'"{database}"."{view}"'
     comments = (
         "SELECT column_name, comment FROM information_schema.columns "
@@ -56,7 +56,7 @@ def statements(database: str, view: str) -> Sequence[Statement]:
 
 
 class LocalEngine:
-    """DuckDB, in a session in which the view of the environment exists under its full name."""
+    """DuckDB, in a session that has the view of the environment under its full name."""
 
     name = "DuckDB"
 
@@ -65,7 +65,7 @@ class LocalEngine:
         self._view = view
 
     def answer(self, statement: Statement) -> Rows:
-        """Return the rows of a statement; raise PlatformError with the engine's own words."""
+        """Return the rows of a statement; raise PlatformError with the engine's own message."""
         from openaq_assets.platforms.local.catalog import rows_of
         from openaq_assets.platforms.local.platform import told
 
@@ -74,7 +74,7 @@ class LocalEngine:
             text = text.replace(word, theirs)
         try:
             with self._catalog.session([self._view]) as session:
-                if text.startswith("EXPLAIN "):  # its answer is a plan: that there is one counts
+                if text.startswith("EXPLAIN "):  # only the existence of a plan matters
                     plan = session.execute(text).fetchall()
                     return Rows((Column(Name("plan"), "varchar"),), ((str(plan[0][-1]),),))
                 return rows_of(session, text)
@@ -85,8 +85,10 @@ class LocalEngine:
 
 
 class AthenaEngine:
-    """Athena with the credentials at hand (use those of ``owox-integrator``), asked as OWOX asks:
-    no workgroup and no database, with an output location of its own."""
+    """Athena with the credentials at hand (use those of ``owox-integrator``), called as OWOX calls it.
+
+    There is no workgroup and no database, and results go to an output location of its own.
+    """
 
     name = "Athena"
 
@@ -124,7 +126,7 @@ def engine_of(home: Environment, platform: Platform, view: str, bucket: str) -> 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: in which environment, and whether it is as it must be."""
+    """A result of the check: its environment, its text, and whether it is as expected."""
 
     environment: str
     what: str
@@ -135,7 +137,7 @@ class Finding:
 def check_owox(
     project: Project, plan: Plan, profile: str | None = None, bucket: str = ""
 ) -> Iterator[Finding]:
-    """Yield what OWOX would be answered in every environment, and whether charts can live on it."""
+    """Yield the findings of every environment: OWOX's answers, and whether the charts can use them."""
     schemas: dict[str, Schema] = {}
     for name in plan.data_marts:
         home, platform = open_platform(project, name, profile)

@@ -1,11 +1,11 @@
-"""What has to be clicked by hand in Data Studio, with the exact values of this project."""
+"""Steps to do by hand in Data Studio, with the exact values of this project."""
 
 from collections.abc import Iterator
 
 from openaq_assets.openaq.owox.plan import Plan
 from openaq_assets.project.project import Project
 
-#: What Data Studio receives for an Athena type: data type, concept, default aggregation.
+#: Data type, concept and default aggregation that Data Studio receives for an Athena type.
 RECEIVED = {
     **dict.fromkeys(("double", "bigint", "integer"), "NUMBER metric sum"),
     **dict.fromkeys(("varchar", "date", "timestamp"), "STRING dimension"),

@@ -1,7 +1,7 @@
 """conf/owox.yaml: the Data Marts, the types of their fields, and the dashboard's charts.
 
-OWOX hands every number to Data Studio as a metric to be summed and every text, date and time as plain
-text, so types and aggregations are set by hand in both data sources, alike. This file says which.
+OWOX gives every number to Data Studio as a metric to be summed, and every text, date and time as plain text.
+So types and aggregations are set by hand in both data sources, alike; this file says which.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from openaq_assets.project.project import Project
 PATH = "conf/owox.yaml"
 Semantic = Literal["Text", "Number", "Boolean", "Date", "Date & Time", "Latitude, Longitude"]
 Aggregation = Literal["none", "average", "max", "min", "sum", "count distinct"]
-#: What a field of each meaning must be in the view, for Data Studio to take it.
+#: The types in the view that Data Studio accepts for each type of field.
 HELD_AS: Mapping[str, tuple[str, ...]] = {
     "Text": ("varchar",),
     "Number": ("double", "bigint", "integer"),
@@ -46,7 +46,7 @@ class Mart:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """How Data Studio takes a column: its type and default aggregation; ``unused`` ones stay as they come."""
+    """The type and the default aggregation of a column in Data Studio; other columns stay as they come."""
 
     type: Semantic = field(metadata=field_doc("The type of the field in Data Studio."))
     aggregation: Aggregation = field(
@@ -60,7 +60,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart or control and the fields it uses; ``filter`` is a boolean field that must hold."""
+    """A chart or control and the fields it uses; ``filter`` is a boolean field that must be true."""
 
     title: str = field(metadata=field_doc("The title of the chart.", "Latest AQI"))
     type: Literal["bubble map", "time series", "table", "scorecard", "drop-down"] = field(
@@ -80,7 +80,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything of conf/owox.yaml."""
+    """The dashboard in Data Studio: Data Marts, fields and charts."""
 
     version: int = field(metadata=field_doc("The version of this file's format.", 1))
     view: Name = field(metadata=field_doc("The view that the dashboard reads.", "view_air_quality_overview"))
@@ -95,7 +95,7 @@ class Plan:
 
 
 def read_plan(project: Project) -> Plan:
-    """Return the plan of a project; raise ConfigError with every problem, also of names that do not exist."""
+    """Return the plan of a project; raise ConfigError with every problem, also unknown names."""
     plan: Plan | None = project.conf("owox")
     if plan is None:
         raise ConfigError([Problem(PATH, 0, 0, "", "the file does not exist.", "Create it.")])

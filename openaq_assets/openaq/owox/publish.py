@@ -1,7 +1,7 @@
-"""What of OWOX can be scripted: storage, Data Marts, publishing, destination and reports by its REST API.
+"""The part of OWOX that its REST API can do: storage, Data Marts, publishing, destination and reports.
 
-The sequence is the one that was seen to work on OWOX Data Marts 0.31. OWOX calls these endpoints
-unassessed, so every answer is checked and told; ids are kept, so that doing it twice is doing it once.
+The sequence works on OWOX Data Marts 0.31. OWOX does not document these endpoints, so every answer is checked
+and reported. Ids are kept, so that a second run changes nothing.
 """
 
 import json
@@ -24,7 +24,7 @@ _LEAST_CACHE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where Athena is, and the access key of ``owox-integrator`` (never written anywhere by us)."""
+    """The account of Athena, and the access key of ``owox-integrator`` (which we never write anywhere)."""
 
     region: str
     bucket: str
@@ -33,7 +33,7 @@ class Account:
 
 
 class Owox:
-    """OWOX's REST API; every refusal is a PlatformError with its words."""
+    """A client of OWOX's REST API; every refusal is a PlatformError with its message."""
 
     def __init__(self, url: str, token: str = "", sleep: Callable[[float], None] = time.sleep) -> None:
         headers = {"x-owox-authorization": f"Bearer {token}"} if token else {}
@@ -50,7 +50,7 @@ class Owox:
         self._http.close()
 
     def send(self, method: str, path: str, content: Any = None) -> Mapping[str, Any]:
-        """Return the answer to a request, as a mapping."""
+        """Return the answer to a request as a mapping."""
         try:
             response = self._http.request(method, path, json=content)
         except httpx.HTTPError as error:
@@ -65,7 +65,7 @@ class Owox:
         return body if isinstance(body, dict) else {}
 
     def valid(self, path: str, what: str) -> None:
-        """Ask OWOX to validate something; raises PlatformError with its reason."""
+        """Ask OWOX to validate something; raise PlatformError with its reason if it is not valid."""
         answer = self.send("POST", path)
         if answer.get("valid") is not True:
             reason = answer.get("errorMessage") or answer.get("reason") or json.dumps(answer)
@@ -85,7 +85,7 @@ class Owox:
 
 
 class Kept(UserDict[str, str]):
-    """The ids OWOX gave, in a small file: what is made once is found again."""
+    """The ids that OWOX gave, in a small file, so that a thing is made only once."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -101,10 +101,10 @@ class Kept(UserDict[str, str]):
 def publish(
     project: Project, plan: Plan, owox: Owox, account: Account, ids: MutableMapping[str, str]
 ) -> Iterator[str]:
-    """Make or renew everything of the plan in OWOX; a line per step.
+    """Create or renew everything of the plan in OWOX; yield a line per step.
 
-    The last line is the JSON Config to paste in Data Studio, the first time it is made: OWOX shows its
-    secret only then.
+    The last line is the JSON Config to paste into Data Studio, if it was just created: OWOX shows its secret
+    only then.
     """
     for name, mart in plan.data_marts.items():
         storage = _made(owox, ids, f"storage {name}", "/data-storages", {"type": "AWS_ATHENA"})
@@ -147,7 +147,7 @@ def _mart(
 
 
 def _made(owox: Owox, ids: MutableMapping[str, str], name: str, path: str, body: Mapping[str, Any]) -> str:
-    """Return the id of a thing in OWOX, made if it was not before."""
+    """Return the id of a thing in OWOX; create it if it does not exist."""
     if name not in ids:
         ids[name] = str(owox.send("POST", path, body)["id"])
     return ids[name]

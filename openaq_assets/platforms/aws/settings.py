@@ -9,11 +9,11 @@ from openaq_assets.graph.fields import field_doc
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """How the platform ``aws`` uses an account. Empty ``region``: what the default chain says.
+    """The AWS account that the platform ``aws`` uses; an empty ``region`` is that of the default chain.
 
-    ``connection`` is Airflow's, used inside its tasks; elsewhere, or where there is none, the default
-    credential chain. ``catalog: crawler`` costs about $0.15 whenever there is something to register,
-    ``partitions`` nothing; ``transform: glue`` about $0.02 a run, ``local`` (Polars on this host) nothing.
+    ``connection`` is Airflow's, used inside its tasks; elsewhere, or if there is none, the default credential
+    chain. ``catalog: crawler`` costs about $0.15 whenever there is something to register, ``partitions``
+    nothing; ``transform: glue`` about $0.02 a run, ``local`` (Polars on this host) nothing.
     """
 
     region: str = field(

@@ -1,4 +1,4 @@
-"""What a request passes before it is answered: the firewall, its key, the rate limit, faults."""
+"""Checks before a request is answered: the firewall, its key, the rate limit, faults."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ GONE = (
 )
 BLOCKED = "Forbidden. violation of rate limit policy. Contact dev@openaq.org"
 HTML = "<html>\r\n<body>\r\n<center><h1>{}</h1></center>\r\n</body>\r\n</html>\r\n"
-#: Faults that put another answer in the place of the real one: status, type, body.
+#: Faults that replace the real answer: status, type, body.
 GATEWAYS: Mapping[str, tuple[int, str, str]] = {
     "502html": (502, "text/html", HTML.format("502 Bad Gateway")),
     "503": (503, "application/json", '{"message":"Service Unavailable"}'),
@@ -29,19 +29,19 @@ GATEWAYS: Mapping[str, tuple[int, str, str]] = {
 
 @dataclass(frozen=True)
 class Admission:
-    """What a request met on its way in: the faults that strike it, and its rate headers."""
+    """The result of the checks: the faults that strike a request, and its rate headers."""
 
     struck: Mapping[str, Fault]
     rate_headers: Mapping[str, str]
 
 
 def key_of(request: Request) -> str:
-    """Give the API key sent, or an empty text."""
+    """Return the API key that was sent, or an empty text."""
     return request.headers.get("x-api-key", "").strip()
 
 
 def firewall(request: Request) -> Response | None:
-    """Give the answer of what is in front of the API, None if it lets the request pass."""
+    """Return the answer of the firewall in front of the API; None if it lets the request pass."""
     path = request.scope["path"]
     if request.scope["http_version"] > "1.1":
         headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
@@ -59,7 +59,7 @@ def firewall(request: Request) -> Response | None:
 
 
 async def admit(request: Request) -> Admission:
-    """Check the key, count the request and let the faults strike that need no parameters."""
+    """Check the key, count the request, and apply the faults that need no parameters."""
     simulator: State = request.state.simulator
     key = key_of(request)
     if not _accepts(simulator, key):
@@ -78,14 +78,14 @@ async def admit(request: Request) -> Admission:
 
 
 def _accepts(simulator: State, key: str) -> bool:
-    """Tell whether the key is one of those known, or has the shape of one."""
+    """Return whether the key is a known one, or has the shape of one."""
     if simulator.keys is not None:
         return key in simulator.keys
     return bool(key) if simulator.lenient else bool(KEY.fullmatch(key))
 
 
 def _struck(simulator: State, request: Request) -> dict[str, Fault]:
-    """Give the faults that strike this request, by name."""
+    """Return the faults that strike this request, by name."""
     name, text = next(iter(request.path_params.items()), ("", ""))
     text = text.strip()
     number = int(text) if text.isdecimal() and len(text) < 20 else None
@@ -97,12 +97,12 @@ def _struck(simulator: State, request: Request) -> dict[str, Fault]:
 
 
 def target_of(request: Request) -> str:
-    """Give a request's path and query in one order of its parameters."""
+    """Return a request's path and query in one order of its parameters."""
     return f"{request.scope['path']}?{sorted(request.query_params.items())}"
 
 
 def _usage(simulator: State, key: str, struck: Mapping[str, Fault], now: float) -> Usage | None:
-    """Count the request against its key; faults may change what comes of it."""
+    """Count the request against its key; return the usage, which faults may change."""
     usage = simulator.counters.count(key_hash(key), now) if "429burst" not in struck else None
     if burst := struck.get("429burst"):
         usage = Usage(60, 60, burst.value or 1, refused=True)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test trino lint docs reference airflow lock schema clean pictures test-long bench memory dist
+.PHONY: help demo test trino lint docs reference airflow lock schema clean pictures test-long bench memory dist api
 
 help:
 	@echo "make demo      install, then run the whole way once: API to dashboard (lake/)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-long the property tests with many more examples"
 	@echo "make bench     ours beside the peers in one run; writes docs/explanation/benchmarks.md (ONLY=--quick, ONLY=check)"
 	@echo "make memory    Airflow as docker-compose.yml starts it, a day of 200 sensors, inside 1 GB and less"
+	@echo "make api       write api.txt, the public API, again"
 	@echo "make schema    write the JSON Schema of conf/ again"
 	@echo "make pictures  make the pictures of docs/ again (needs chromium)"
 	@echo "make lint      every check of .pre-commit-config.yaml (part of make test)"
@@ -37,6 +38,7 @@ help:
 	@sh infra/install_java.sh
 	@sh infra/install_trino.sh
 	@sh infra/install_axe.sh
+	@sh infra/install_pyright.sh
 	@PYTHON=$(BIN)/python sh infra/install_spark.sh
 	@touch $@
 
@@ -83,6 +85,9 @@ schema: .venv/installed
 
 pictures: .venv/installed-test
 	@sh infra/pictures.sh
+
+api: .venv/installed
+	@$(BIN)/python -m infra.public_api --write
 
 lock:
 	uv pip compile setup.cfg --extra test --universal --python-version 3.11 --generate-hashes \

@@ -42,13 +42,15 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    """Return a public name, from the module it lives in."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # looked up only the first time
-    return value
+if not TYPE_CHECKING:  # a type checker would take every name, also a misspelt one
+
+    def __getattr__(name: str) -> Any:
+        """Return a public name, from the module it lives in."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value  # looked up only the first time
+        return value
 
 
 def __dir__() -> list[str]:

@@ -125,7 +125,9 @@ def transform(spark: "SparkSession", operation: Mapping[str, Any], aside: str) -
             facts[day] |= {"objects": len(read), "notices": notices[day]}
         if raw_objects(source, near) == objects:
             return facts
-    raise RuntimeError(f"{into['asset']}: raw objects kept arriving. Run it again when they are all there.")
+    raise RuntimeError(
+        f"{into['asset']}: new raw objects kept arriving during the run. Run it again when no more arrive."
+    )
 
 
 def rebuilt(
@@ -145,12 +147,12 @@ def rebuilt(
         decoded.unpersist()
     if bad and recipe["on_bad_row"] == "fail":
         told = ", ".join(f"{day}: {count}" for day, count in sorted(bad.items()))
-        raise RowsDoNotFit(f"{into['asset']}: rows do not fit ({told}). See {aside}.")
+        raise RowsDoNotFit(f"{into['asset']}: rows are not valid ({told}). See {aside}.")
     notices = record(aside, new)
     for day, (first, *more) in ((day, fields) for day, fields in new.items() if fields):
         if recipe["on_new_field"] == "fail":
             others = f" and {len(more)} more (openaq-assets status)" if more else ""
-            hint = "Read it with a column, or add it to 'known'."
+            hint = "Add a column that reads it, or add its path to 'known'."
             raise NewFields(f"{into['asset']} {day}: {told_of(first)}{others}. {hint}")
     there = store(into["uri"])
     with ThreadPoolExecutor(16) as threads:

@@ -78,7 +78,7 @@ class Fault:
     def __post_init__(self) -> None:
         name = ALIASES.get(self.name, self.name)
         if name not in FAULTS:
-            raise ValueError(f"unknown fault {self.name!r}: one of {', '.join(FAULTS)}")
+            raise ValueError(f"there is no fault {self.name!r}. Choose one of: {', '.join(FAULTS)}")
         object.__setattr__(self, "name", name)
         for option, value in _DEFAULTS.get(name, {}).items():
             if getattr(self, option) is None and not (option == "every" and self.at):
@@ -113,13 +113,13 @@ def parse_fault(text: str) -> Fault:
 def _option(text: str, key: str, value: str) -> object:
     kinds = {field.name: str(field.type) for field in fields(Fault) if field.name != "name"}
     if key not in kinds:
-        raise ValueError(f"fault {text!r}: no option {key!r}, one of {', '.join(kinds)}")
+        raise ValueError(f"fault {text!r}: there is no option {key!r}. Choose one of: {', '.join(kinds)}")
     try:
         if key == "at" and datetime.fromisoformat(value).tzinfo is None:
             raise ValueError(value)
         return (int if "int" in kinds[key] else float if "float" in kinds[key] else str)(value)
     except ValueError:
-        raise ValueError(f"fault {text!r}: {key}={value} is not a {kinds[key]}") from None
+        raise ValueError(f"fault {text!r}: {key}={value} is not of type {kinds[key]}") from None
 
 
 class Switches:

@@ -43,7 +43,7 @@ class World:
         stations = vietnamese_stations()
         unknown = set(foreign) - set(FOREIGN)
         if unknown:
-            raise ValueError(f"no such station {min(unknown)}: one of {sorted(FOREIGN)}")
+            raise ValueError(f"there is no station {min(unknown)}. Choose one of: {sorted(FOREIGN)}")
         stations += [FOREIGN[key] for key in set(foreign)]
         sensors: dict[int, Sensor] = {}
         for station in stations:

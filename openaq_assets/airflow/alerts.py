@@ -63,7 +63,7 @@ def address(channel: Notify) -> str:
     for text in (connection.password, connection.host):
         if text and text.startswith(("https://", "http://")):
             return str(text)
-    raise ValueError("neither password nor host of the connection is an address")
+    raise ValueError("neither the password nor the host of the connection is a web address")
 
 
 def tell_failure(context: Context) -> None:
@@ -78,4 +78,4 @@ def tell_failure(context: Context) -> None:
         alert = alert_of(project, task.environment, "run", "failed", title, [reason], [task.task_id], link)
         send_alert(project, profile, alert)
     except Exception as error:  # noqa: BLE001 - a message must not hide why the task failed
-        log.warning("the failure could not be told: %s", type(error).__name__)
+        log.warning("the alert about the failure could not be sent: %s", type(error).__name__)

@@ -61,7 +61,7 @@ def problems_text(problems: Iterable[Problem]) -> str:
 def broken_text(what: str, problems: Sequence[Problem]) -> str:
     """Return problems as the page of a placeholder DAG."""
     lines = "\n".join(f"    {problem}" for problem in problems)
-    return f"`{what}` cannot be used:\n\n{lines}\n\nMend it, and this DAG goes away."
+    return f"`{what}` cannot be used:\n\n{lines}\n\nFix these problems, and this DAG disappears."
 
 
 def shortened(problems: Sequence[Problem]) -> str:

@@ -95,9 +95,11 @@ def request_of(
     """
     first, last = _day(params.get("from"), "from"), _day(params.get("to"), "to")
     if key and (first or last):
-        raise SelectionError("a run has a partition key or dates from/to, not both. Clear one.")
+        raise SelectionError(
+            "a run has either a partition key or the dates from/to, not both. Clear one of them."
+        )
     if run_type == "backfill" and not key:
-        raise SelectionError("this job's runs have no partition key. Run it with dates from/to.")
+        raise SelectionError("runs of this job have no partition key. Start it with the dates from/to.")
     if key:
         last = _day(key, "partition key")
         first = None if run_type == "scheduled" else last
@@ -177,7 +179,7 @@ class MaterializeOperator(BaseOperator):
         """Make the partitions that are missing or stale; raise AirflowSkipException if there are none."""
         params = context["params"]
         if params.get("only") and self.asset_key not in params["only"]:
-            raise AirflowSkipException("not among the assets of 'only'")
+            raise AirflowSkipException("not in the list 'only' of this run")
         with airflow_failures():
             self._run = self._open(context)
             result = self._materialize(self._run)

@@ -202,7 +202,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def serve(root: Path, home: Path, port: int) -> int:
     """Run until interrupted; return exit code 1 if Airflow could not start or ended by itself."""
     if not is_free(port):
-        print(f"error: port {port} is in use. Stop what uses it, or choose another with --port.")
+        print(f"error: port {port} is in use. Stop the program that uses it, or choose another with --port.")
         return 1
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -213,7 +213,7 @@ def serve(root: Path, home: Path, port: int) -> int:
         airflow.start()
         return _watch(airflow)
     except subprocess.CalledProcessError:
-        print(f"error: the database could not be made. See {home / 'database.log'}.")
+        print(f"error: the database could not be created. See {home / 'database.log'}.")
         return 1
     except KeyboardInterrupt:
         return 0
@@ -232,10 +232,10 @@ def _watch(airflow: Airflow) -> int:
             print(f"Airflow: {airflow.url}   user: admin   password: {airflow.password}")
             print(f"Logs in {airflow.home}. Stop with Ctrl-C.", flush=True)
         elif not announced and time.monotonic() > deadline:
-            print(f"error: not ready after {START_SECONDS} s. See {airflow.home}/*.log.")
+            print(f"error: Airflow is not ready after {START_SECONDS} s. See {airflow.home}/*.log.")
             return 1
         time.sleep(1.0 if announced else 0.5)
-    print(f"error: {name} ended. See {airflow.home / name}.log.")
+    print(f"error: the Airflow process '{name}' ended. See {airflow.home / name}.log.")
     return 1
 
 

@@ -51,7 +51,9 @@ def timetable_of(
     try:
         croniter(cron).get_next()
     except ValueError:  # CroniterError is a ValueError
-        raise ValueError(f"'{schedule}' never comes. Write a cron like '{MIDNIGHT}'.") from None
+        raise ValueError(
+            f"the schedule '{schedule}' never occurs. Write a cron expression like '{MIDNIGHT}'."
+        ) from None
     return CronTriggerTimetable(cron, timezone="UTC")
 
 

@@ -122,7 +122,7 @@ def build_app(root: Path, own: Mapping[str, Page] | None = None) -> FastAPI:
     ) -> HTMLResponse:
         """Return the page with the materialization records of an asset: those of a run, or the newest."""
         if not _NAME.fullmatch(asset):
-            return _failed("Materialization records", PageError("that is no asset's name.", 404))
+            return _failed("Materialization records", PageError("there is no asset of that name.", 404))
         command = ("records", asset, "--env", env, "--format", "json", f"--run={run}")
         try:
             entries = json.loads(await pages.output(*command))

@@ -72,7 +72,9 @@ def _loaded(command: Command) -> click.Command:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise click.ClickException(f"the command '{command.name}' cannot be loaded ({reason}).") from error
     if not isinstance(loaded, click.Command):
-        raise click.ClickException(f"the command '{command.name}' is {loaded!r}, which is no click command.")
+        raise click.ClickException(
+            f"the command '{command.name}' is {loaded!r}, which is not a click command."
+        )
     return loaded
 
 

@@ -265,7 +265,9 @@ def docs(out: Path, open_it: bool, env: str) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise PlatformError(f"{out}: {error.strerror}. Choose another --out.") from error
+        raise PlatformError(
+            f"cannot write {out}: {error.strerror}. Choose another file with --out."
+        ) from error
     click.echo(f"wrote {out}")
     if open_it:
         click.launch(str(out.absolute()))

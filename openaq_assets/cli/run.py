@@ -122,9 +122,9 @@ def backfill(
         outcome = backfill_run(run, keys, chunk, progress, bars.say)
     print(*outcome.lines(), sep="\n")
     if outcome.stopped:
-        print(f"error: stopped. {outcome.stopped}", file=sys.stderr)
+        print(f"error: the backfill stopped. {outcome.stopped}", file=sys.stderr)
     if outcome.failed:
-        print("Not everything could be had. Run the same command again for what is missing.")
+        print("Not everything could be made. Run the same command again to make the rest.")
         sys.exit(3)
 
 
@@ -155,7 +155,9 @@ def test(selection: tuple[str, ...], capture: bool) -> None:
         chosen = select(project.graph, " ".join(selection))
         tests = tuple(test for test in tests if test.view in chosen)
     if not tests:
-        raise SelectionError(f"there is no test of that in {FOLDER}. Write one, or select another view.")
+        raise SelectionError(
+            f"there is no test of the selected views in {FOLDER}. Write one, or select other views."
+        )
     failed = 0
     for outcome in run_tests(project, tests):
         case = outcome.test

@@ -122,8 +122,8 @@ def _miscounted(check: Check, measured: int) -> int:
 def _say_count(check: Check, measured: int, rows: Sequence[Mapping[str, Any]]) -> str:
     least, most = _bounds(check)
     if measured < least:
-        return "it is empty" if measured == 0 else f"{measured:,} rows, at least {least:,} wanted"
-    return f"{measured:,} rows, at most {most:,} wanted"
+        return "it is empty" if measured == 0 else f"{measured:,} rows, expected at least {least:,}"
+    return f"{measured:,} rows, expected at most {most:,}"
 
 
 def _limit(check: Check) -> str:
@@ -143,7 +143,7 @@ def _fresh_rows(check: Check, columns: Sequence[Column]) -> str:
 def _say_stale(check: Check, measured: int, rows: Sequence[Mapping[str, Any]]) -> str:
     newest = rows[0].get("newest") if rows else None
     if newest is None:
-        return f"it is stale: no row has {check.column}"
+        return f"it is stale: no row has a value in {check.column}"
     return f"it is stale: the newest {check.column} is {newest}, more than {_length(check)} ago"
 
 

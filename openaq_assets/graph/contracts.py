@@ -41,14 +41,16 @@ def compare(promised: Sequence[tuple[str, str]], actual: Sequence[tuple[str, str
     before, after = dict(promised), dict(actual)
     dropped = [Difference(name, "is missing.", True) for name in before if name not in after]
     retyped = [
-        Difference(name, f"is {after[name]}, promised {before[name]}.", True)
+        Difference(name, f"is {after[name]}, expected {before[name]}.", True)
         for name in before
         if name in after and after[name] != before[name]
     ]
     added = [Difference(name, "is new.", False) for name in after if name not in before]
     order = [name for name, _ in promised if name in after]
     moved = [name for name, _ in actual if name in before]
-    shuffled = [Difference(order[0], "the order of columns differs.", True)] if order != moved else []
+    shuffled = (
+        [Difference(order[0], "the order of the columns is different.", True)] if order != moved else []
+    )
     return (*dropped, *retyped, *added, *shuffled)
 
 

@@ -145,7 +145,7 @@ class Bucket:
             answer = await asyncio.to_thread(self._read, key)
         except _errors() as error:
             if _code(error) in ("NoSuchKey", "404"):
-                _log.warning("%s was taken out of the archive", key)
+                _log.warning("%s is no longer in the archive", key)
             else:
                 self._fail(location, (day,), error)
             return

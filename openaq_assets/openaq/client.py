@@ -29,7 +29,7 @@ _REMEDIES = {
     403: "Check OPENAQ_API_KEY; if the address is blocked, wait and write to dev@openaq.org.",
     405: "Check the API's url in conf/environments.yaml.",
     410: "Check the API's url in conf/environments.yaml: it must end with /v3.",
-    422: "Check the locations and days that were asked for.",
+    422: "Check the locations and days that were requested.",
 }
 _log = logging.getLogger("openaq_assets.openaq")
 
@@ -126,8 +126,8 @@ class Client:
             except TooMuch as reason:
                 parts = requests.halves(window, endpoint)
                 if not parts:
-                    raise Unanswered(f"{reason} (the window cannot be cut further)") from None
-                _log.info("%s: %s; its window is halved", request.path, reason)
+                    raise Unanswered(f"{reason} (the time window cannot be made smaller)") from None
+                _log.info("%s: %s; its time window is halved", request.path, reason)
                 ahead.extend(reversed(parts))
                 continue
             for answer in answers:
@@ -145,12 +145,12 @@ class Client:
         for number in range(1, most + 1):
             answer, size = await self._page(request, number)
             if wrong := requests.disagreement(request, answer.rows, before):
-                raise Unanswered(f"an answer not worth storing: {wrong}")
+                raise Unanswered(f"the answer cannot be used: {wrong}")
             yield answer
             if not request.paged or len(answer.rows) < size:
                 return
             before = answer.rows
-        raise TooMuch(f"more than {most} full pages")
+        raise TooMuch(f"the answer has more than {most} full pages")
 
     async def _page(self, request: ApiRequest, number: int) -> tuple[Answer, int]:
         """Return the page and the number of rows of a full page, after all retries."""
@@ -168,7 +168,7 @@ class Client:
             rows, size = rows_of(response.content, LIMIT)
         except ValueError as reason:
             start = self._clean(response.text)[:60]
-            raise Broken(f"{reason}, beginning {start!r}") from None
+            raise Broken(f"{reason}; it begins with {start!r}") from None
         headers = {
             name: value
             for name, value in response.headers.items()
@@ -210,7 +210,7 @@ def _sendable(key: str) -> str:
     # Checked here, because the errors of an HTTP library would quote the key.
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        wrong = "is not a key (64 hexadecimal digits)" if key else "is missing"
+        wrong = "is not valid (it must be 64 hexadecimal digits)" if key else "is missing"
         raise Refused(f"the OpenAQ API key {wrong}. Check OPENAQ_API_KEY.")
     return key
 
@@ -221,7 +221,7 @@ def _url(text: str) -> httpx.URL:
     except httpx.InvalidURL as reason:
         raise Refused(f"the API's url {text!r}: {reason}. {_REMEDIES[405]}") from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise Refused(f"the API's url {text!r} is not http(s). {_REMEDIES[405]}")
+        raise Refused(f"the API's url {text!r} does not begin with http:// or https://. {_REMEDIES[405]}")
     return url
 
 
@@ -234,10 +234,10 @@ def rows_of(body: bytes, limit: int) -> tuple[list[Any], int]:
     try:
         document = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise ValueError("an answer that is not JSON") from None
+        raise ValueError("the answer is not JSON") from None
     rows = _member(document, "results", list)
     if rows is None:
-        raise ValueError("an answer without a list of results")
+        raise ValueError("the answer has no list of results")
     lowered = _member(_member(document, "meta", dict), "limit", int) or 0
     # If the API lowers the limit by itself, a full page must not look like the last page.
     return rows, min(limit, lowered) if lowered > 0 else limit

@@ -64,7 +64,7 @@ def check(bucket: str) -> None:
         bad += not finding.ok
         detail = f"  ({finding.detail})" if finding.detail else ""
         click.echo(f"{'ok' if finding.ok else 'WRONG':6}{finding.environment:6}{finding.what}{detail}")
-    click.echo("All as it must be." if not bad else f"{bad} wrong.", err=bool(bad))
+    click.echo("Everything is correct." if not bad else f"{bad} checks failed.", err=bool(bad))
     if bad:
         sys.exit(1)
 
@@ -107,7 +107,7 @@ def publish(url: str, region: str, bucket: str, ids: Path) -> None:
     missing = [name for name, value in (("--url", url), ("--region", region)) if not value]
     missing += ["OWOX_AWS_ACCESS_KEY_ID and OWOX_AWS_SECRET_ACCESS_KEY"] if not all(keys) else []
     if missing:
-        raise SelectionError(f"{', '.join(missing)} missing. Set it and try again.")
+        raise SelectionError(f"{', '.join(missing)} must be given. Set it and try again.")
     project = load_project()
     account = Account(region, bucket, *keys)
     with Owox(url, os.environ.get("OWOX_TOKEN", "")) as server:
@@ -137,7 +137,7 @@ def dashboard(out: Path | None, open_it: bool, png: Path | None, language: str, 
         return
     page, problems = write_dashboard(load_project(), profile_name(), out)
     for problem in problems:
-        click.echo(f"not shown: {problem}", err=True)
+        click.echo(f"not shown on the page: {problem}", err=True)
     click.echo(f"wrote {page}")
     if open_it:
         click.launch(page)
@@ -176,7 +176,7 @@ def simulate(
     stands = now.replace(tzinfo=dt.UTC) if now else None
     if archive is None:
         if first or last:
-            raise SelectionError("--from and --to are of the files of --archive. Add it.")
+            raise SelectionError("--from and --to can be used only with --archive. Add --archive.")
         serve_simulator(port, seed, faults, stands)
     elif first is None:
         raise SelectionError("--archive needs the first day. Add --from.")
@@ -205,7 +205,7 @@ def write_archive(folder: Path, seed: int, first: dt.date, last: dt.date | None,
                     count += 1
                 progress("Write archive", number, len(days))
     except OSError as error:
-        raise PlatformError(f"{folder}: {error.strerror}. Choose another folder.") from error
+        raise PlatformError(f"cannot write to {folder}: {error.strerror}. Choose another folder.") from error
     return count
 
 

@@ -134,7 +134,7 @@ class Request:
                 for answer in reversed(answers):
                     await self.partition.keep(answer, self._parts(answer))
         except Withdrawn as reason:
-            _log.warning("%s is withdrawn: %s", self.about, reason)
+            _log.warning("%s no longer exists: %s", self.about, reason)
         except Unanswered as reason:
             self.partition.failures.append(f"{self.about}: {reason}")
             _log.error("%s: %s", self.about, reason)
@@ -193,7 +193,9 @@ def fetch(
 
 def _about_locations(operation: Fetch, client: Client, days: Mapping[str, RawPartition]) -> list[Request]:
     if len(days) != 1:
-        raise PlatformError(f"an inventory is of the one day it is taken, not of {len(days)}.")
+        raise PlatformError(
+            f"the list of locations can be fetched only for the current day, not for {len(days)} days."
+        )
     (partition,) = days.values()
     return [
         Request(partition, selector, key_parts(selector), partial(client.locations, selector))

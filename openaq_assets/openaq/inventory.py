@@ -54,7 +54,9 @@ def sensors_to_fetch(operation: Fetch, store: ObjectStore, today: dt.date) -> tu
     Raises PlatformError if no inventory of any of the locations was ever stored.
     """
     if operation.inventory is None:
-        raise PlatformError(f"{operation.into.asset}: no inventory says which sensors there are.")
+        raise PlatformError(
+            f"{operation.into.asset}: there is no inventory, which lists the sensors to fetch."
+        )
     sensors = {
         sensor.id: sensor
         for uri in _newest(store, operation.inventory, operation.locations, today)
@@ -80,10 +82,10 @@ def _newest(store: ObjectStore, inventory: Ref, selectors: tuple[str, ...], toda
             break
     if missing and not chosen:
         raise PlatformError(
-            f"{inventory.asset} holds no answer about {', '.join(selectors)}. Run {inventory.asset} first."
+            f"{inventory.asset} has no data about {', '.join(selectors)}. Run {inventory.asset} first."
         )
     for selector in sorted(missing):
-        _log.warning("%s holds no answer about %s", inventory.asset, selector)
+        _log.warning("%s has no data about %s", inventory.asset, selector)
     return sorted(chosen, key=lambda uri: (chosen[uri].retrieved, uri))
 
 

@@ -56,7 +56,7 @@ def about_locations(selector: str) -> ApiRequest:
         latitude, longitude, radius = value.split(",")
         return ApiRequest("/locations", (("coordinates", f"{latitude},{longitude}"), ("radius", radius)))
     raise PlatformError(
-        f"the API cannot be asked for locations {selector!r}. "
+        f"{selector!r} is not a valid selection of locations. "
         "Write country=VN, id=2178, bbox=WEST,SOUTH,EAST,NORTH or near=LATITUDE,LONGITUDE,METRES."
     )
 
@@ -70,11 +70,15 @@ def about_sensor(endpoint: Endpoint, sensor: int, window: Window) -> ApiRequest:
         raise PlatformError(f"there is no endpoint '{endpoint}'. {nearest(endpoint, _BOUNDS)}")
     first, last = window
     if any(moment.utcoffset() is None or moment.microsecond for moment in window) or not first < last:
-        raise PlatformError(f"{first}..{last} is no window: give two UTC times, the earlier first.")
+        raise PlatformError(
+            f"{first}..{last} is not a valid time window. Give two UTC times, the earlier one first."
+        )
     form = "%Y-%m-%d" if endpoint == "days" else "%Y-%m-%dT%H:%M:%SZ"
     texts = [moment.astimezone(dt.UTC).strftime(form) for moment in window]
     if texts[0] == texts[1]:
-        raise PlatformError(f"{first}..{last} lies in one date: the API refuses it. Ask D..D+1.")
+        raise PlatformError(
+            f"{first}..{last} is within one date, which the API refuses. Give one date and the next one."
+        )
     params = tuple((f"{_BOUNDS[endpoint]}_{side}", text) for side, text in zip(("from", "to"), texts))
     return ApiRequest(f"/sensors/{_identity(sensor)}/{endpoint}", params, endpoint=endpoint, window=window)
 
@@ -109,15 +113,15 @@ def key_parts(selector: str) -> Mapping[str, str]:
 def disagreement(request: ApiRequest, rows: Sequence[Any], before: Sequence[Any]) -> str:
     """Return the reason why rows cannot answer the request, or ''; ``before`` is the previous page."""
     if request.paged and len(rows) > LIMIT:
-        return f"{len(rows)} rows where at most {LIMIT} were asked for"
+        return f"it has {len(rows)} rows, but at most {LIMIT} were requested"
     if rows and rows == before:
-        return "the same page again"
+        return "it is the same page again"
     if not all(isinstance(row, dict) for row in rows):
-        return "a row that is no JSON object"
+        return "a row is not a JSON object"
     try:
         return _foreign_row(request, rows)
     except (KeyError, TypeError, ValueError, AttributeError) as reason:
-        return f"a row of another shape ({type(reason).__name__}: {reason})"
+        return f"a row has an unexpected structure ({type(reason).__name__}: {reason})"
 
 
 def utc(stamp: Mapping[str, str]) -> dt.datetime:
@@ -131,11 +135,11 @@ def _foreign_row(request: ApiRequest, rows: Sequence[Any]) -> str:
     for row in rows:
         given = row["country"]["code"] if name == "country" else row[name] if name else value
         if str(given) != value:
-            return f"a row of {name} {given} where {value} was asked for"
+            return f"a row has {name} {given}, but {value} was requested"
         if request.window and not _is_inside(row["period"], request.endpoint, request.window):
-            return f"a row of {row['period']['datetimeTo']['utc']}, outside the asked window"
+            return f"a row of {row['period']['datetimeTo']['utc']} is outside the requested time window"
     if request.window and len(parameters := {row["parameter"]["id"] for row in rows}) > 1:
-        return f"rows of parameters {sorted(parameters)} where a sensor has one"
+        return f"the rows have parameters {sorted(parameters)}, but a sensor has only one"
     return ""
 
 
@@ -149,7 +153,7 @@ def _is_inside(period: Mapping[str, Any], endpoint: str, window: Window) -> bool
 
 def _identity(number: int) -> int:
     if isinstance(number, bool) or not 1 <= number <= _MAX_ID:
-        raise PlatformError(f"{number} is no OpenAQ id: ids are 1 to {_MAX_ID}.")
+        raise PlatformError(f"{number} is not an OpenAQ id. Write a number from 1 to {_MAX_ID}.")
     return number
 
 

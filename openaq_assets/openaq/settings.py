@@ -56,7 +56,7 @@ class Api:
         least = {"requests_per_minute": 0, "requests_per_hour": 0, "concurrency": 1}  # 0: no limit
         for name, low in least.items():
             if (value := getattr(self, name)) < low:
-                raise FieldError(name, f"expected {low} or more, got {value}.", "Correct the number.")
+                raise FieldError(name, f"expected {low} or more, got {value}.", "Write a larger number.")
 
 
 def api_of(environment: Environment) -> Api:

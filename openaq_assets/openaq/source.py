@@ -34,7 +34,9 @@ def handle_fetch(operation: Fetch, work: Work) -> Mapping[str, Facts]:
         from openaq_assets.openaq.archive import fetch_archive
 
         if is_synthetic(environment, store) and not api_of(environment).archive_endpoint:
-            log.warning("The bundled simulator has no archive: %s got no files.", operation.into.asset)
+            log.warning(
+                "The bundled simulator has no archive: there are no files for %s.", operation.into.asset
+            )
             return {day: Facts() for day in operation.into.partitions}
         return fetch_archive(operation, store, archive_of(environment, store), work.progress)
     from openaq_assets.openaq.fetch import fetch
@@ -69,7 +71,7 @@ def archive_of(environment: Environment, store: ObjectStore) -> Api:
     owner = _read(store, f"{root}/source.json").get("api", "")
     if owner and not api.archive_endpoint and _host(owner) != _host(Api().url):
         raise PlatformError(
-            f"{root} holds answers of {owner}, which the archive of OpenAQ must not be mixed with. "
+            f"{root} contains data of {owner}, which must not be mixed with data of the OpenAQ archive. "
             "Set OPENAQ_ARCHIVE_ENDPOINT, or choose another folder with OPENAQ_ROOT."
         )
     _claim(store, environment, api.archive_endpoint or api.archive_bucket, "source_archive.json")
@@ -123,7 +125,7 @@ def _claim(store: ObjectStore, environment: Environment, api: str, file: str = "
     raw = (store.list(environment.sibling(name).uri("raw")) for name in environment.siblings)
     if any(True for uris in raw for _ in uris):
         raise PlatformError(
-            f"{root} holds answers of {owner}, and {api} would answer now. "
+            f"{root} contains data of {owner}, but the API is now {api}. "
             "Choose another folder with OPENAQ_ROOT, or remove the old one."
         )
     store.put(uri, body)  # the first source never answered

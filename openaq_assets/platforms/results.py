@@ -48,8 +48,8 @@ def contract_checked(operation: Query, columns: Sequence[tuple[str, str]]) -> Ti
 def require_contract(operation: CreateView, columns: Sequence[tuple[str, str]]) -> None:
     """Raise PlatformError if the view's SQL answers with other columns than it promises."""
     if differences := compare(pairs(operation.columns), columns):
-        text = f"the SQL does not keep its contract: {' '.join(map(str, differences))}"
-        remedy = "Change the columns in YAML, or cast in the SQL."
+        text = f"the SQL does not return the declared columns: {' '.join(map(str, differences))}"
+        remedy = "Change the columns in YAML, or add a CAST to the SQL."
         raise PlatformError(f"{operation.into.table}: {text} {remedy}")
 
 

@@ -99,13 +99,13 @@ def _unfinished(work: Work, environment: str) -> Iterator[CheckResult]:
         message = busy_text(environment, busy)
         yield CheckResult(name, "error", retryable=True, message=message)
     elif any(record.state == "started" for record in journal.unfinished()):
-        message = "a promotion was interrupted: run 'openaq-assets promote' or 'rollback' to mend it"
+        message = "a promotion was interrupted: run 'openaq-assets promote' or 'rollback' to repair it"
         yield CheckResult(name, "failed", failures=1, message=message)
 
 
 def _leftover_views(work: Work, environment: str, known: Collection[str]) -> Iterator[CheckResult]:
     views = work.platform.views(work.environment.sibling(environment).database)
     for name in sorted(set(views) - set(known)):
-        message = f"it is served, but not in the project: 'openaq-assets promote --allow {name}' drops it"
+        message = f"the view is not in the project: run 'openaq-assets promote --allow {name}' to drop it"
         title = f"leftover {environment}.{name}"
         yield CheckResult(title, "failed", "warn", 1, message=message)

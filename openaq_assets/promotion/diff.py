@@ -57,7 +57,7 @@ def compare_environments(
     names = sorted({name for _, views_there in sides for name in views_there})
     for name in views:
         if name not in names:
-            raise SelectionError(f"there is no view '{name}' in either. {nearest(name, names)}")
+            raise SelectionError(f"there is no view '{name}' in either environment. {nearest(name, names)}")
     comparison = _Comparison(project, platform, environment.sibling(before), environment.sibling(after))
     return [
         comparison.of(name, sides[0][1].get(name), sides[1][1].get(name))

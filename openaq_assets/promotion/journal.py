@@ -200,7 +200,9 @@ class Journal:
         until = (now + lease_of(action)).isoformat()
         record = Record(number, action, who, now.isoformat(), until, process=this_process(), **more)
         if not self.store.put_new(self.uri(number, "claim"), record.to_bytes()):
-            raise PromotionError(f"'{self.environment.name}' is just being changed by another. Try again.")
+            raise PromotionError(
+                f"environment '{self.environment.name}' is being changed by another process. Try again."
+            )
         claim = Claim(self, record)
         try:
             yield claim
@@ -224,8 +226,8 @@ def busy_text(environment: str, record: Record) -> str:
     """Return the message that another changes the views, and until when it may take."""
     since, until = record.at[:16].replace("T", " "), record.until[:16].replace("T", " ")
     return (
-        f"'{environment}' is being changed by {record.who} ({record.action} {record.number}, since "
-        f"{since} UTC). Try again when it is done; if it was killed, after {until} UTC."
+        f"environment '{environment}' is being changed by {record.who} ({record.action} {record.number}, "
+        f"since {since} UTC). Try again when it has finished; if it was killed, try again after {until} UTC."
     )
 
 
@@ -242,8 +244,9 @@ class Claim:
         until = dt.datetime.fromisoformat(self.record.until)
         if now >= until or max(journal.parts()) > self.record.number:
             raise LeaseLost(
-                f"{self.record.action} {self.record.number} took too long, and lost its turn. "
-                "Nothing more is changed; what it left is put back now, or by the next promote or rollback."
+                f"{self.record.action} {self.record.number} took too long and lost its lock. "
+                "It changes nothing more; its unfinished changes are undone now, or by the next promote "
+                "or rollback."
             )
         lease = lease_of(self.record.action)
         if now > until - lease / 3:  # no change begins with less time left; one change takes seconds
@@ -260,7 +263,9 @@ class Claim:
         ended = self.journal.clock().isoformat()
         final = replace(self.record, state=state, message=message, ended=ended, **more)
         if not self.journal.store.put_new(self._outcome(self.record.number), final.to_bytes()):
-            raise LeaseLost(f"{final.action} {final.number} was ended by another, who put back what was.")
+            raise LeaseLost(
+                f"{final.action} {final.number} was ended by another process, which undid its changes."
+            )
         self.record = final
         return final
 

@@ -263,8 +263,8 @@ def _breaking_text(lines: Mapping[str, tuple[str, ...]], consequence: str) -> st
     )
     names = " ".join(f"--allow {name}" for name in lines)
     return (
-        f"breaking: {breaks} Readers may fail; {consequence[0].lower()}{consequence[1:]} "
-        f"To do it anyway: {names}."
+        f"breaking changes: {breaks} Readers may fail; {consequence[0].lower()}{consequence[1:]} "
+        f"To do it anyway, add {names}."
     )
 
 

@@ -53,7 +53,7 @@ def broken(before: Views, after: Views) -> Mapping[str, tuple[str, ...]]:
     breaks: dict[str, tuple[str, ...]] = {}
     for name, view in before.items():
         if name not in after:
-            breaks[name] = ("would be gone.",)
+            breaks[name] = ("would be removed.",)
             continue
         differences = compare(pairs(view.columns), pairs(after[name].columns))
         if lines := tuple(str(difference) for difference in differences if difference.breaking):
@@ -115,7 +115,7 @@ class ViewChanges:
         named = " and ".join(f"{record.action} {record.number}" for record in begun or others)
         if over != others:
             self.claim.end("unchanged")
-            raise PromotionError(f"{named} has just ended by itself. Run the command again.")
+            raise PromotionError(f"{named} has ended in the meantime. Run the command again.")
         if not begun:
             return []
         with self._amending(begun[-1].before):
@@ -123,7 +123,9 @@ class ViewChanges:
             self.claim.hold()
         if stuck:
             self.claim.release()
-            raise PromotionError(f"{named} was interrupted, and cannot be put back: {'; '.join(stuck)}")
+            raise PromotionError(
+                f"{named} was interrupted, and its changes cannot be undone: {'; '.join(stuck)}"
+            )
         return begun
 
     def change(self, before: Views, after: Views, validate: Callable[[], None], **more: object) -> None:
@@ -153,7 +155,7 @@ class ViewChanges:
         if stuck:
             self.claim.release()
             raise PromotionError(
-                f"{reason} NOT put back: {'; '.join(stuck)} Run the command again to try again."
+                f"{reason} NOT undone: {'; '.join(stuck)} Run the command again to undo them."
             ) from reason
         self.claim.end("undone", str(reason) or type(reason).__name__)
 

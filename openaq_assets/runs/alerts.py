@@ -51,7 +51,7 @@ def deliver(what: str, send: Any) -> None:
         send()
     except Exception as error:  # noqa: BLE001 - an alert that cannot be sent never fails a run
         status = getattr(getattr(error, "response", None), "status_code", "")
-        log.warning("%s could not be told: %s %s", what, type(error).__name__, status)
+        log.warning("%s could not be sent: %s %s", what, type(error).__name__, status)
 
 
 def post(url: str, alert: Alert) -> None:

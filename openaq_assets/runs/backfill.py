@@ -40,8 +40,12 @@ def source_keys(graph: AssetGraph, selected: Iterable[str], source: str) -> tupl
     if not has_source:
         filled = [asset.key for asset in graph if graph.answers[asset.key].source == source]
         made = sorted(key for key in graph.descendants(filled) if graph[key].partitions == "daily")
-        hint = f"Select {', '.join(made)}, or what reads them." if made else "No asset is."
-        raise SelectionError(f"nothing of the selection is made from the {source}. {hint}")
+        hint = (
+            f"Select {', '.join(made)}, or an asset that reads them."
+            if made
+            else "The project has no such asset."
+        )
+        raise SelectionError(f"no asset of the selection is made from source '{source}'. {hint}")
     return tuple(asset.key for asset in graph if asset.key in wanted - dropped)
 
 

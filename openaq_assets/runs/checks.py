@@ -65,7 +65,7 @@ class CheckRunner:
         if ticket.state == "failed" and not differences:
             raise PlatformError(ticket.message, retryable=ticket.retryable)
         text = "; ".join(line.removeprefix(f"{check.name}: ") for line in differences)
-        return _result(check, len(differences), None, f"another contract: {text}")
+        return _result(check, len(differences), None, f"the columns are different from the contract: {text}")
 
     def _finished(self, operation: Operation) -> Ticket:
         return Work(self.platform, self.environment, sleep=self.sleep).finish(operation)
@@ -96,7 +96,7 @@ class CheckRunner:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the type of a check is foreign code
             text = " ".join(str(error).split())
-            reason = PlatformError(f"its type fails ({type(error).__name__}: {text})")
+            reason = PlatformError(f"its check type fails ({type(error).__name__}: {text})")
             return _failed_query(check, reason)
 
     def _of_type(self, check: TableCheck, partition: str, measured: int) -> CheckResult:
@@ -113,7 +113,7 @@ class CheckRunner:
         expected = tuple(self.in_raw(partition))
         if not expected or measured in expected:
             return _result(check, 0, measured)
-        text = f"the table has {measured:,} rows, raw objects give {expected[0]:,}"
+        text = f"the table has {measured:,} rows, but the raw objects give {expected[0]:,}"
         return _result(check, abs(measured - expected[0]), measured, text)
 
     def _failing(self, check: TableCheck, partitions: Sequence[str]) -> Rows:

@@ -70,7 +70,9 @@ def _rates(run: Run) -> Rates:
     rates: Rates | None = run.project.conf("rates")
     if rates is None:
         path = run.project.plugins.conf_files["rates"].path
-        raise TooExpensive(f"nobody knows: there is no {path}. Take it from the repository.")
+        raise TooExpensive(
+            f"the cost is not known, because {path} does not exist. Copy it from the repository."
+        )
     return rates
 
 
@@ -120,7 +122,7 @@ class Costing:
             return usage_of(operation, days, known, self.aws, self.rates, self._own)
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise TooExpensive(f"nobody knows what {type(operation).__name__} costs ({reason}).") from error
+            raise TooExpensive(f"the cost of {type(operation).__name__} is not known ({reason}).") from error
 
     def _operations(self, asset: Asset, days: tuple[str, ...]) -> list[Operation]:
         """Return the operations of an asset and its checks, without repeated registrations."""
@@ -231,8 +233,8 @@ def refuse_beyond(run: Run, keys: Iterable[str], limit: float | None) -> None:
     if total > limit:
         most = max(priced, key=lambda price: price.dollars)
         raise TooExpensive(
-            f"it would cost about {shown(total)} ({most.asset} {shown(most.dollars)}), and may cost "
-            f"{shown(limit)}. Run less of it, or raise max_cost."
+            f"it would cost about {shown(total)} ({most.asset} {shown(most.dollars)}), but the limit is "
+            f"{shown(limit)}. Select less, or raise max_cost."
         )
 
 

@@ -71,7 +71,7 @@ def make_request(
     if start > end:
         raise SelectionError(f"the first day {start} is after the last day {end}. Swap them.")
     if end > now:
-        raise SelectionError(f"{end} has not begun (UTC). Choose {now} or before.")
+        raise SelectionError(f"{end} has not begun yet (UTC). Choose {now} or an earlier day.")
     selectors = sorted({part for section, names in only.items() for part in _parts(graph, section, names)})
     return Request(every_day(start, end), now, tuple(selectors), force)
 

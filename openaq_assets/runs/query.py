@@ -40,5 +40,7 @@ def _ask(project: Project, environment: Environment, platform: Platform, sql: st
 def _ref(project: Project, environment: Environment, name: str) -> Ref:
     database, _, table = name.rpartition(".")
     if database and database != environment.database:
-        raise SelectionError(f"'{name}' is not in {environment.database}. Choose the environment with --env.")
+        raise SelectionError(
+            f"table '{name}' is not in database {environment.database}. Choose the environment with --env."
+        )
     return table_ref(project.graph, table)

@@ -67,7 +67,7 @@ def materialize(run: Run, key: str) -> Result:
     owner = run.environment.siblings[run.environment.name].tables_from
     if owner and not asset.per_environment:
         raise SelectionError(
-            f"'{key}' lives in environment '{owner}'; '{run.environment.name}' owns views only. "
+            f"asset '{key}' belongs to environment '{owner}': '{run.environment.name}' has only views. "
             f"Run it with --env {owner}."
         )
     platform = run.environment.profile.platform

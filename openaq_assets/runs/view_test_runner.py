@@ -178,7 +178,7 @@ def differences(test: UnitTest, rows: Sequence[Row]) -> Iterator[str]:
     for extra in left[:_SHOWN]:
         yield f"not expected: {shown({name: extra[name] for name in dict.fromkeys(names)} or extra)}"
     if len(left) > _SHOWN:
-        yield f"and {len(left) - _SHOWN} more that were not expected."
+        yield f"and {len(left) - _SHOWN} more rows that were not expected."
 
 
 def _first(wanted: Row, rows: Sequence[Row]) -> Row | None:

@@ -123,7 +123,7 @@ def _read(project: Project) -> tuple[tuple[UnitTest, ...], list[Problem]]:
             test = _test(title, entry, project.graph, reading)
             if test and title in tests:
                 first = tests[title].at
-                message = f"there is a test of this name at {first.path}:{first.line}."
+                message = f"there is already a test of this name at {first.path}:{first.line}."
                 hint = "Rename one of them."
                 reading.problems.append(entry.at.problem(f"tests.{title}", message, hint))
             elif test:
@@ -135,11 +135,11 @@ def _section(node: Node | None, reading: Reading) -> Mapping[str, Node]:
     if node is None:
         return {}
     if not isinstance(node.value, Mapping) or set(node.value) != {"tests"}:
-        reading.fail(node, "", "expected the one section 'tests:'.", "Begin the file with 'tests:'.")
+        reading.fail(node, "", "expected only the section 'tests:'.", "Begin the file with 'tests:'.")
         return {}
     entries = node.value["tests"]
     if not isinstance(entries.value, Mapping):
-        message = f"expected tests by name, got {entries.kind}."
+        message = f"expected named tests, got {entries.kind}."
         reading.fail(entries, "tests", message, "Write 'name:' and its fields below.")
         return {}
     return entries.value
@@ -176,7 +176,7 @@ def _name_problems(
     for table in fields.given or {}:
         if table not in reach:
             path = f"{where}.given.{table}"
-            message = f"'{fields.view}' does not read '{table}'."
+            message = f"view '{fields.view}' does not read table '{table}'."
             yield marks[path].problem(path, message, nearest(table, reach))
 
 
@@ -215,7 +215,7 @@ class _Rows:
         path = f"{where}.{name}"
         mark = self.reading.marks[path]
         if name not in columns:
-            message = f"'{table}' has no column '{name}'."
+            message = f"table '{table}' has no column '{name}'."
             self.reading.problems.append(mark.problem(path, message, nearest(name, columns)))
             return None
         try:

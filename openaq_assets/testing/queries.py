@@ -45,7 +45,7 @@ class QueryLaws(Laws):
         numbers.good(check("SELECT n, name FROM numbers", expect="contract", columns=types))
         types = columns_of({"n": "bigint", "name": "bigint"})
         other = check("SELECT name, n FROM numbers", expect="contract", columns=types)
-        failed(numbers.do(other), "small numbers: name: is varchar, promised bigint")
+        failed(numbers.do(other), "small numbers: name: is varchar, expected bigint")
 
     def test_a_check_of_a_missing_table(self, lake: Lake) -> None:
         """A check whose table is not there fails, even if it would only warn."""

@@ -105,8 +105,9 @@ class LoadLaws(Laws):
 
     @pytest.mark.parametrize(
         ("text", "words"),
-        [("a\n1,2\n", "line 2: 2 cells under 1 columns"), ("a,b\n1\n", "1 cells under 2"),
-         ("x\n1\n", "no column 'a'"), ("", "no column 'a'"), ('a\n"open\n', "not CSV")],
+        [("a\n1,2\n", "line 2 has 2 cells, but the header has 1"),
+         ("a,b\n1\n", "has 1 cells, but the header has 2"), ("x\n1\n", "no column 'a'"),
+         ("", "no column 'a'"), ('a\n"open\n', "not CSV")],
     )  # fmt: skip
     def test_a_csv_of_another_shape_fails(self, lake: Lake, text: str, words: str) -> None:
         """Missing columns, ragged lines and open quotes fail in one line."""

@@ -21,7 +21,7 @@ class ViewLaws(Laws):
         """A view whose SQL answers with other names or types is refused, naming them; the old one stays."""
         numbers.good(view())
         ticket = numbers.do(view(sql="SELECT n / 2e0 AS n, name FROM numbers"))
-        failed(ticket, f"{numbers.home.database}.evens", "n: is double, promised bigint", "name: is new")
+        failed(ticket, f"{numbers.home.database}.evens", "n: is double, expected bigint", "name: is new")
         failed(numbers.do(view(columns=columns_of({"n": "bigint", "m": "bigint"}))), "m: is missing")
         assert numbers.ask("SELECT n FROM evens", EVENS) == [(2,)]
 

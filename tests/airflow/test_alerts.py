@@ -65,7 +65,7 @@ def test_mail_that_fails_fails_nothing(
             monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(port))
         told(tmp_path, MAIL)
     assert box.messages == []
-    assert "e-mail could not be told: " in caplog.text
+    assert "e-mail could not be sent: " in caplog.text
 
 
 def test_an_address_in_a_connection(

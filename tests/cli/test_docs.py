@@ -96,7 +96,7 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
     assert done.exit_code == 0 and str(out) in done.output
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
     failed = CliRunner().invoke(cli, ["--project", root, "docs", "--out", "/proc/no/page.html"])
-    assert failed.exit_code == 3 and "Choose another --out." in failed.output
+    assert failed.exit_code == 3 and "Choose another file with --out." in failed.output
 
 
 def test_records_are_listed_newest_first(tmp_path: Path) -> None:

@@ -45,9 +45,9 @@ def test_differences_of_contracts() -> None:
     actual = [("b", "double"), ("a", "bigint"), ("d", "date")]
     assert compare(promised, actual) == (
         Difference("c", "is missing.", True),
-        Difference("b", "is double, promised varchar.", True),
+        Difference("b", "is double, expected varchar.", True),
         Difference("d", "is new.", False),
-        Difference("a", "the order of columns differs.", True),
+        Difference("a", "the order of the columns is different.", True),
     )
     assert compare(promised, promised) == ()
 

@@ -62,7 +62,7 @@ def test_run_beyond_its_limit_is_refused(line: Line, bucket: AwsAccount) -> None
     assert said.exit_code == 1
     (told,) = said.output.splitlines()
     assert told.startswith("not run: it would cost about $0.") and "measurements $0." in told
-    assert told.endswith("and may cost $0.10. Run less of it, or raise max_cost.")
+    assert told.endswith("but the limit is $0.10. Select less, or raise max_cost.")
     assert keys(bucket) == []
 
 

@@ -253,7 +253,7 @@ def test_a_lake_keeps_to_one_archive() -> None:
     assert claimed(store, archive_endpoint="http://127.0.0.1:1")  # nobody has answered yet
     assert claimed(store).archive_bucket == BUCKET
     store.put("memory://lake/dev/raw/year=2026/month=01/day=09/an_answer.json", b"{}")
-    with pytest.raises(PlatformError, match=f"holds answers of {BUCKET}"):
+    with pytest.raises(PlatformError, match=f"contains data of {BUCKET}"):
         claimed(store, archive_endpoint="http://127.0.0.1:1")
 
 

@@ -237,12 +237,12 @@ async def _repeated(client: Client, times: int) -> AsyncIterator[Answer]:
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        (page([row("2026-01-09T00:00:00Z")]), "outside the asked window"),
-        (page([row("2019-01-14T05:00:00Z")]), "outside the asked window"),
-        (page([row("2026-01-10T00:00:01Z")]), "outside the asked window"),
-        (page([ROW, row("2026-01-09T06:00:00Z", parameter=4)]), "rows of parameters [2, 4]"),
+        (page([row("2026-01-09T00:00:00Z")]), "outside the requested time window"),
+        (page([row("2019-01-14T05:00:00Z")]), "outside the requested time window"),
+        (page([row("2026-01-10T00:00:01Z")]), "outside the requested time window"),
+        (page([ROW, row("2026-01-09T06:00:00Z", parameter=4)]), "the rows have parameters [2, 4]"),
         (page([ROW] * 1001), "1001 rows"),
-        (page([7]), "no JSON object"),
+        (page([7]), "not a JSON object"),
         (page([{"value": 1.0}]), "another shape"),
         (page([ROW | {"period": None}]), "another shape"),
     ],

@@ -173,7 +173,7 @@ def test_a_page_given_twice_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> Non
     """When the second page is the first again nothing of that day is stored, and the line says so."""
     with a_lab(monkeypatch, world=busy_world(), raw=MEASUREMENTS) as lab:
         found = lab.under("duplicate_page")["measurements_raw"]
-        assert found.state == "partial" and "the same page again" in found.message
+        assert found.state == "partial" and "it is the same page again" in found.message
         assert not any(f"sensor={BUSY}__" in uri for uri in lab.raw())
         assert lab.run()["measurements_raw"].state == "ok"
         assert Counter(one["sensor_id"] for one in lab.tables()["measurements"])[BUSY] == 2880

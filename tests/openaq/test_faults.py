@@ -28,11 +28,11 @@ LASTING = {
     f"504:{SICK}": "HTTP 504 after 5 tries: Endpoint request timed out",
     f"db_error:{SICK}": "HTTP 500 after 5 tries: some database error text",
     f"timeout_408:{SICK},after_offset=0": "HTTP 408: Connection timed out: Try to provide more "
-    "specific query parameters or a smaller time frame. (the window cannot be cut further)",
+    "specific query parameters or a smaller time frame. (the time window cannot be made smaller)",
     f"timeout:{SICK},seconds=0.5": "ReadTimeout after 5 tries",
     f"truncate:{SICK}": "RemoteProtocolError after 5 tries: peer closed connection",
     f"reset_connection:{SICK}": "",
-    f"not_json:{SICK}": "an answer that is not JSON, beginning '<html>",
+    f"not_json:{SICK}": "the answer is not JSON; it begins with '<html>",
     "429burst:path=/hours,times=1000": "HTTP 429 after 10 tries: Too many requests",
 }
 #: Faults that a run gets over by itself.

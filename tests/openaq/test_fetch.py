@@ -401,7 +401,7 @@ def test_a_withdrawn_location_is_a_notice(caplog: pytest.LogCaptureFixture) -> N
         facts = bench.fetch(replace(INVENTORY, locations=("id=999999", f"id={known}")))[TODAY]
     assert facts.failures == () and facts.objects == 1
     assert [str(known)] == [key.values["location"] for key in bench.named("locations_raw")]
-    assert "id=999999 is withdrawn: HTTP 404: Location not found" in caplog.messages
+    assert "id=999999 no longer exists: HTTP 404: Location not found" in caplog.messages
 
 
 def test_a_day_too_large_is_stored_in_windows() -> None:
@@ -505,7 +505,7 @@ def test_no_inventory_is_told() -> None:
     """Without any inventory the run stops and names the asset to run first."""
     with pytest.raises(PlatformError, match="Run locations_raw first"):
         asked_sensors(lambda store: None)
-    with pytest.raises(PlatformError, match="no inventory"):
+    with pytest.raises(PlatformError, match="there is no inventory"):
         asked_sensors(lambda store: None, replace(HOURS, inventory=None))
 
 

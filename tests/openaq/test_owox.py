@@ -104,7 +104,7 @@ def test_both_environments_answer_alike(tmp_path: Path) -> None:
     assert sum("answers OWOX's" in one.what for one in found) == 10
     assert "its schema equals dev's: names, types, order" in [one.what for one in found]
     done = CliRunner().invoke(cli, ["--project", str(tmp_path), "owox", "check"])
-    assert done.exit_code == 0 and "All as it must be." in done.output
+    assert done.exit_code == 0 and "Everything is correct." in done.output
 
 
 def test_a_candidate_that_differs_from_prod_is_told(tmp_path: Path) -> None:
@@ -203,10 +203,10 @@ MISTAKES = [
     ("prod: {title", "prd: {title", "there is no environment 'prd'."),
     ("  day: {type: Date}", "  dya: {type: Date}", "table 'overview' has no column 'dya'."),
     ("day: {type: Date}", "day: {type: Number, aggregation: max}", "'day' is varchar in the view."),
-    ("aggregation: max}", "aggregation: sum}", "sums of air quality mean nothing."),
-    (", aggregation: max}", "}", "'us_aqi' is Number with aggregation none. Write average, max or min."),
-    ("fields: [day, us_aqi]", "fields: [day, us_aqy]", "'us_aqy' is not among the fields."),
-    ("filter: is_latest", "filter: location", "'location' is no boolean field."),
+    ("aggregation: max}", "aggregation: sum}", "a sum of air quality values has no meaning."),
+    (", aggregation: max}", "}", "'us_aqi' is Number, which cannot have aggregation none. Write average, max or min."),
+    ("fields: [day, us_aqi]", "fields: [day, us_aqy]", "'us_aqy' is not in 'fields'."),
+    ("filter: is_latest", "filter: location", "'location' is not a boolean field."),
     ("type: time series", "type: pie", "'pie' is not a valid value."),
 ]  # fmt: skip
 

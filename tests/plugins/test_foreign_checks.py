@@ -54,7 +54,7 @@ def test_any_answer_of_any_function(tmp_path: Path, function: str, answer: str) 
     result = results["watched"]
     assert problems == [] and result.state == "failed" and "odd codes.n" in result.message
     if (function, answer) not in FITTING and function in ("broken", "say"):
-        assert "its type fails (" in result.message
+        assert "its check type fails (" in result.message
 
 
 def test_a_check_that_is_sound(tmp_path: Path) -> None:

@@ -126,11 +126,11 @@ def test_rollback_breaks_nothing_unannounced(run: Run) -> None:
     later = edited(run, sums=ADDED, all=WITH_HOURS)
     promote(later, "prod")
     before = prod(run)
-    with pytest.raises(PromotionError, match=r"breaking: sums\.hours: is missing\..*nothing was rolled back\..*--allow sums"):
+    with pytest.raises(PromotionError, match=r"breaking changes: sums\.hours: is missing\..*nothing was rolled back\..*--allow sums"):
         rollback(later, "prod")
     assert prod(run) == before
     rollback(later, "prod", allow=["sums"])
-    with pytest.raises(PromotionError, match=r"sums would be gone\.; tops would be gone\."):
+    with pytest.raises(PromotionError, match=r"sums would be removed\.; tops would be removed\."):
         rollback(later, "prod", allow=[])
 
 
@@ -187,7 +187,7 @@ def test_a_killed_promotion_does_not_block_for_ever(run: Run) -> None:
     later = killed(run)
     assert prod(run) != before
     later.clock = lambda: START + LEASE
-    with pytest.raises(PromotionError, match=r"is being changed by the first.*if it was killed, after 2026-01-01 00:15 UTC"):
+    with pytest.raises(PromotionError, match=r"is being changed by the first.*if it was killed, try again after 2026-01-01 00:15 UTC"):
         promote(later, "prod", ["sums"])
     later.clock = lambda: START + LEASE + GRACE
     done = promote(later, "prod", ["sums"], "the second")
@@ -226,7 +226,7 @@ def test_a_kill_needs_to_be_allowed_again(run: Run) -> None:
     before = prod(run)
     later = killed(run)
     later.clock = lambda: START + dt.timedelta(hours=1)
-    with pytest.raises(PromotionError, match=r"breaking: sums\.total: is missing\."):
+    with pytest.raises(PromotionError, match=r"breaking changes: sums\.total: is missing\."):
         promote(later, "prod")
     assert prod(run) == before
 
@@ -333,7 +333,7 @@ def test_what_cannot_be_put_back_is_tried_again(run: Run) -> None:
 
     later = edited(run, **AMOUNTS)
     later.platform = Stuck(run.environment)
-    with pytest.raises(PromotionError, match=r"out of order\. NOT put back: out of order\. Run the command again"):
+    with pytest.raises(PromotionError, match=r"out of order\. NOT undone: out of order\. Run the command again"):
         promote(later, "prod", ["sums"])
     assert prod(run) != before
     assert rollback(run, "prod").repaired == (2,)
@@ -357,7 +357,7 @@ def test_a_view_lost_in_prod_is_still_promised(run: Run) -> None:
     view = prod(run)["sums"]
     assert view is not None
     run.platform.drop_view(view.into)
-    with pytest.raises(PromotionError, match=r"breaking: sums\.total: is missing\."):
+    with pytest.raises(PromotionError, match=r"breaking changes: sums\.total: is missing\."):
         promote(edited(run, **AMOUNTS), "prod")
     assert promote(edited(run), "prod").created == ("sums",)
 
@@ -368,7 +368,7 @@ def test_a_view_lost_in_prod_comes_back_whole(run: Run) -> None:
     view = prod(run)["sums"]
     assert view is not None
     run.platform.drop_view(view.into)
-    with pytest.raises(PromotionError, match=r"breaking: sums\.hours: is missing\. Readers may fail; nothing was rolled back"):
+    with pytest.raises(PromotionError, match=r"breaking changes: sums\.hours: is missing\. Readers may fail; nothing was rolled back"):
         rollback(run, "prod")
     assert prod(run)["sums"] is None
     assert rollback(run, "prod", allow=["sums"]).created == ("sums",)
@@ -421,7 +421,7 @@ def test_diff_of_what_is_only_in_one(tmp_path: Path) -> None:
     run = small_run(small(tmp_path), **settled(1))
     run_it(run, "places_raw", "answers_raw", "answers", "tables", "sums")
     assert [(one.view, one.verdict) for one in compare_environments(run.project, "dev", "prod")] == [("sums", "only dev")]
-    with pytest.raises(SelectionError, match=r"there is no view 'summs' in either\. Did you mean 'sums'"):
+    with pytest.raises(SelectionError, match=r"there is no view 'summs' in either environment\. Did you mean 'sums'"):
         compare_environments(run.project, "dev", "prod", ["summs"])
 
 
@@ -440,5 +440,5 @@ def test_the_commands(tmp_path: Path) -> None:
     assert json.loads(said("diff", "dev", "prod", "--format", "json"))[0]["verdict"] == "same"
     assert said("diff").splitlines()[1].split() == ["sums", "same", "2", "2"]
     assert said("rollback", "--list").splitlines()[1].split()[:3] == ["2", "promote", "done"]
-    assert "not rolled back: breaking: sums.hours: is missing." in said("rollback", code=1)
+    assert "not rolled back: breaking changes: sums.hours: is missing." in said("rollback", code=1)
     assert "replaced   sums\n" in said("rollback", "--allow", "sums")

@@ -91,7 +91,7 @@ def test_an_alert_that_fails_fails_nothing(
         run = telling(tmp_path, monkeypatch, there)
         run.platform.answers[str(settled(1)["last"]), "id=1"] = PlatformError("the key was refused")
         assert run_it(run)["answers_raw"].message == "the key was refused"
-    assert "webhook could not be told: " + ("HTTPStatusError 500" if trouble == "refuses" else "ConnectError") in caplog.text
+    assert "webhook could not be sent: " + ("HTTPStatusError 500" if trouble == "refuses" else "ConnectError") in caplog.text
     assert SECRET not in caplog.text
 
 
@@ -123,7 +123,7 @@ def test_a_run_of_the_command_line_says_it_once(tmp_path: Path) -> None:
     }
     result = CliRunner().invoke(cli, ["--project", str(write_files(tmp_path, files)), "run", "cities"])
     assert result.exit_code == 3
-    assert result.output.count("1 rows, at least 9 wanted") == 1
+    assert result.output.count("1 rows, expected at least 9") == 1
 
 
 @pytest.mark.parametrize(

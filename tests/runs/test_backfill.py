@@ -80,7 +80,7 @@ def test_the_source_chooses_among_the_raw_assets(selection: str, source: str, th
 )
 def test_nothing_of_a_source_is_an_error_that_names_what_there_is(selection: str, source: str, hint: str) -> None:
     """A selection that the source does not feed is refused, with what could be meant."""
-    with pytest.raises(SelectionError, match=f"nothing of the selection is made from the {source}. {hint}"):
+    with pytest.raises(SelectionError, match=f"no asset of the selection is made from source '{source}'. {hint}"):
         keys_of(selection, source)
 
 
@@ -139,14 +139,14 @@ def test_bars_begin_again_with_each_chunk(tmp_path: Path) -> None:
         ("measurements", "error: Missing option '--from'."),
         ("measurements --from 2026-01-05 --to 2026-01-01", "error: the first day 2026-01-05 is after the last day 2026-01-01. Swap them."),
         ("measurements --from 2026-13-01", "is not a date like 2026-01-31"),
-        ("measurements --from 9999-01-01", "error: 9999-01-01 has not begun (UTC)."),
+        ("measurements --from 9999-01-01", "error: 9999-01-01 has not begun yet (UTC)."),
         ("measurments --from 2026-01-01", "Did you mean 'measurements'?"),
-        ("measurements --from 2026-01-01 --source archive", "Select archive_measurements, or what reads them."),
+        ("measurements --from 2026-01-01 --source archive", "Select archive_measurements, or an asset that reads them."),
         ("measurements --from 2026-01-01 --source s3", "there is no source 's3'. Choose one of: api, archive."),
         ("measurements --from 2026-01-01 --locations x", "error: there is no location 'x'."),
         ("measurements --from 2026-01-01 --chunk 0", "error: Invalid value for '--chunk'"),
         ("measurements --from 2026-01-01 --env tests", "error: there is no environment 'tests'."),
-        ("measurements --from 2026-01-01 --env prod", "lives in environment 'dev'"),
+        ("measurements --from 2026-01-01 --env prod", "belongs to environment 'dev'"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
@@ -299,7 +299,7 @@ def test_a_source_that_refuses_stops_it(api: Simulator, tmp_path: Path) -> None:
     deployment.call("measurements", "--from", str(FIRST), "--to", str(FIRST))
     api.faults = ["403"]
     said = deployment.call("measurements", *RANGE, "--chunk", "2", code=3)
-    assert "error: stopped. locations_raw: " in said and asked(api, len(api.log)) == []
+    assert "error: the backfill stopped. locations_raw: " in said and asked(api, len(api.log)) == []
 
 
 KILLS = 4

@@ -178,7 +178,7 @@ def test_reconciles_with_late_and_bad_rows(tmp_path: Path) -> None:
     assert record(run, "answers", FIRST).checks[0].measured == 1
 
 
-@pytest.mark.parametrize(("lost", "said"), [("row", "1 rows, raw objects give 2"), ("double", "4 rows, raw objects give 2")])
+@pytest.mark.parametrize(("lost", "said"), [("row", "1 rows, but the raw objects give 2"), ("double", "4 rows, but the raw objects give 2")])
 def test_reconciles_finds_what_is_lost_or_doubled(tmp_path: Path, lost: str, said: str) -> None:
     """A table that misses a row, or has one twice, is told, whatever made it so."""
 
@@ -244,7 +244,7 @@ def test_views_that_left_the_project_are_reported(tmp_path: Path) -> None:
     result = run_it(later, "validate")["validate"]
     assert result.state == "ok"
     assert result.warning == (
-        "leftover prod.tops: it is served, but not in the project: 'openaq-assets promote --allow tops' drops it"
+        "leftover prod.tops: the view is not in the project: run 'openaq-assets promote --allow tops' to drop it"
     )
 
 

@@ -123,7 +123,7 @@ def test_no_prices_is_told(project: Path, line: Line) -> None:
     (project / RATES).unlink()
     said = line("cost")
     assert (said.exit_code, said.output) == (
-        1, "not run: nobody knows: there is no conf/rates.yaml. Take it from the repository.\n"
+        1, "not run: the cost is not known, because conf/rates.yaml does not exist. Copy it from the repository.\n"
     )  # fmt: skip
     assert line("check").exit_code == 0
 
@@ -131,7 +131,7 @@ def test_no_prices_is_told(project: Path, line: Line) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("dpu_hour: 0.44", "dpu_hour: -1", "conf/rates.yaml:8:13: glue.dpu_hour: a price cannot be -1.0. Write 0 or more."),
+        ("dpu_hour: 0.44", "dpu_hour: -1", "conf/rates.yaml:8:13: glue.dpu_hour: expected a price of 0 or more, got -1.0. Write 0 or more."),
         ("dpu_hour: 0.44", "dpu_hours: 0.44", "unknown field 'dpu_hours'. Did you mean 'dpu_hour'?"),
         ("as_of: '2026-11-23'", "as_of: today", "conf/rates.yaml:5:8: as_of: expected a date like 2026-01-31, got 'today'."),
         ("version: 1", "version: 2", "version 2 is not known. Write 1."),

@@ -118,7 +118,7 @@ def test_a_selection_of_views(make: Make) -> None:
     assert said(root, "+late").stdout.endswith("4 tests: 4 ok, 0 failed.\n")
     result = said(root, "answers")
     assert (result.exit_code, result.stderr) == (
-        2, "error: there is no test of that in views/tests. Write one, or select another view.\n"
+        2, "error: there is no test of the selected views in views/tests. Write one, or select other views.\n"
     )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def test_a_type_that_is_not_promised_is_a_failure(make: Make) -> None:
     root = make(GOOD)
     sql = root / "views/sums.sql"
     sql.write_text(sql.read_text().replace("sum(value)", "count(*)"))
-    assert "total: is bigint, promised double." in said(root, "sums").stdout
+    assert "total: is bigint, expected double." in said(root, "sums").stdout
 
 
 def test_captured_rows_can_be_expected(make: Make) -> None:
@@ -191,9 +191,9 @@ def test_captured_rows_can_be_expected(make: Make) -> None:
 MISTAKES = {
     "unknown view": ("view: sums", "view: sms", "tests.one.view: there is no view 'sms'. Did you mean 'sums'?"),
     "no view": ("view: sums", "ordered: true", "tests.one: 'view' is missing. Add 'view: <a name in lower case>'."),
-    "a table it does not read": ("answers: [", "anwers: [", "tests.one.given.anwers: 'sums' does not read 'anwers'. Did you mean 'answers'?"),
-    "unknown column": ("{place: 1, value: 1}", "{plce: 1}", "tests.one.given.answers[0].plce: 'answers' has no column 'plce'. Did you mean 'place'?"),
-    "unknown expected column": ("{place: 1, total: 1}", "{totl: 1}", "tests.one.expect[0].totl: 'sums' has no column 'totl'. Did you mean 'total'?"),
+    "a table it does not read": ("answers: [", "anwers: [", "tests.one.given.anwers: view 'sums' does not read table 'anwers'. Did you mean 'answers'?"),
+    "unknown column": ("{place: 1, value: 1}", "{plce: 1}", "tests.one.given.answers[0].plce: table 'answers' has no column 'plce'. Did you mean 'place'?"),
+    "unknown expected column": ("{place: 1, total: 1}", "{totl: 1}", "tests.one.expect[0].totl: table 'sums' has no column 'totl'. Did you mean 'total'?"),
     "not a number": ("value: 1}", "value: high}", "tests.one.given.answers[0].value: expected double, got 'high'. Write a number, or .nan."),
     "not whole": ("place: 1, value", "place: 1.5, value", "tests.one.given.answers[0].place: expected bigint, got '1.5'. Write digits."),
     "not a time": ("value: 1}", "at: yesterday}", "tests.one.given.answers[0].at: expected timestamp, got 'yesterday'. Write day, hour and minute, in UTC."),
@@ -203,7 +203,7 @@ MISTAKES = {
     "unknown field": ("view: sums", "view: sums\n    expects: []", "tests.one.expects: unknown field 'expects'. Did you mean 'expect'?"),
     "rows that are none": ("[{place: 1, value: 1}]", "1", "tests.one.given.answers: expected a list, got '1'. Write it as [a, b]."),
     "a cell that is a list": ("value: 1}", "value: [1]}", "tests.one.given.answers[0].value: expected text, got a list. Write a single value."),
-    "another section": ("tests:", "test:", "expected the one section 'tests:'. Begin the file with 'tests:'."),
+    "another section": ("tests:", "test:", "expected only the section 'tests:'. Begin the file with 'tests:'."),
 }  # fmt: skip
 SOUND = """tests:
   one:
@@ -236,7 +236,7 @@ def test_two_tests_of_one_name(make: Make) -> None:
     with pytest.raises(ConfigError) as caught:
         read_tests(load(root))
     assert str(caught.value) == (
-        "views/tests/more.yaml:2:3: tests.one: there is a test of this name at views/tests/all.yaml:2. Rename one of them."
+        "views/tests/more.yaml:2:3: tests.one: there is already a test of this name at views/tests/all.yaml:2. Rename one of them."
     )
 
 

@@ -166,7 +166,7 @@ def _answered(
 
 def _contract(name: str, schema: Schema, project: Project, plan: Plan) -> Finding:
     differences = compare(pairs(project.graph.columns(plan.view)), schema)
-    what = f"{plan.view} is as promised: {len(schema)} fields"
+    what = f"{plan.view} has the declared columns: {len(schema)} fields"
     return Finding(name, what, not differences, " ".join(map(str, differences)))
 
 

@@ -55,7 +55,9 @@ class Field:
 
     def __post_init__(self) -> None:
         if self.aggregation == "sum":
-            raise FieldError("aggregation", "sums of air quality mean nothing.", "Write average, max or min.")
+            raise FieldError(
+                "aggregation", "a sum of air quality values has no meaning.", "Write average, max or min."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +124,19 @@ def _of_fields(plan: Plan, columns: Mapping[str, Column]) -> Iterator[tuple[str,
     for name, meaning in plan.fields.items():
         where = f"fields.{name}"
         if name not in columns:
-            yield where, f"'{plan.view}' has no column '{name}'.", nearest(name, columns)
+            yield where, f"view '{plan.view}' has no column '{name}'.", nearest(name, columns)
             continue
         held, wanted = columns[name].type, HELD_AS[meaning.type]
         if held not in wanted:
             hint = f"Data Studio takes '{meaning.type}' from {' or '.join(wanted)}."
-            yield f"{where}.type", f"'{name}' is {held} in the view.", hint
+            yield f"{where}.type", f"column '{name}' is {held} in the view.", hint
         if (meaning.aggregation == "none") == (meaning.type == "Number"):
             hint = "Write average, max or min." if meaning.type == "Number" else "Leave it out."
-            yield where, f"'{name}' is {meaning.type} with aggregation {meaning.aggregation}.", hint
+            yield (
+                where,
+                f"'{name}' is {meaning.type}, which cannot have aggregation {meaning.aggregation}.",
+                hint,
+            )
 
 
 def _of_charts(plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -138,8 +144,8 @@ def _of_charts(plan: Plan) -> Iterator[tuple[str, str, str]]:
         for n, name in enumerate(chart.fields):
             if name not in plan.fields:
                 where = f"charts[{number}].fields[{n}]"
-                yield where, f"'{name}' is not among the fields.", nearest(name, plan.fields)
+                yield where, f"'{name}' is not in 'fields'.", nearest(name, plan.fields)
         if chart.filter and getattr(plan.fields.get(chart.filter), "type", "") != "Boolean":
             known = [name for name, meaning in plan.fields.items() if meaning.type == "Boolean"]
             hint = nearest(chart.filter, known)
-            yield f"charts[{number}].filter", f"'{chart.filter}' is no boolean field.", hint
+            yield f"charts[{number}].filter", f"'{chart.filter}' is not a boolean field.", hint

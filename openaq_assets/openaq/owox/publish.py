@@ -54,13 +54,15 @@ class Owox:
         try:
             response = self._http.request(method, path, json=content)
         except httpx.HTTPError as error:
-            raise PlatformError(f"OWOX at {self._http.base_url}: {error}. Check --url.") from None
+            raise PlatformError(
+                f"OWOX at {self._http.base_url} cannot be reached: {error}. Check --url."
+            ) from None
         if response.status_code in (401, 403):
             hint = "Set OWOX_TOKEN to a key of its API."
             raise PlatformError(f"OWOX refuses {method} {path}: HTTP {response.status_code}. {hint}")
         if response.is_error:
             reason = " ".join(response.text.split())[:200]
-            raise PlatformError(f"OWOX: {method} {path}: HTTP {response.status_code}: {reason}")
+            raise PlatformError(f"OWOX answers {method} {path} with HTTP {response.status_code}: {reason}")
         body = response.json() if response.content else {}
         return body if isinstance(body, dict) else {}
 

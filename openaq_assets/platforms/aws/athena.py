@@ -183,7 +183,7 @@ _REMEDIES = {"INVALID_VIEW": "Run the views it reads again with --force.", "SCHE
 
 def failure(status: Mapping[str, Any]) -> PlatformError:
     """Return why a query ended otherwise than well, with the remedy."""
-    text = " ".join(str(status.get("StateChangeReason", "no reason given")).split())
+    text = " ".join(str(status.get("StateChangeReason", "no reason is given")).split())
     if match := _STALE.search(text):
         return StaleView(".".join(match.groups()))
     if match := _MISSING.search(text):

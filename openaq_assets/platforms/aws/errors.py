@@ -35,14 +35,14 @@ THROTTLED = Reason(
     " RequestLimitExceeded RequestThrottled BandwidthLimitExceeded EC2ThrottledException"
     " ProvisionedThroughputExceededException ConcurrentRunsExceededException",
     "AWS is throttling this account",
-    "It is tried again; if it stays, run fewer jobs at once.",
+    "It is tried again automatically; if that does not help, run fewer jobs at once.",
     retryable=True,
 )
 BROKEN = Reason(
     "InternalError InternalFailure InternalServerError InternalServerException OperationAborted"
     " InternalServiceException ServiceUnavailable OperationTimeoutException RequestTimeout",
-    "AWS failed",
-    "It is tried again; if it stays, see health.aws.amazon.com.",
+    "AWS had an internal error",
+    "It is tried again automatically; if that does not help, see health.aws.amazon.com.",
     retryable=True,
 )
 EXPIRED = Reason(
@@ -59,7 +59,7 @@ UNKNOWN = Reason(
 DENIED = Reason(
     "AccessDenied AccessDeniedException AllAccessDisabled UnauthorizedAccess",
     "access is denied",
-    "Give the role that right; 'openaq-assets doctor' says which are missing.",
+    "Give the role this permission; 'openaq-assets doctor' lists what is missing.",
 )
 MISSING = Reason(
     "NoSuchBucket EntityNotFoundException ResourceNotFoundException", "it does not exist", DEPLOY

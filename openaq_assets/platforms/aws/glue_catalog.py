@@ -135,7 +135,7 @@ class GlueTables:
         definition = self._view(operation.into)
         if definition is None:
             name = operation.into.table
-            raise PlatformError(f"Athena made no view '{name}'. Run it again.", retryable=True)
+            raise PlatformError(f"Athena did not create view '{name}'. Run it again.", retryable=True)
         kept = {key: value for key, value in definition.items() if key in _OF_INPUT} | _widened(definition)
         kept["Parameters"] = {
             **definition.get("Parameters", {}),

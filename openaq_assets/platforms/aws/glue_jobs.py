@@ -78,7 +78,7 @@ class GlueJob:
         try:
             days = json.loads(self.objects.get(uri))
         except (FileNotFoundError, ValueError):
-            text = f"{self._run(run)} left no facts. Run it again."
+            text = f"{self._run(run)} wrote no result. Run it again."
             raise PlatformError(text, retryable=True) from None
         return {day: Facts.of(facts) for day, facts in days.items()}
 
@@ -89,7 +89,7 @@ class GlueJob:
         what, get = f"ask how {self._run(run)} stands", self.hooks.glue.get_job_run
         answer = ask(what, get, "EntityNotFoundException", JobName=self.name, RunId=run)
         if answer is None:
-            raise PlatformError(f"{self._run(run)} is gone. Run it again.", retryable=True)
+            raise PlatformError(f"{self._run(run)} no longer exists. Run it again.", retryable=True)
         status: Mapping[str, Any] = answer["JobRun"]
         return status
 
@@ -104,7 +104,7 @@ class GlueJob:
             return PlatformError(f"{name} was stopped. Run it again.")
         if of_data := _OF_DATA.search(message):
             return PlatformError(message[of_data.end() :])
-        remedy = "It is tried again; its log says more." if state != "FAILED" else "Its log says more."
+        remedy = "It is tried again automatically; see its log." if state != "FAILED" else "See its log."
         return PlatformError(f"{name} failed: {message or state}. {remedy}", retryable=True)
 
     def stop(self, run: str) -> None:

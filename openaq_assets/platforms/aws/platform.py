@@ -139,12 +139,12 @@ class AwsPlatform(BasePlatform):
         if missing and not work.ours:  # the crawl that was going had looked there already, or failed
             return self._crawl(operation)
         if missing and outcome:
-            remedy = "Its log says more; 'catalog: partitions' needs no crawler."
+            remedy = "See its log, or set 'catalog: partitions', which needs no crawler."
             raise PlatformError(f"{crawler} failed: {outcome}. {remedy}", retryable=True)
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             remedy = "Correct its S3 target and grouping (docs/how-to/aws.md), or set 'catalog: partitions'."
-            raise PlatformError(f"{crawler} left out {missing[0]}{more}. {remedy}")
+            raise PlatformError(f"{crawler} did not add {missing[0]}{more}. {remedy}")
         return replace(super()._register(operation), link=now.link)
 
     # --- views and questions
@@ -226,7 +226,7 @@ class AwsPlatform(BasePlatform):
         operation = self.tables.view(Ref(name.rpartition(".")[2], "view", table=name))
         if operation is None or healed >= MOST_STALE:
             raise stale
-        log.warning("The view %s is stale: a table it reads has changed. It is made again.", name)
+        log.warning("The view %s is stale: a table it reads has changed. It is created again.", name)
         text = athena.question(operation.sql, operation.inputs)
         described = self._done(athena.description(text), healed + 1)
         results.require_contract(operation, self.athena.columns(described))

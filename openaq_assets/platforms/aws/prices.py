@@ -26,7 +26,9 @@ class _Prices:
         for declared in fields(self):
             price = getattr(self, declared.name)
             if isinstance(price, int | float) and price < 0:
-                raise FieldError(declared.name, f"a price cannot be {price}.", "Write 0 or more.")
+                raise FieldError(
+                    declared.name, f"expected a price of 0 or more, got {price}.", "Write 0 or more."
+                )
 
 
 @dataclass(frozen=True, slots=True)

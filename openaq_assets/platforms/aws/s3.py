@@ -39,7 +39,9 @@ class S3Store:
                         return False
                     if code_of(error) != "ConditionalRequestConflict":
                         raise
-        raise PlatformError(f"cannot write {uri}: others write it as well.", retryable=True)
+        raise PlatformError(
+            f"cannot write {uri}: other processes keep changing it. Run it again.", retryable=True
+        )
 
     def put(self, uri: str, body: bytes) -> None:
         """Write, replacing what was there in one step."""

@@ -102,7 +102,7 @@ class Catalog:
             return None if body is None else msgspec.json.decode(body, type=Entry)
         except ValueError:
             hint = f"Run '{name.rpartition('.')[2]}' again with --force."
-            raise PlatformError(f"{self.uri(name)} is not a definition. {hint}") from None
+            raise PlatformError(f"{self.uri(name)} is not a valid definition of a view. {hint}") from None
 
     def _body(self, name: str) -> bytes | None:
         try:
@@ -158,7 +158,7 @@ class Catalog:
             yield from map(entries.__getitem__, TopologicalSorter(graph).static_order())
         except CycleError as error:
             name, reader, *_ = error.args[1]
-            raise PlatformError(f"'{name}' reads itself, by way of {reader}. Change its SQL.") from None
+            raise PlatformError(f"view '{name}' reads itself through {reader}. Change its SQL.") from None
 
     def _defined(self, name: str, reader: str) -> Entry:
         entry = self.get(name)

@@ -36,7 +36,7 @@ def read_csv(text: str, columns: Sequence[Column]) -> pl.DataFrame:
 
 def _row(columns: Sequence[Column], header: list[str], cells: list[str], line: int) -> tuple[Any, ...]:
     if len(cells) != len(header):
-        raise ValueError(f"line {line}: {len(cells)} cells under {len(header)} columns.")
+        raise ValueError(f"line {line} has {len(cells)} cells, but the header has {len(header)}.")
     named = dict(zip(header, cells))
     return tuple(_cell(column, named[str(column.name)].strip(), line) for column in columns)
 
@@ -45,7 +45,7 @@ def _cell(column: Column, text: str, line: int) -> Any:
     where = f"line {line}, column '{column.name}'"
     if not text:
         if not column.nullable:
-            raise ValueError(f"{where}: empty, and not nullable.")
+            raise ValueError(f"{where}: the cell is empty, but the column is not nullable.")
         return None
     try:
         return typed(RecipeColumn(str(column.name), column.type), parsed(column.type, text))

@@ -110,7 +110,7 @@ def _quarantine(store: LocalStore, operation: Transform, day: str, decoded: refe
     store.put(uri, reference.quarantine(decoded))
     if operation.recipe.on_bad_row == "fail":
         first, number = decoded.bad[0], len(decoded.bad)
-        text = f"{number} rows do not fit, the first in {first['object']}: {first['reason']}."
+        text = f"{number} rows are not valid, the first in {first['object']}: {first['reason']}."
         raise PlatformError(f"{operation.into.asset} {day}: {text} See {uri}.")
 
 

@@ -144,7 +144,7 @@ def record(
     if operation.recipe.on_new_field == "fail":
         first, *others = new.values()
         more = f" and {len(others)} more (openaq-assets status)" if others else ""
-        hint = "Read it with a column, or add it to 'known'."
+        hint = "Add a column that reads it, or add its path to 'known'."
         raise PlatformError(f"{operation.into.asset} {day}: {_line(first)}{more}. {hint}")
     return lines
 

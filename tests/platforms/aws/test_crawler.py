@@ -89,7 +89,7 @@ def test_a_crawl_that_fails(crawled: Lake, endpoint: Endpoint) -> None:
     assert (ticket.state, ticket.retryable) == ("failed", True)
     assert ticket.message == (
         f"the crawler {CRAWLER} failed: Service Principal is not authorized to perform: s3:ListBucket. "
-        "Its log says more; 'catalog: partitions' needs no crawler."
+        "See its log, or set 'catalog: partitions', which needs no crawler."
     )
     crawled.good(Register((table(),)))
     assert days(endpoint) == [DAY]
@@ -110,7 +110,7 @@ def test_a_crawler_that_looks_elsewhere(crawled: Lake, endpoint: Endpoint) -> No
     )  # fmt: skip
     ticket = crawled.do(Register((table(),)))
     assert (ticket.state, ticket.retryable) == ("failed", False)
-    assert f"left out openaq_dev.numbers {DAY}. Correct its S3 target" in ticket.message
+    assert f"did not add openaq_dev.numbers {DAY}. Correct its S3 target" in ticket.message
 
 
 def test_cancel_stops_a_crawl_of_ours_only(crawled: Lake, endpoint: Endpoint) -> None:

@@ -27,10 +27,10 @@ OPERATIONS: tuple[Operation, ...] = (
     transform(DAY), Register((TABLE,)), VIEW, CHECK,
 )  # fmt: skip
 
-THROTTLED = "AWS is throttling this account. It is tried again; if it stays, run fewer jobs at once."
-BROKEN = "AWS failed. It is tried again; if it stays, see health.aws.amazon.com."
+THROTTLED = "AWS is throttling this account. It is tried again automatically; if that does not help, run fewer jobs at once."
+BROKEN = "AWS had an internal error. It is tried again automatically; if that does not help, see health.aws.amazon.com."
 EXPIRED = "the credentials have expired. Sign in again ('aws sso login'), or use an instance role, which renews itself."
-DENIED = "access is denied (because the test says so). Give the role that right; 'openaq-assets doctor' says which are missing."
+DENIED = "access is denied (because the test says so). Give the role this permission; 'openaq-assets doctor' lists what is missing."
 NOBODY = "the credentials are not valid. Correct the Airflow connection or the AWS profile, or use an instance role."
 GONE = "it does not exist. Run 'openaq-assets deploy', or correct the name in conf/environments.yaml."
 FAULTS = [

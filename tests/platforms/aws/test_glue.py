@@ -53,7 +53,7 @@ def test_rows_that_may_not_be_wrong(glue: Lake) -> None:
     store(glue, DAY, 0, value="bad")
     ticket = glue.do(transform(DAY, recipe=dataclasses.replace(RECIPE, on_bad_row="fail")))
     assert (ticket.state, ticket.retryable) == ("failed", False)
-    assert ticket.message.startswith(f"answers: rows do not fit ({DAY}: 1). See s3://")
+    assert ticket.message.startswith(f"answers: rows are not valid ({DAY}: 1). See s3://")
 
 
 # --- arguments and links ---------------------------------------------------------------------------
@@ -131,8 +131,8 @@ def test_cancel_stops_the_run(glue: Lake, script: Script, endpoint: Endpoint) ->
     ("state", "error", "words", "retryable"),
     [
         ("FAILED", "Command failed with exit code 10", "failed: Command failed with exit code 10.", True),
-        ("FAILED", "Error Category: UNCLASSIFIED_ERROR; RowsDoNotFit: answers: rows do not fit (2026-01-10: 2). See x.",
-         "answers: rows do not fit (2026-01-10: 2). See x.", False),
+        ("FAILED", "Error Category: UNCLASSIFIED_ERROR; RowsDoNotFit: answers: rows are not valid (2026-01-10: 2). See x.",
+         "answers: rows are not valid (2026-01-10: 2). See x.", False),
         ("TIMEOUT", "", "was ended by its time-out after 15 minutes. Run fewer days at once", False),
         ("STOPPED", "", "was stopped. Run it again.", False),
         ("ERROR", "", "failed: ERROR. It is tried again", True),
@@ -159,7 +159,7 @@ def test_a_run_that_is_gone(glue: Lake, script: Script, endpoint: Endpoint) -> N
     assert (done.state, done.retryable) == ("failed", True) and "left no facts" in done.message
     endpoint.jobs.runs.clear()
     done = finished(glue, ticket)
-    assert (done.state, done.retryable) == ("failed", True) and "is gone. Run it again." in done.message
+    assert (done.state, done.retryable) == ("failed", True) and "no longer exists. Run it again." in done.message
 
 
 def test_without_the_job(lake_of: Lakes, endpoint: Endpoint) -> None:

@@ -36,7 +36,7 @@ def test_another_writer_at_the_same_moment(lake: Lake, endpoint: Endpoint) -> No
     endpoint.fail("S3.PutObject", "ConditionalRequestConflict", status=409)
     assert lake.platform.objects.put_new(uri, b"x")
     endpoint.fail("S3.PutObject", "ConditionalRequestConflict", status=409, times=99)
-    with pytest.raises(PlatformError, match="others write it as well") as told:
+    with pytest.raises(PlatformError, match="other processes keep changing it") as told:
         lake.platform.objects.put_new(lake.home.uri("raw", "b.json"), b"x")
     assert told.value.retryable
 

@@ -77,7 +77,7 @@ def test_a_view_that_breaks_its_contract_is_never_made(evens: Lake, endpoint: En
     before = glue_table(endpoint, "evens")["ViewOriginalText"]
     endpoint.calls.clear()
     ticket = evens.do(view(columns=columns(n="bigint", m="double")))
-    assert ticket.state == "failed" and "m: is bigint, promised double." in ticket.message
+    assert ticket.state == "failed" and "m: is bigint, expected double." in ticket.message
     asked = [one["QueryString"] for one in endpoint.called("Athena.StartQueryExecution")]
     assert len(asked) == 1 and "CREATE" not in asked[0]
     assert glue_table(endpoint, "evens")["ViewOriginalText"] == before
@@ -135,8 +135,8 @@ def test_a_stale_view_that_no_longer_keeps_its_contract(evens: Lake) -> None:
     load(evens, "double")
     for ticket in (ask(evens), evens.do(view())):
         assert (ticket.state, ticket.retryable) == ("failed", False)
-        assert "openaq_dev.evens" in ticket.message and "m: is double, promised bigint" in ticket.message
-    with pytest.raises(PlatformError, match="m: is double, promised bigint"):
+        assert "openaq_dev.evens" in ticket.message and "m: is double, expected bigint" in ticket.message
+    with pytest.raises(PlatformError, match="m: is double, expected bigint"):
         evens.ask("SELECT n FROM evens", EVENS)
     load(evens)
     assert ask(evens).facts[""].rows == 1

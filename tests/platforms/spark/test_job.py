@@ -75,7 +75,7 @@ def test_a_failing_run_keeps_the_old_days(spark: Spark, twins: Twins) -> None:
     store(twins, NEXT, "bad", hour=1)
     strict = transform(DAY, NEXT, recipe=dataclasses.replace(RECIPE, on_bad_row="fail"))
     answer = spark.run("--operation", to_json(twins.bound(strict)))
-    assert answer["error"].startswith("RowsDoNotFit: answers: rows do not fit (2026-01-11: 1). See ")
+    assert answer["error"].startswith("RowsDoNotFit: answers: rows are not valid (2026-01-11: 1). See ")
     aside = "quarantine/answers/year=2026/month=01/day=11/part-0.jsonl"
     after = tree(twins)
     assert json.loads(after.pop(aside))["reason"].startswith("value: 'bad' is not double")

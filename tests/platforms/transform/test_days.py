@@ -96,7 +96,7 @@ def test_a_day_that_fails_over_there_is_told_here(lake: Lake, monkeypatch: pytes
     monkeypatch.setattr(recipe_days, "_is_worth_it", lambda *_: True)
     ticket = lake.do(transform(dataclasses.replace(RECIPE, on_bad_row="fail")))
     assert ticket.state == "failed"
-    assert "1 rows do not fit, the first in answers_raw__location=7__sensor=4" in ticket.message
+    assert "1 rows are not valid, the first in answers_raw__location=7__sensor=4" in ticket.message
 
 
 def test_progress_is_told_by_day(tmp_path: Path) -> None:

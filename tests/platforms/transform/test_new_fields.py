@@ -107,7 +107,7 @@ def test_fail_keeps_the_old_table(lake: Lake) -> None:
         assert ticket.state == "failed" and not ticket.retryable
         assert ticket.message == (
             f'answers 2026-01-10: new field "one" in {name}: 1 and 1 more (openaq-assets status). '
-            "Read it with a column, or add it to 'known'."
+            "Add a column that reads it, or add its path to 'known'."
         )
         assert lake.bodies("processed") == before
     assert set(records(lake)) == {"one", "two"}

@@ -216,7 +216,7 @@ def test_a_bad_row_can_fail_the_day(lake: Lake) -> None:
     put_raw(lake.platform, lake.home, DAY, page([row(1, value="x")]), sensor="10")
     ticket = lake.do(transform(recipe=dataclasses.replace(RECIPE, on_bad_row="fail")))
     assert ticket.state == "failed"
-    assert "answers 2026-01-10: 1 rows do not fit" in ticket.message and "sensor=10" in ticket.message
+    assert "answers 2026-01-10: 1 rows are not valid" in ticket.message and "sensor=10" in ticket.message
     assert "\n" not in ticket.message
     assert lake.bodies("processed") == before
 

@@ -104,7 +104,6 @@ def cost(selection: tuple[str, ...], job: str | None, backfill: int, instance: s
               openaq-assets cost measurements+ --backfill 1000
               OPENAQ_CATALOG=partitions OPENAQ_TRANSFORM=local openaq-assets cost
     """
-
     project = load_project()
     daily = _daily(project, job)
     keys = select(project.graph, " ".join(selection) or daily.select)

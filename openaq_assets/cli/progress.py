@@ -32,6 +32,7 @@ class Bars:
         self._tasks: dict[str, Task] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` parts of a step are done."""
         if what not in self._tasks:
             self._progress.add_task(what, total=total)
             self._tasks[what] = self._progress.tasks[-1]

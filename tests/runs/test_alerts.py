@@ -1,4 +1,4 @@
-"""Alerts: one readable message, to where the profile says, with a real HTTP server at the other end."""
+"""Tests of alerts: one message to the channels of the profile, with a real HTTP server as receiver."""
 
 import logging
 import socket
@@ -19,8 +19,8 @@ from openaq_assets.promotion.promote import promote
 from openaq_assets.runs.context import Run
 
 
-def telling(root: Path, monkeypatch: pytest.MonkeyPatch, url: str, **changed: str) -> Run:
-    """A run of the small project whose alerts go to the log and to a webhook named by a variable."""
+def run_with_alerts(root: Path, monkeypatch: pytest.MonkeyPatch, url: str, **changed: str) -> Run:
+    """Return a run of the small project whose alerts go to the log and to a webhook from a variable."""
     monkeypatch.setenv("TEST_WEBHOOK", url)
     run = small_run(small(root, **changed), **settled(1))
     path = root / "conf/environments.yaml"
@@ -31,89 +31,89 @@ def telling(root: Path, monkeypatch: pytest.MonkeyPatch, url: str, **changed: st
     return small_run(load(root), run.platform, **settled(1))
 
 
-def test_a_failed_run_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """One message says what failed, why, and what was not run; the address is in no log."""
+def test_a_failed_run_is_one_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """One alert names the failed asset, the reason and the assets that were not run; no log has the address."""
     caplog.set_level(logging.DEBUG)
     with webhook() as hooked:
-        run = telling(tmp_path, monkeypatch, hooked.url)
+        run = run_with_alerts(tmp_path, monkeypatch, hooked.url)
         run.platform.answers[str(settled(1)["last"]), "id=1"] = PlatformError("the key was refused")
         run_it(run)
-    (told,) = hooked.posted
-    assert told["text"].splitlines() == [
+    (alert,) = hooked.posted
+    assert alert["text"].splitlines() == [
         "test dev: answers_raw failed", "- answers_raw: the key was refused",
         "- not run: answers, tables, sums, tops, validate",
     ]  # fmt: skip
-    assert (told["kind"], told["level"], told["environment"], told["assets"]) == ("run", "failed", "dev", ["answers_raw"])
+    assert (alert["kind"], alert["level"], alert["environment"], alert["assets"]) == ("run", "failed", "dev", ["answers_raw"])
     assert "test dev: answers_raw failed" in caplog.text
     assert SECRET not in caplog.text
 
 
-def test_a_warning_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check of severity warn is one message too, of its own level."""
+def test_a_warning_is_an_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed check of severity warn is an alert of its own level."""
     text = SMALL["conf/assets/all.yaml"].replace("    sort: [place]\n", "    sort: [place]\n    checks: [{check: in_range, column: value, min: 5, severity: warn}]\n")
     with webhook() as hooked:
-        run_it(telling(tmp_path, monkeypatch, hooked.url, all=text))
-    (told,) = hooked.posted
-    assert told["level"] == "warned" and told["title"] == "test dev: answers needs a look"
-    assert told["lines"][0].startswith("answers: in_range answers.value: 2 rows, first place=1")
+        run_it(run_with_alerts(tmp_path, monkeypatch, hooked.url, all=text))
+    (alert,) = hooked.posted
+    assert alert["level"] == "warned" and alert["title"] == "test dev: answers needs a look"
+    assert alert["lines"][0].startswith("answers: in_range answers.value: 2 rows, first place=1")
 
 
-def test_what_goes_well_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No news is good news."""
+def test_a_successful_run_sends_no_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without failures and warnings sends no alert."""
     with webhook() as hooked:
-        run_it(telling(tmp_path, monkeypatch, hooked.url))
+        run_it(run_with_alerts(tmp_path, monkeypatch, hooked.url))
     assert hooked.posted == []
 
 
-def test_a_refused_promotion_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message is what the person who ran it sees."""
+def test_a_refused_promotion_is_an_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alert has the message of the error that the promotion raises."""
     with webhook() as hooked:
-        run_it(telling(tmp_path, monkeypatch, hooked.url))
-        run = telling(tmp_path, monkeypatch, hooked.url)
+        run_it(run_with_alerts(tmp_path, monkeypatch, hooked.url))
+        run = run_with_alerts(tmp_path, monkeypatch, hooked.url)
         later = edited(run, sums=RENAMED, all=WITH_AMOUNT, tops="SELECT place FROM sums WHERE amount >= 0\n")
-        later = telling(tmp_path, monkeypatch, hooked.url, sums=RENAMED, all=WITH_AMOUNT, tops="SELECT place FROM sums WHERE amount >= 0\n")
+        later = run_with_alerts(tmp_path, monkeypatch, hooked.url, sums=RENAMED, all=WITH_AMOUNT, tops="SELECT place FROM sums WHERE amount >= 0\n")
         with pytest.raises(PromotionError) as refused:
             promote(later, "prod")
-    (told,) = hooked.posted
-    assert told["kind"] == "promotion" and told["lines"] == [str(refused.value)]
+    (alert,) = hooked.posted
+    assert alert["kind"] == "promotion" and alert["lines"] == [str(refused.value)]
 
 
 @pytest.mark.parametrize("trouble", ["refuses", "is not there"])
-def test_an_alert_that_fails_fails_nothing(
+def test_an_alert_that_fails_does_not_fail_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: str
 ) -> None:
-    """A webhook that refuses, or is not there, is a line in the log without its address."""
+    """A webhook that refuses or does not exist is a line in the log without its address."""
     caplog.set_level(logging.DEBUG)
     with webhook(500) as hooked:
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))  # bound, and nobody listens
-            there = hooked.url if trouble == "refuses" else f"http://127.0.0.1:{free.getsockname()[1]}/{SECRET}"
-        run = telling(tmp_path, monkeypatch, there)
+            free.bind(("127.0.0.1", 0))  # bound, but not listening
+            url = hooked.url if trouble == "refuses" else f"http://127.0.0.1:{free.getsockname()[1]}/{SECRET}"
+        run = run_with_alerts(tmp_path, monkeypatch, url)
         run.platform.answers[str(settled(1)["last"]), "id=1"] = PlatformError("the key was refused")
         assert run_it(run)["answers_raw"].message == "the key was refused"
     assert "webhook could not be sent: " + ("HTTPStatusError 500" if trouble == "refuses" else "ConnectError") in caplog.text
     assert SECRET not in caplog.text
 
 
-def test_a_plugin_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """``notify`` of a plugin gets every alert; one that fails keeps the others."""
+def test_a_plugin_receives_alerts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """``notify`` of a plugin receives every alert, and its failure does not stop the other channels."""
     folder = tmp_path / "plugins/asset_kinds"
     folder.mkdir(parents=True)
     (folder / "pager.py").write_text(
-        "from openaq_assets import hookimpl\nTOLD = []\n@hookimpl\ndef notify(alert):\n    TOLD.append(alert)\n    raise OSError('no line')\n"
+        "from openaq_assets import hookimpl\nALERTS = []\n@hookimpl\ndef notify(alert):\n    ALERTS.append(alert)\n    raise OSError('no line')\n"
     )
     with webhook() as hooked:
-        run = telling(tmp_path, monkeypatch, hooked.url)
+        run = run_with_alerts(tmp_path, monkeypatch, hooked.url)
         run.platform.answers[str(settled(1)["last"]), "id=1"] = PlatformError("the key was refused")
         run_it(run)
     assert len(hooked.posted) == 1
-    (plugin,) = [one for one in run.project.plugins.manager.get_plugins() if hasattr(one, "TOLD")]
-    assert isinstance(plugin.TOLD[0], Alert)
+    (plugin,) = [plugin for plugin in run.project.plugins.manager.get_plugins() if hasattr(plugin, "ALERTS")]
+    assert isinstance(plugin.ALERTS[0], Alert)
     assert "the plugin plugins/asset_kinds/pager.py failed: OSError" in caplog.text
 
 
-def test_a_run_of_the_command_line_says_it_once(tmp_path: Path) -> None:
-    """The log channel does not repeat on the terminal what the command prints."""
+def test_the_command_line_prints_a_failure_once(tmp_path: Path) -> None:
+    """The log channel does not repeat a failure on the terminal that the command prints."""
     files = {
         "conf/assets/cities.yaml": (
             "assets:\n  cities:\n    kind: reference\n    file: conf/reference/cities.csv\n"
@@ -127,7 +127,7 @@ def test_a_run_of_the_command_line_says_it_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("channel", "said"),
+    ("channel", "message"),
     [
         ("{to: pigeon}", r"profiles\.local\.notify\[0\]\.to: 'pigeon' is not a valid value\."),
         ("{to: email}", r"profiles\.local\.notify\[0\]: a notification by e-mail needs 'recipients'\."),
@@ -135,16 +135,16 @@ def test_a_run_of_the_command_line_says_it_once(tmp_path: Path) -> None:
         ("{to: log, on: [always]}", r"notify\[0\]\.on\[0\]: 'always' is not a valid value\."),
     ],
 )
-def test_mistakes_are_located(tmp_path: Path, channel: str, said: str) -> None:
-    """A channel that cannot be meant is told with its place, and never with its address."""
+def test_mistakes_are_located(tmp_path: Path, channel: str, message: str) -> None:
+    """An invalid channel is a problem with its position, and never with its address."""
     environments = (
         f"version: 1\nprofiles:\n  local: {{platform: local, root: lake, notify: [{channel}]}}\nenvironments: {{dev: {{database: d}}}}\n"
     )
-    with pytest.raises(ConfigError, match=r"conf/environments\.yaml:3:\d+: .*" + said) as told:
+    with pytest.raises(ConfigError, match=r"conf/environments\.yaml:3:\d+: .*" + message) as error:
         load(write_files(tmp_path, {"conf/environments.yaml": environments}))
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(error.value)
 
 
 def test_an_address_is_not_shown() -> None:
-    """Printing a channel does not print where it leads."""
+    """The ``repr`` of a channel does not contain its address."""
     assert SECRET not in repr(Notify("webhook", f"https://example.org/{SECRET}"))

@@ -1,4 +1,4 @@
-"""Checks declared on assets: what they are asked of, what they stop, what they keep and what they say."""
+"""Tests of checks declared on assets: their queries, results, stored rows and messages."""
 
 import dataclasses
 import datetime as dt
@@ -22,41 +22,42 @@ from openaq_assets.graph.records import Materialization
 from openaq_assets.platforms import Rows
 from openaq_assets.runs.context import Run
 
-FIRST, LAST = (str(one) for one in settled(2).values())
+FIRST, LAST = (str(day) for day in settled(2).values())
 
 
 def checked(*lines: str, view: str = "") -> str:
-    """The small project's assets, with checks of ``answers`` and perhaps of the view ``sums``."""
+    """Return the YAML of the small project with checks of ``answers``, and of the view ``sums`` if given."""
     text = SMALL["conf/assets/all.yaml"]
-    text = text.replace("    sort: [place]\n", "    sort: [place]\n    checks:\n" + "".join(f"      - {{{one}}}\n" for one in lines))
+    text = text.replace("    sort: [place]\n", "    sort: [place]\n    checks:\n" + "".join(f"      - {{{check}}}\n" for check in lines))
     if view:
         text = text.replace("  sums:\n    kind: view\n", f"  sums:\n    kind: view\n    checks: [{{{view}}}]\n")
     return text
 
 
 class Watched(Scripted):
-    """The scripted platform; it notes what was read."""
+    """The scripted platform, which also keeps the queries that were read."""
 
     def read(self, query: Query) -> Rows:
+        """Keep the query and return its rows."""
         self.queries = [*getattr(self, "queries", []), query]
         return super().read(query)
 
 
-def run_of(root: Path, *lines: str, view: str = "", **asked: object) -> Run:
-    """A run of the small project with these checks, its days long settled."""
+def run_of(root: Path, *lines: str, view: str = "", **request: object) -> Run:
+    """Return a run of the small project with these checks, for settled days."""
     project = small(root, all=checked(*lines, view=view))
     home = project.environment("dev", "local")
-    return small_run(project, Watched(home), **(asked or settled(2)))
+    return small_run(project, Watched(home), **(request or settled(2)))
 
 
 def record(run: Run, key: str, partition: str = "") -> Materialization:
-    """The newest record of a partition."""
+    """Return the newest record of a partition."""
     entries = run.ledger.history(key)
-    return next(one for entry in entries if (one := run.ledger.read(entry)).partition == partition)
+    return next(newest for entry in entries if (newest := run.ledger.read(entry)).partition == partition)
 
 
-def test_a_partition_that_breaks_a_promise_stops_its_readers(tmp_path: Path) -> None:
-    """The day with a bad row fails, the other does not, and what reads the table is not run."""
+def test_a_partition_that_fails_a_check_blocks_its_readers(tmp_path: Path) -> None:
+    """The day with a bad row fails, the other day does not, and readers of the table are not run."""
     run = run_of(tmp_path, "check: in_range, column: value, min: 0")
     run.platform.answers[FIRST, "id=2"] = -5.0
     results = run_it(run)
@@ -71,76 +72,76 @@ def test_a_partition_that_breaks_a_promise_stops_its_readers(tmp_path: Path) -> 
     assert run_it(again)["answers"].state == "ok"
 
 
-def test_a_warning_is_recorded_and_told(tmp_path: Path) -> None:
-    """With severity warn everything is made, and the result says what is wrong."""
+def test_a_warning_is_recorded_and_reported(tmp_path: Path) -> None:
+    """With severity warn everything is made, and the result has the warning."""
     run = run_of(tmp_path, "check: in_range, column: value, min: 0, severity: warn")
     run.platform.answers[FIRST, "id=2"] = -5.0
     results = run_it(run)
-    assert {one.state for one in results.values()} == {"ok"}
+    assert {result.state for result in results.values()} == {"ok"}
     assert results["answers"].warning.startswith("in_range answers.value: 1 row, first place=2")
-    (found,) = record(run, "answers", FIRST).checks
-    assert (found.state, found.severity, found.blocks) == ("failed", "warn", False)
+    (result,) = record(run, "answers", FIRST).checks
+    assert (result.state, result.severity, result.blocks) == ("failed", "warn", False)
 
 
 def test_failing_rows_are_kept(tmp_path: Path) -> None:
-    """Up to 100 of them, with every column, beside the ledger; the same rows are the same object."""
+    """Up to 100 failing rows are stored with every column, next to the ledger."""
     run = run_of(tmp_path, "check: in_range, column: value, min: 0")
     body = page([{"place": n, "value": -float(n)} for n in range(150)])
     put_raw(run.platform, run.environment, FIRST, body)
     run_it(run, "answers")
-    (found,) = record(run, "answers", FIRST).checks
-    assert found.failures == 149  # zero is in range
-    kept = run.platform.objects.get(run.environment.uri(found.kept)).decode().splitlines()
+    (result,) = record(run, "answers", FIRST).checks
+    assert result.failures == 149  # zero is in range
+    kept = run.platform.objects.get(run.environment.uri(result.kept)).decode().splitlines()
     assert kept[0] == "place,value,year,month,day" and len(kept) == 101
-    assert found.kept.startswith(f"checks/answers/{FIRST}/in_range_answers_value__") and found.kept in str(found)
+    assert result.kept.startswith(f"checks/answers/{FIRST}/in_range_answers_value__") and result.kept in str(result)
 
 
-def test_checks_of_one_table_share_a_scan_of_the_days_just_built(tmp_path: Path) -> None:
-    """Five checks of two days are one query, which reads by the partition keys alone."""
+def test_checks_of_one_table_share_a_scan(tmp_path: Path) -> None:
+    """Five checks of two days are one query, which filters by the partition keys alone."""
     run = run_of(
         tmp_path, "check: not_null, column: value", "check: unique, columns: [place]", "check: row_count, min: 1",
         "check: in_range, column: value, max: 9", "check: accepted_values, column: place, values: ['1', '2']",
     )  # fmt: skip
     run_it(run, "answers_raw", "answers")
-    (query,) = [one for one in run.platform.queries if one.name.startswith("checks of")]
+    (query,) = [query for query in run.platform.queries if query.name.startswith("checks of")]
     assert days_filter((FIRST, LAST)) in query.sql and query.sql.count("FROM answers") == 1
     for day in (FIRST, LAST):
-        found = record(run, "answers", day).checks
-        assert [(one.check.split()[0], one.state, one.measured) for one in found] == [
+        results = record(run, "answers", day).checks
+        assert [(result.check.split()[0], result.state, result.measured) for result in results] == [
             ("not_null", "passed", 0), ("unique", "passed", 0), ("row_count", "passed", 2),
             ("in_range", "passed", 0), ("accepted_values", "passed", 0),
         ]  # fmt: skip
 
 
-def test_a_table_is_there_to_be_asked(tmp_path: Path) -> None:
-    """The days just written are registered before they are asked, though the catalog comes later."""
+def test_a_table_is_registered_before_its_checks(tmp_path: Path) -> None:
+    """The days that were just written are registered before their checks, although the catalog comes later."""
     run = run_of(tmp_path, "check: row_count")
     run_it(run, "answers_raw", "answers")
-    (made,) = [one for one in run.platform.submitted if isinstance(one, Register)]
+    (made,) = [operation for operation in run.platform.submitted if isinstance(operation, Register)]
     assert made.tables[0].at.partitions == (FIRST, LAST)
 
 
 @pytest.mark.parametrize("days_of", [["2026-01-31", "2026-02-01"], ["2025-12-31", "2026-01-01"], ["2026-01-09"]])
 def test_days_as_a_filter(days_of: list[str]) -> None:
-    """The filter holds for exactly those days."""
-    every = [str(one) for one in days(dt.date(2025, 11, 1), dt.date(2026, 3, 31))]
-    values = ", ".join("('{}', '{}', '{}')".format(*one.split("-")) for one in every)
+    """The filter selects exactly the given days."""
+    every = [str(day) for day in days(dt.date(2025, 11, 1), dt.date(2026, 3, 31))]
+    values = ", ".join("('{}', '{}', '{}')".format(*day.split("-")) for day in every)
     sql = f"SELECT year || '-' || month || '-' || day FROM (VALUES {values}) t(year, month, day) WHERE {days_filter(days_of)}"
     assert [row[0] for row in duckdb.connect().execute(sql).fetchall()] == days_of
 
 
 def test_an_empty_day(tmp_path: Path) -> None:
-    """A day without rows breaks row_count, and nothing else."""
+    """A day without rows fails row_count and no other check."""
     run = run_of(tmp_path, "check: row_count", "check: not_null, column: value", "check: reconciles")
     put_raw(run.platform, run.environment, FIRST, page([]))
     run_it(run, "answers")
-    found = {one.check: one for one in record(run, "answers", FIRST).checks}
-    assert str(found["row_count answers"]) == "row_count answers: it is empty"
-    assert {one.state for name, one in found.items() if name != "row_count answers"} == {"passed"}
+    results = {result.check: result for result in record(run, "answers", FIRST).checks}
+    assert str(results["row_count answers"]) == "row_count answers: it is empty"
+    assert {result.state for name, result in results.items() if name != "row_count answers"} == {"passed"}
 
 
-def test_old_days_are_not_asked_to_be_fresh(tmp_path: Path) -> None:
-    """Only the newest day there is can be stale; a backfill of older ones is no alarm."""
+def test_old_days_need_not_be_fresh(tmp_path: Path) -> None:
+    """Only the newest day can be stale; older days of a backfill are not checked."""
     columns = "      - {name: at, type: timestamp, path: at}\n"
     text = checked("check: fresh, column: at, within: 1 hour").replace("    columns:\n", f"    columns:\n{columns}", 1)
     project = small(tmp_path, all=text)
@@ -155,20 +156,20 @@ def test_old_days_are_not_asked_to_be_fresh(tmp_path: Path) -> None:
 
 
 def test_a_view_is_checked_when_it_is_made(tmp_path: Path) -> None:
-    """What a view promises is asked as part of making it, and by the gate in prod."""
+    """The checks of a view run when it is made, and in the validation of prod."""
     run = run_of(tmp_path, "check: row_count", view="check: in_range, column: total, max: 2")
     run.platform.answers[FIRST, "id=2"] = 7.0
     results = run_it(run)
     assert results["sums"].state == "failed" and "in_range sums.total: 1 row, first place=2" in results["sums"].message
-    gate = run_it(run, "validate")["validate"]
-    assert gate.state == "failed" and "in_range sums.total" in gate.message
+    validation = run_it(run, "validate")["validate"]
+    assert validation.state == "failed" and "in_range sums.total" in validation.message
 
 
 # --- reconciles -----------------------------------------------------------------------------------
 
 
 def test_reconciles_with_late_and_bad_rows(tmp_path: Path) -> None:
-    """Revised answers, rows set aside and unreadable objects are all accounted for."""
+    """Revised answers, quarantined rows and unreadable objects are all counted."""
     run = run_of(tmp_path, "check: reconciles")
     for hour, rows in enumerate(([{"place": 1, "value": 1}, {"place": 2, "value": "bad"}], [{"place": 1, "value": 2}])):
         put_raw(run.platform, run.environment, FIRST, page(rows), retrieved=NOON + dt.timedelta(hours=hour))
@@ -178,9 +179,9 @@ def test_reconciles_with_late_and_bad_rows(tmp_path: Path) -> None:
     assert record(run, "answers", FIRST).checks[0].measured == 1
 
 
-@pytest.mark.parametrize(("lost", "said"), [("row", "1 rows, but the raw objects give 2"), ("double", "4 rows, but the raw objects give 2")])
-def test_reconciles_finds_what_is_lost_or_doubled(tmp_path: Path, lost: str, said: str) -> None:
-    """A table that misses a row, or has one twice, is told, whatever made it so."""
+@pytest.mark.parametrize(("lost", "message"), [("row", "1 rows, but the raw objects give 2"), ("double", "4 rows, but the raw objects give 2")])
+def test_reconciles_finds_lost_and_doubled_rows(tmp_path: Path, lost: str, message: str) -> None:
+    """A table with a missing or a doubled row fails the check."""
 
     class Careless(Watched):
         def _transform(self, operation):  # type: ignore[no-untyped-def]
@@ -195,14 +196,14 @@ def test_reconciles_finds_what_is_lost_or_doubled(tmp_path: Path, lost: str, sai
     run = run_of(tmp_path, "check: reconciles")
     run.platform = Careless(run.environment)
     result = run_it(run, "answers_raw", "answers")["answers"]
-    assert result.state == "failed" and f"reconciles answers: the table has {said}" in result.message
+    assert result.state == "failed" and f"reconciles answers: the table has {message}" in result.message
 
 
-# --- the gate -------------------------------------------------------------------------------------
+# --- validation of prod ---------------------------------------------------------------------------
 
 
-def test_the_gate_says_everything_in_one_message(tmp_path: Path) -> None:
-    """A view that is empty and one that is gone are told together, each once."""
+def test_validation_reports_all_failures_in_one_message(tmp_path: Path) -> None:
+    """All empty views are in one message, each once."""
     project = small(tmp_path, all=SMALL["conf/assets/all.yaml"].replace("- {check: contract}", "- {check: contract}\n      - {check: row_count}"))
     run = small_run(project, **settled(1))
     run_it(run)
@@ -211,11 +212,11 @@ def test_the_gate_says_everything_in_one_message(tmp_path: Path) -> None:
     result = run_it(run, "validate")["validate"]
     assert result.state == "failed"
     assert result.message == "check row_count sums: it is empty; row_count tops: it is empty"
-    assert [one.measured for one in result.records[0].checks if one.check.startswith("row_count")] == [0, 0]
+    assert [result.measured for result in result.records[0].checks if result.check.startswith("row_count")] == [0, 0]
 
 
-def test_the_gate_knows_what_readers_were_told(tmp_path: Path) -> None:
-    """An edit that is not promoted yet is no broken contract; a view changed behind its back is."""
+def test_validation_compares_with_the_published_contract(tmp_path: Path) -> None:
+    """An edit that is not promoted yet breaks no contract; a view that was changed in the catalog does."""
     run = small_run(small(tmp_path), **settled(1))
     run_it(run)
     text = SMALL["conf/assets/all.yaml"].replace("{name: total, type: double}]", "{name: total, type: double}, {name: hours, type: bigint}]")
@@ -233,8 +234,8 @@ def test_the_gate_knows_what_readers_were_told(tmp_path: Path) -> None:
     assert "contract sums: another contract: total: is missing." in result.message
 
 
-def test_views_that_left_the_project_are_reported(tmp_path: Path) -> None:
-    """A view that is still served, and in no project, is a warning that says how to drop it."""
+def test_views_removed_from_the_project_are_reported(tmp_path: Path) -> None:
+    """A served view that is not in the project is a warning that says how to drop it."""
     run = small_run(small(tmp_path), **settled(1))
     run_it(run)
     text = SMALL["conf/assets/all.yaml"]
@@ -249,7 +250,7 @@ def test_views_that_left_the_project_are_reported(tmp_path: Path) -> None:
 
 
 def test_checks_are_shown(tmp_path: Path) -> None:
-    """``show`` and ``status`` say what failed and where its rows are; ``run`` what it warned of."""
+    """``show`` and ``status`` print failed checks and the path of their rows; ``run`` prints warnings."""
     root = write_files(
         tmp_path,
         {
@@ -267,16 +268,15 @@ def test_checks_are_shown(tmp_path: Path) -> None:
     assert made.exit_code == 0, made.output
     assert "  warned: in_range cities.people: 1 row, first city=Hue, people=0 (rows kept: checks/cities/all/" in made.output
     for command in ("show cities", "status"):
-        said = invoke(cli, ["--project", str(root), *command.split()]).output
-        assert "warned  in_range cities.people: 1 row" in said, said
+        output = invoke(cli, ["--project", str(root), *command.split()]).output
+        assert "warned  in_range cities.people: 1 row" in output, output
     assert "checks        1 passed" in invoke(cli, ["--project", str(root), "show", "cities"]).output
     (kept,) = (root / "lake/dev/checks/cities/all").iterdir()
     assert kept.read_bytes() == b"city,people\r\nHue,0\r\n"
 
 
 def test_a_check_of_a_plugin(tmp_path: Path) -> None:
-    """One that says only which rows break it is counted, and asked of each day alone."""
-
+    """The failing rows of a check without ``measure`` are counted for each day separately."""
     folder = tmp_path / "plugins/asset_kinds"
     folder.mkdir(parents=True)
     (folder / "even.py").write_text(
@@ -287,8 +287,8 @@ def test_a_check_of_a_plugin(tmp_path: Path) -> None:
     run = run_of(tmp_path, "check: even, column: place")
     run_it(run, "answers_raw", "answers")
     for day in (FIRST, LAST):
-        (found,) = record(run, "answers", day).checks
-        assert (found.state, found.failures, found.message) == ("failed", 1, "1 row, first place=1")
+        (result,) = record(run, "answers", day).checks
+        assert (result.state, result.failures, result.message) == ("failed", 1, "1 row, first place=1")
 
 
 MISTAKES = {
@@ -303,13 +303,13 @@ MISTAKES = {
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_mistakes_in_checks_are_located(tmp_path: Path, line: str) -> None:
-    """Whatever is wrong with a declared check is told with its place and remedy."""
+    """A mistake in a declared check is reported with its position and remedy."""
     with pytest.raises(ConfigError, match=r"conf/assets/all.yaml:\d+:\d+: assets\.answers\." + MISTAKES[line]):
         small(tmp_path, all=checked(line))
 
 
 def test_reconciles_needs_raw_objects(tmp_path: Path) -> None:
-    """It is refused where there are none to compare with."""
+    """``reconciles`` is refused for an asset that is not made from raw objects."""
     with pytest.raises(ConfigError, match="'sums' is not made from raw objects, which 'reconciles' reads"):
         small(tmp_path / "view", all=checked("check: row_count", view="check: reconciles"))
     text = SMALL["conf/assets/all.yaml"].replace("- {check: contract}", "- {check: reconciles}")
@@ -318,7 +318,7 @@ def test_reconciles_needs_raw_objects(tmp_path: Path) -> None:
 
 
 def test_checks_are_no_part_of_a_fingerprint(tmp_path: Path) -> None:
-    """A new check rebuilds nothing."""
+    """A new check does not change the fingerprint of its asset."""
     from openaq_assets.graph.operations import fingerprint
 
     def prints(text: str) -> str:
@@ -329,7 +329,7 @@ def test_checks_are_no_part_of_a_fingerprint(tmp_path: Path) -> None:
 
 
 def test_records_without_checks_can_be_read(tmp_path: Path) -> None:
-    """A record of an older version has none, and is read."""
+    """A record of an older version, which has no checks, can be read."""
     run = small_run(small(tmp_path), **settled(1))
     run_it(run, "places_raw")
     entry = run.ledger.history("places_raw")[0]

@@ -1,4 +1,4 @@
-"""``cost``, the price of a plan, and ``max_cost``: before anything is done."""
+"""Tests of ``cost``, the cost of a plan, and ``max_cost``."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ SETTINGS, ENVIRONMENTS, RATES = "conf/openaq.yaml", "conf/environments.yaml", "c
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the project."""
+    """Return a copy of the project."""
     return copy_project(tmp_path / "project")
 
 
 @pytest.fixture
 def line(project: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
-    """Runs the command line in the copy, with a lake of its own."""
+    """Return a function that runs the command line in the copy, with a lake of its own."""
     monkeypatch.setenv("OPENAQ_ROOT", str(project / "lake"))
     return lambda *arguments: CliRunner().invoke(cli, ["--project", str(project), *arguments])
 
 
 def run_of(project: Path) -> Run:
-    """A run in the copy's own lake."""
+    """Return a run in the copy's own lake."""
     loaded = load(project)
     return open_run(loaded, make_request(loaded.graph), "dev", "local")
 
@@ -47,28 +47,28 @@ def swap(project: Path, name: str, old: str, new: str) -> None:
 
 
 def priced_as_aws(project: Path, aws: Aws) -> dict[str, float]:
-    """What every asset of three days costs with settings of AWS, by the ledger of the local lake."""
+    """Return the cost of three days of every asset with settings of AWS, from the ledger of the local lake."""
     run, rates = run_of(project), load(project).conf("rates")
     assert rates is not None
     costing = Costing(run, rates, aws)
     keys = run.project.keys("openaq_ingestion")
     days = run.request.days
     return {
-        one.key: costing.price(one, days if one.partitions == "daily" else ("",)).dollars
-        for one in run.project.graph
-        if one.key in keys
+        asset.key: costing.price(asset, days if asset.partitions == "daily" else ("",)).dollars
+        for asset in run.project.graph
+        if asset.key in keys
     }
 
 
 def test_local_costs_nothing(line: Line) -> None:
-    """A plan for this machine says $0, and any max_cost lets it run."""
-    said = line("plan", "--job", "openaq_ingestion")
-    assert "Cost: $0, all of it runs on this machine." in said.output
+    """A plan for this machine costs $0, and any max_cost allows the run."""
+    result = line("plan", "--job", "openaq_ingestion")
+    assert "Cost: $0, all of it runs on this machine." in result.output
     assert line("run", "cities", "--max-cost", "0").exit_code == 0
 
 
-def test_glue_and_crawler_are_what_costs(project: Path) -> None:
-    """The job and the crawler are nearly all of a run's price; without them it is about a cent."""
+def test_glue_and_crawler_are_most_of_the_cost(project: Path) -> None:
+    """The Glue job and the crawler are nearly all of a run's cost; without them it is about a cent."""
     paid = priced_as_aws(project, Aws())
     assert max(paid, key=lambda key: paid[key]) == "measurements"
     free = priced_as_aws(project, Aws(transform="local", catalog="partitions"))
@@ -77,8 +77,8 @@ def test_glue_and_crawler_are_what_costs(project: Path) -> None:
     assert all(free[key] <= paid[key] for key in paid)
 
 
-def test_nothing_is_crawled_for_what_is_registered(project: Path) -> None:
-    """A catalog of tables that their own assets have registered, or that nobody made, costs nothing."""
+def test_registered_tables_are_not_crawled_again(project: Path) -> None:
+    """A catalog of tables that are registered already, or that were never made, costs nothing."""
     paid = priced_as_aws(project, Aws())
     assert paid["archive_tables"] < 0.001
     crawl = 2 * 600 / 3600 * 0.44
@@ -87,7 +87,7 @@ def test_nothing_is_crawled_for_what_is_registered(project: Path) -> None:
 
 
 def test_ledger_replaces_assumptions(project: Path, line: Line) -> None:
-    """What was made is priced by its size, and loses the mark of an assumption."""
+    """An asset that was made is priced by its size, without the mark of an assumption."""
     assert "cities ~" in line("cost").output
     assert line("run", "cities").exit_code == 0
     again = line("cost").output
@@ -95,17 +95,17 @@ def test_ledger_replaces_assumptions(project: Path, line: Line) -> None:
 
 
 def test_cost_prices_day_month_and_history(line: Line) -> None:
-    """Three prices for every asset, their sum, the instance, and the day the prices are of."""
-    said = line("cost", "--backfill", "365", "--instance", "t3.small")
-    assert said.exit_code == 0, said.output
-    lines = said.output.splitlines()
+    """``cost`` prints three prices per asset, their sum, the instance, and the date of the prices."""
+    result = line("cost", "--backfill", "365", "--instance", "t3.small")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
     assert lines[0].split("  ")[0] == "asset" and "365 days of history" in lines[0]
-    host = next(one for one in lines if one.startswith("instance t3.small"))
+    host = next(text for text in lines if text.startswith("instance t3.small"))
     assert "$24.84" in host  # 730 hours of instance and address, 20 GB of disk
-    total = next(one for one in lines if one.startswith("all of it")).split("$")[1:]
-    day, month, history = (float(one.strip()) for one in total)
+    total = next(text for text in lines if text.startswith("all of it")).split("$")[1:]
+    day, month, history = (float(price.strip()) for price in total)
     assert day < month <= day * 31 and history > day
-    assert "List prices of 2026-11-23 in ap-southeast-1" in said.output
+    assert "List prices of 2026-11-23 in ap-southeast-1" in result.output
 
 
 def test_longer_history_never_costs_less(line: Line) -> None:
@@ -113,23 +113,23 @@ def test_longer_history_never_costs_less(line: Line) -> None:
 
     def history(days: int) -> float:
         lines = line("cost", "--backfill", str(days)).output.splitlines()
-        return float(next(one for one in lines if one.startswith("all of it")).rpartition("$")[2])
+        return float(next(text for text in lines if text.startswith("all of it")).rpartition("$")[2])
 
     assert history(31) < history(62) < history(365)
 
 
-def test_no_prices_is_told(project: Path, line: Line) -> None:
-    """Without the file of prices the command says so, and everything else works."""
+def test_missing_prices_are_a_message(project: Path, line: Line) -> None:
+    """Without the file of prices ``cost`` prints a message, and ``check`` works."""
     (project / RATES).unlink()
-    said = line("cost")
-    assert (said.exit_code, said.output) == (
+    result = line("cost")
+    assert (result.exit_code, result.output) == (
         1, "not run: the cost is not known, because conf/rates.yaml does not exist. Copy it from the repository.\n"
     )  # fmt: skip
     assert line("check").exit_code == 0
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("dpu_hour: 0.44", "dpu_hour: -1", "conf/rates.yaml:8:13: glue.dpu_hour: expected a price of 0 or more, got -1.0. Write 0 or more."),
         ("dpu_hour: 0.44", "dpu_hours: 0.44", "unknown field 'dpu_hours'. Did you mean 'dpu_hour'?"),
@@ -137,16 +137,16 @@ def test_no_prices_is_told(project: Path, line: Line) -> None:
         ("version: 1", "version: 2", "version 2 is not known. Write 1."),
     ],
 )
-def test_mistakes_in_prices_have_a_place(project: Path, line: Line, old: str, new: str, told: str) -> None:
-    """``check`` and ``cost`` say what is wrong in conf/rates.yaml, where, and what to write."""
+def test_mistakes_in_prices_are_located(project: Path, line: Line, old: str, new: str, message: str) -> None:
+    """``check`` and ``cost`` print a mistake in conf/rates.yaml with its position and remedy."""
     swap(project, RATES, old, new)
     for command in ("check", "cost"):
-        said = line(command)
-        assert said.exit_code == 1 and told in said.output, said.output
+        result = line(command)
+        assert result.exit_code == 1 and message in result.output, result.output
 
 
-def test_mistake_in_a_limit_has_a_place(project: Path, line: Line) -> None:
-    """A limit that is no amount is told like every mistake in conf/."""
+def test_mistake_in_a_limit_is_reported(project: Path, line: Line) -> None:
+    """A limit that is no amount is reported like every mistake in conf/."""
     swap(project, SETTINGS, "project: openaq\n", "project: openaq\nmax_cost: $5\n")
-    said = line("check")
-    assert "max_cost: expected an amount of US dollars, got '$5'. Write a number like 0.50" in said.output
+    result = line("check")
+    assert "max_cost: expected an amount of US dollars, got '$5'. Write a number like 0.50" in result.output

@@ -1,4 +1,4 @@
-"""The ledger: what was made, when and from what, in files that nothing can confuse."""
+"""Tests of the ledger: its records, entries and states, also with damaged and foreign files."""
 
 import datetime as dt
 import json
@@ -21,7 +21,7 @@ START = dt.datetime(2026, 1, 10, tzinfo=dt.UTC)
 
 
 def record(minute: int = 0, **more: Any) -> Materialization:
-    """A success of the first day, so many minutes after the start."""
+    """Return a successful record of the first day, some minutes after the start."""
     known: dict[str, Any] = {
         "asset": "answers", "kind": "processed", "partition": "2026-01-01", "state": "ok",
         "fingerprint": "f" * 12, "version": "a" * 12, "inputs": {"raw": "b" * 12}, "scope": ("id=1",),
@@ -32,13 +32,13 @@ def record(minute: int = 0, **more: Any) -> Materialization:
 
 @pytest.fixture(params=["memory", "files"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
-    """An empty ledger."""
+    """Return an empty ledger in memory or in files."""
     store: ObjectStore = MemoryStore() if request.param == "memory" else FileStore()
     return Ledger(store, place("local", memory_root() if request.param == "memory" else str(tmp_path / "a b")))
 
 
 def test_a_record_reads_back(ledger: Ledger) -> None:
-    """What was appended is read back field by field; its entry says what planning asks."""
+    """A record is read back with all its fields, and its entry has what planning needs."""
     ledger.append(record())
     entry = ledger.entries("answers")["2026-01-01"]
     assert ledger.read(entry) == record() == ledger.latest("answers", "2026-01-01")
@@ -48,17 +48,17 @@ def test_a_record_reads_back(ledger: Ledger) -> None:
 
 
 def test_the_newest_counts(ledger: Ledger) -> None:
-    """The latest record of each partition is its state, in whatever order they were written."""
+    """The newest record of each partition is its state, in whatever order the records were written."""
     for minute in (5, 1, 9, 3):
         ledger.append(record(minute, version=f"v{minute}"))
     ledger.append(record(0, partition="", version="whole"))
-    assert {name: one.version for name, one in ledger.entries("answers").items()} == {
+    assert {name: entry.version for name, entry in ledger.entries("answers").items()} == {
         "": "whole", "2026-01-01": "v9",
     }  # fmt: skip
 
 
 def test_a_failure_does_not_hide_the_success_before(ledger: Ledger) -> None:
-    """After a failure the last success stays the state, marked; a later success clears the mark."""
+    """After a failure the last success stays the state and is marked; a later success has no mark."""
     ledger.append(record(1, state="failed", version=""))
     assert ledger.entries("answers")["2026-01-01"].state == "failed"
     ledger.append(record(2, version="good"))
@@ -80,7 +80,7 @@ def test_a_failure_does_not_hide_the_success_before(ledger: Ledger) -> None:
      "20260111T000000000000Z__ok__f__i__v.json"],
 )  # fmt: skip
 def test_foreign_files_are_ignored(ledger: Ledger, name: str) -> None:
-    """Files that are no records, wherever they lie in the folder, change nothing."""
+    """Files that are no records change nothing, in any folder of the ledger."""
     ledger.append(record())
     before = ledger.entries("answers")
     ledger.store.put(ledger.environment.uri("ledger", "answers", name), b"whatever")
@@ -88,18 +88,18 @@ def test_foreign_files_are_ignored(ledger: Ledger, name: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"facts": 3}', b"\xff"])
-def test_a_damaged_record_says_what_its_name_says(ledger: Ledger, body: bytes) -> None:
+def test_a_damaged_record_has_the_values_of_its_name(ledger: Ledger, body: bytes) -> None:
     """A record that cannot be read has no inputs and no scope, so that the next plan makes it again."""
     ledger.append(record())
     entry = ledger.entries("answers")["2026-01-01"]
     ledger.store.put(entry.uri, body)
-    found = ledger.read(entry)
-    assert (found.asset, found.partition, found.state, found.version) == ("answers", "2026-01-01", "ok", "a" * 12)
-    assert (found.inputs, found.scope) == ({}, ())
+    damaged = ledger.read(entry)
+    assert (damaged.asset, damaged.partition, damaged.state, damaged.version) == ("answers", "2026-01-01", "ok", "a" * 12)
+    assert (damaged.inputs, damaged.scope) == ({}, ())
 
 
 def test_a_record_of_a_later_version(ledger: Ledger) -> None:
-    """Fields this version does not know are left alone."""
+    """Fields of a later version are ignored."""
     ledger.append(record())
     entry = ledger.entries("answers")["2026-01-01"]
     body = json.loads(ledger.store.get(entry.uri))
@@ -109,28 +109,28 @@ def test_a_record_of_a_later_version(ledger: Ledger) -> None:
 
 
 def test_many_writers(ledger: Ledger) -> None:
-    """Records appended by many threads at once are all there."""
+    """Records that many threads append at the same time are all stored."""
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda n: ledger.append(record(n, partition=f"2026-02-{n % 20 + 1:02d}")), range(200)))
     entries = ledger.entries("answers")
     assert len(entries) == 20
-    assert {one.at for one in entries.values()} == {START + dt.timedelta(minutes=n) for n in range(180, 200)}
+    assert {entry.at for entry in entries.values()} == {START + dt.timedelta(minutes=n) for n in range(180, 200)}
     assert len(list(ledger.store.list(ledger.environment.uri("ledger")))) == 200
 
 
-states = st.lists(st.tuples(st.integers(0, 99), st.sampled_from(["ok", "partial", "failed"])), unique_by=lambda one: one[0])
+states = st.lists(st.tuples(st.integers(0, 99), st.sampled_from(["ok", "partial", "failed"])), unique_by=lambda pair: pair[0])
 
 
 @settings(deadline=None)
 @given(states)
-def test_entries_depend_on_the_records_alone(found: list[tuple[int, str]]) -> None:
-    """The entry is the newest success (or failure, if none), marked if a failure is newer, in any order."""
+def test_entries_depend_on_the_records_alone(records: list[tuple[int, str]]) -> None:
+    """The entry is the newest success, else the newest failure; it is marked if a failure is newer."""
     ledger = Ledger(MemoryStore(), place("memory", "memory://x"))
-    for minute, state in found:
+    for minute, state in records:
         ledger.append(record(minute, state=state))
-    ordered = sorted(found)
-    good = [one for one in ordered if one[1] != "failed"]
+    ordered = sorted(records)
+    good = [(minute, state) for minute, state in ordered if state != "failed"]
     chosen = (good or ordered)[-1:] if ordered else []
     entries = list(ledger.entries("answers").values())
-    assert [(one.at, one.state) for one in entries] == [(START + dt.timedelta(minutes=m), s) for m, s in chosen]
-    assert all(one.failed_since == bool(good and ordered[-1][1] == "failed") for one in entries)
+    assert [(entry.at, entry.state) for entry in entries] == [(START + dt.timedelta(minutes=m), s) for m, s in chosen]
+    assert all(entry.failed_since == bool(good and ordered[-1][1] == "failed") for entry in entries)

@@ -1,4 +1,4 @@
-"""Runs of a small project whose API is a table in the test: what is asked, kept, retried and recorded."""
+"""Tests of runs of a small project with a scripted API: requests, stored objects, retries and records."""
 
 import datetime as dt
 import json
@@ -19,54 +19,54 @@ from openaq_assets.runs.run import materialize
 
 
 def days(count: int = 2) -> list[str]:
-    """The settled days of a request, as keys."""
+    """Return the settled days of a request, as keys."""
     first = settled(count)["first"]
     return [(first + dt.timedelta(days=n)).isoformat() for n in range(count)]
 
 
 def states(results: dict[str, Any]) -> dict[str, str]:
-    """State by asset."""
-    return {key: one.state for key, one in results.items()}
+    """Return the state of each asset."""
+    return {key: result.state for key, result in results.items()}
 
 
 def lake(platform: Scripted) -> dict[str, bytes]:
-    """Every object of the lake but the records."""
-    kept = ("/ledger/", "/promotions/")
-    return {uri: body for uri, body in platform.store.bodies.items() if not any(one in uri for one in kept)}
+    """Return every object of the lake except the records."""
+    folders = ("/ledger/", "/promotions/")
+    return {uri: body for uri, body in platform.store.bodies.items() if not any(part in uri for part in folders)}
 
 
-def test_twice_is_once(tmp_path: Path) -> None:
-    """*idempotence*: the second run of settled days asks nothing, writes nothing and says up to date."""
+def test_a_second_run_does_nothing(tmp_path: Path) -> None:
+    """*idempotence*: the second run of settled days requests nothing, writes nothing and is up to date."""
     project = small(tmp_path)
     first = small_run(project, **settled())
     assert set(states(run_it(first)).values()) == {"ok"}
     before, platform = dict(lake(first.platform)), first.platform
     platform.submitted.clear()
     second = run_it(small_run(project, platform, **settled()))
-    again = {key for key, one in second.items() if one.state != "skipped"}
-    assert again == {"places_raw", "validate"}  # the inventory of today is open; a gate always runs
+    again = {key for key, result in second.items() if result.state != "skipped"}
+    assert again == {"places_raw", "validate"}  # the inventory of today is open; checks always run
     assert platform.fetched == []
     assert lake(platform) == before
 
 
 def test_overlapping_ranges(tmp_path: Path) -> None:
-    """A longer range asks only for the days that are new, and leaves the same lake as asking at once."""
-    project = small(tmp_path / "one")
+    """A longer range requests only the new days, and makes the same lake as one request of all days."""
+    project = small(tmp_path / "first")
     platform = small_run(project, **settled(2)).platform
     run_it(small_run(project, platform, **settled(2)))
     run_it(small_run(project, platform, **settled(4)))
-    assert [asked for asked, _ in platform.fetched] == [tuple(days(4)[2:]), tuple(days(4)[:2])]
-    other = small(tmp_path / "two")
+    assert [requested for requested, _ in platform.fetched] == [tuple(days(4)[2:]), tuple(days(4)[:2])]
+    other = small(tmp_path / "second")
     at_once = small_run(other, **settled(4))
     run_it(at_once)
-    strip = lambda found, root: {uri.removeprefix(root): body for uri, body in found.items() if "/catalog/" not in uri}
+    strip = lambda objects, root: {uri.removeprefix(root): body for uri, body in objects.items() if "/catalog/" not in uri}
     assert strip(lake(platform), platform.environment.root) == strip(
         lake(at_once.platform), at_once.environment.root
     )
 
 
 def test_an_added_location_is_fetched_alone(tmp_path: Path) -> None:
-    """For settled days only the new location is asked; its rows are then in the tables."""
+    """A new location is the only one requested for settled days, and its rows are added to the tables."""
     files = "locations:\n  a: {id: 1}\n"
     project = small(tmp_path, locations=files)
     platform = small_run(project, **settled()).platform
@@ -82,8 +82,8 @@ def test_an_added_location_is_fetched_alone(tmp_path: Path) -> None:
     assert platform.fetched == []
 
 
-def test_a_removed_location_asks_nothing(tmp_path: Path) -> None:
-    """Taking a location out of the YAML fetches nothing and loses nothing; putting it back fetches nothing."""
+def test_a_removed_location_requests_nothing(tmp_path: Path) -> None:
+    """Removing a location from the YAML fetches and loses nothing; adding it again fetches nothing."""
     project = small(tmp_path)
     platform = small_run(project, **settled()).platform
     run_it(small_run(project, platform, **settled()))
@@ -95,43 +95,43 @@ def test_a_removed_location_asks_nothing(tmp_path: Path) -> None:
 
 
 def test_partial_is_retried(tmp_path: Path) -> None:
-    """A sensor that failed makes its day partial; what reads it still runs; the next run asks that day again."""
+    """A sensor that fails makes its day partial, readers still run, and the next run requests the day again."""
     project = small(tmp_path)
     run = small_run(project, **settled())
     run.platform.answers[days()[0], "id=2"] = TimeoutError("no answer")
     results = run_it(run)
     assert (results["answers_raw"].state, results["answers"].state) == ("partial", "ok")
     assert results["answers_raw"].message == "id=2: no answer"
-    assert [one.state for one in results["answers_raw"].records] == ["partial", "ok"]
+    assert [record.state for record in results["answers_raw"].records] == ["partial", "ok"]
     assert results["answers"].facts.rows == 3
     run.platform.answers.clear()
     run.platform.submitted.clear()
     results = run_it(small_run(project, run.platform, **settled()))
     assert run.platform.fetched == [((days()[0],), ("id=1", "id=2"))]
     assert results["answers"].facts.rows == 2  # the one day that changed
-    assert [one.partition for one in results["answers"].records] == [days()[0]]
+    assert [record.partition for record in results["answers"].records] == [days()[0]]
 
 
 def test_failed_blocks_and_is_retried(tmp_path: Path) -> None:
-    """A failure stops what reads it, says why, leaves the rest running, and is tried again."""
+    """A failure blocks the assets that read it and no others, and the next run tries it again."""
     project = small(tmp_path)
     run = small_run(project, **settled())
     run.platform.answers[days()[1], "id=1"] = PlatformError("the key was refused")
     results = run_it(run)
     assert results["answers_raw"].state == "failed" and results["answers_raw"].message == "the key was refused"
     assert results["places_raw"].state == "ok"
-    blocked = {key: one.message for key, one in results.items() if one.state == "blocked"}
+    blocked = {key: result.message for key, result in results.items() if result.state == "blocked"}
     assert blocked["answers"] == "not run: answers_raw failed"
     assert blocked["tops"] == "not run: sums failed"
     run.platform.answers.clear()
     again = small_run(project, run.platform, **settled())
-    assert {one.reason for one in again.plan_state.steps("answers_raw")} == {"the last attempt failed"}
+    assert {step.reason for step in again.plan_state.steps("answers_raw")} == {"the last attempt failed"}
     assert set(states(run_it(again)).values()) == {"ok"}
 
 
 @pytest.mark.parametrize("refusal", [TimeoutError("no answer"), PlatformError("no key")])
 def test_a_narrow_retry_does_not_hide_a_failure(tmp_path: Path, refusal: Exception) -> None:
-    """After a failure, a run of one location does not count for the others: they are asked later."""
+    """After a failure, a run of one location does not count for the others: a later run requests them."""
     project = small(tmp_path)
     run = small_run(project, **settled(1))
     run.platform.answers[days(1)[0], "id=2"] = refusal
@@ -146,7 +146,7 @@ def test_a_narrow_retry_does_not_hide_a_failure(tmp_path: Path, refusal: Excepti
 
 
 def test_a_narrow_run_does_not_close_a_day(tmp_path: Path) -> None:
-    """A later run of one location does not make rows that arrive late for another one be missed."""
+    """After a run of one location, rows that arrive late for another location are still requested."""
     project = small(tmp_path)
     run = small_run(project, **settled(1))
     run_it(run, "places_raw", "answers_raw")
@@ -164,7 +164,7 @@ def test_a_narrow_run_does_not_close_a_day(tmp_path: Path) -> None:
 
 
 def test_force(tmp_path: Path) -> None:
-    """With force everything is done again, and what did not change stays byte for byte."""
+    """With force everything is made again, and unchanged objects stay equal byte for byte."""
     project = small(tmp_path)
     platform = small_run(project, **settled()).platform
     run_it(small_run(project, platform, **settled()))
@@ -174,17 +174,17 @@ def test_force(tmp_path: Path) -> None:
     assert lake(platform) == before
 
 
-def test_months_are_asked_a_month_at_a_time(tmp_path: Path) -> None:
+def test_days_are_requested_a_month_at_a_time(tmp_path: Path) -> None:
     """Seventy days are three operations, in order, and seventy records."""
     project = small(tmp_path)
     run = small_run(project, **settled(70))
     results = run_it(run, "places_raw", "answers_raw")
-    assert [len(asked) for asked, _ in run.platform.fetched] == [31, 31, 8]
-    assert [one.partition for one in results["answers_raw"].records] == days(70)
+    assert [len(requested) for requested, _ in run.platform.fetched] == [31, 31, 8]
+    assert [record.partition for record in results["answers_raw"].records] == days(70)
 
 
 def test_a_revised_answer_reaches_the_views(tmp_path: Path) -> None:
-    """When the API changes an answer of an open day, the table is rebuilt and the view says so."""
+    """A changed answer of an open day makes the table again, and the view stays."""
     project = small(tmp_path)
     run = small_run(project, days=1)
     run_it(run)
@@ -213,7 +213,7 @@ def test_what_another_run_adds_meanwhile_is_not_lost(tmp_path: Path) -> None:
     other = small_run(project, Scripted(run.environment), **settled(1))
 
     class Overtaken(Scripted):
-        """Reads the raw objects, and only then another run adds one and records it."""
+        """A platform on which another run adds a raw object right after the transform has read them."""
 
         def _transform(self, operation: Any) -> Any:
             ticket = super()._transform(operation)
@@ -240,42 +240,43 @@ def test_what_another_run_adds_meanwhile_is_not_lost(tmp_path: Path) -> None:
 
 
 class Listener:
-    """A plugin that remembers what it was told."""
+    """A plugin that keeps the records that it receives."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.told: list[Materialization] = []
+        self.records: list[Materialization] = []
         self.error = error
 
     @hookimpl
     def materialized(self, record: Materialization) -> None:
-        self.told.append(record)
+        """Keep the record; raise the error of this plugin, if it has one."""
+        self.records.append(record)
         if self.error:
             raise self.error
 
 
-def test_plugins_are_told(tmp_path: Path) -> None:
-    """The hook gets every record, also of failures, after it is in the ledger."""
+def test_plugins_receive_records(tmp_path: Path) -> None:
+    """The hook receives every record, also of failures, after it is in the ledger."""
     run = small_run(small(tmp_path), **settled())
     run.platform.answers[days()[0], "id=2"] = TimeoutError("no answer")
     listener = Listener()
     run.project.plugins.manager.register(listener)
     results = run_it(run)
-    records = [record for one in results.values() for record in one.records]
-    assert listener.told == records
-    told = next(one for one in records if one.asset == "answers_raw")
-    assert (told.state, told.run, told.environment, told.platform) == ("partial", run.id, "dev", run.platform.name)
+    records = [record for result in results.values() for record in result.records]
+    assert listener.records == records
+    partial = next(record for record in records if record.asset == "answers_raw")
+    assert (partial.state, partial.run, partial.environment, partial.platform) == ("partial", run.id, "dev", run.platform.name)
     kept = run.ledger.read(run.ledger.entries("answers_raw")[days()[0]])
-    assert kept == told
+    assert kept == partial
 
 
 def test_a_plugin_that_raises(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A plugin's exception is logged; the record stays, other plugins are told and the run goes on."""
+    """A plugin's exception is logged; the record stays, other plugins receive it, and the run continues."""
     run = small_run(small(tmp_path), **settled())
     broken, listener = Listener(RuntimeError("boom")), Listener()
     run.project.plugins.manager.register(listener, "good")
     run.project.plugins.manager.register(broken, "broken")
     assert set(states(run_it(run)).values()) == {"ok"}
-    assert len(listener.told) == len(broken.told) > 5
+    assert len(listener.records) == len(broken.records) > 5
     assert run.ledger.latest("tables") is not None
     assert "the plugin broken failed" in caplog.text and "boom" in caplog.text
 
@@ -284,35 +285,38 @@ def test_a_plugin_that_raises(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 
 
 class Killed(BaseException):
-    """The process dies here."""
+    """The end of the process."""
 
 
 class Slow(Scripted):
-    """A platform whose work goes on elsewhere: submit returns at once, poll says when it is done."""
+    """A platform with asynchronous work: ``submit`` returns at once, ``poll`` returns the state."""
 
     def __init__(self, home: Any) -> None:
         super().__init__(home)
-        self.elsewhere: dict[str, Ticket] = {}
+        self.finished: dict[str, Ticket] = {}
         self.polls = 0
         self.cancelled: list[str] = []
 
     def submit(self, operation: Operation) -> Ticket:
+        """Do the operation; return a running ticket for a fetch, else the finished one."""
         done = super().submit(operation)
         if not isinstance(operation, Fetch):
             return done
-        self.elsewhere[done.id] = done
+        self.finished[done.id] = done
         return Ticket(done.id, "running")
 
     def poll(self, ticket: Ticket) -> Ticket:
+        """Return the finished ticket from the third call on."""
         self.polls += 1
-        return self.elsewhere[ticket.id] if self.polls >= 3 else ticket
+        return self.finished[ticket.id] if self.polls >= 3 else ticket
 
     def cancel(self, ticket: Ticket) -> None:
+        """Keep the id of the ticket."""
         self.cancelled.append(ticket.id)
 
 
-def test_a_killed_run_is_taken_up(tmp_path: Path) -> None:
-    """A run killed between submit and poll goes on polling its ticket in the next process."""
+def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
+    """The next process polls the ticket of a run that was killed between submit and poll."""
     project = small(tmp_path)
     home = project.environment("dev", "local")
     platform, tickets = Slow(home), dict[str, str]()
@@ -330,13 +334,13 @@ def test_a_killed_run_is_taken_up(tmp_path: Path) -> None:
     second.tickets, second.sleep = tickets, naps.append
     result = materialize(second, "places_raw")
     assert result.state == "ok" and result.facts.rows == 2
-    assert len([one for one in platform.submitted if isinstance(one, Fetch)]) == 1
+    assert len([operation for operation in platform.submitted if isinstance(operation, Fetch)]) == 1
     assert (tickets, platform.polls) == ({}, 3)
     assert naps == [1.0, 1.5, 2.25]
 
 
 def test_an_interrupted_run_cancels(tmp_path: Path) -> None:
-    """Ctrl-C stops the work elsewhere, and no record is kept."""
+    """Ctrl-C cancels the running operation, and no record is written."""
     project = small(tmp_path)
     run = small_run(project, Slow(project.environment("dev", "local")), days=1)
 
@@ -354,7 +358,7 @@ def test_an_interrupted_run_cancels(tmp_path: Path) -> None:
 
 
 def test_prod_owns_views_only(tmp_path: Path) -> None:
-    """Running a table in prod is refused with the environment to use."""
+    """A run of a table in prod is refused, and the message names the environment to use."""
     project = small(tmp_path)
     home = project.environment("prod", "local")
     run = Run(project, home, Scripted(home), small_run(project).request)
@@ -363,7 +367,7 @@ def test_prod_owns_views_only(tmp_path: Path) -> None:
 
 
 def test_a_new_lake_gets_its_first_prod_views(tmp_path: Path) -> None:
-    """The gate makes missing prod views once; later edits of a view do not reach prod by running."""
+    """The validation makes missing views of prod once; a run does not bring later edits to prod."""
     project = small(tmp_path)
     run = small_run(project, **settled())
     prod = place("memory", run.environment.root, "prod")

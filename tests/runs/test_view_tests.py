@@ -1,4 +1,4 @@
-"""SQL unit tests: this project's own, and what the command says of good, failing and mistaken ones."""
+"""Tests of SQL unit tests: those of this project, and the output for good, failing and invalid ones."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -53,22 +53,22 @@ Make = Callable[[str], Path]
 
 @pytest.fixture
 def make(tiny_project: Callable[[Mapping[str, str]], Path]) -> Make:
-    """A tiny project with these tests."""
+    """Return a function that makes a tiny project with these tests."""
     return lambda tests: tiny_project(PROJECT | {"views/tests/all.yaml": tests})
 
 
-def said(root: Path, *arguments: str) -> Result:
-    """What 'openaq-assets test' says."""
+def run_command(root: Path, *arguments: str) -> Result:
+    """Run ``openaq-assets test`` and return its result."""
     return CliRunner().invoke(cli, ["--project", str(root), "test", *arguments])
 
 
 def test_the_tests_of_this_project_pass() -> None:
-    """Every unit test of this repository's views holds."""
+    """Every unit test of this repository's views passes."""
     project = load(REPOSITORY)
     outcomes = list(run_tests(project, read_tests(project)))
-    assert {one.test.name: one.failures for one in outcomes if one.failures} == {}
+    assert {outcome.test.name: outcome.failures for outcome in outcomes if outcome.failures} == {}
     served = {"view_latest_aqi", "view_daily_average", "view_air_quality_overview"}
-    assert served <= {one.test.view for one in outcomes}
+    assert served <= {outcome.test.view for outcome in outcomes}
 
 
 GOOD = """
@@ -100,8 +100,8 @@ tests:
 
 
 def test_good_tests(make: Make) -> None:
-    """Sparse rows go in, sparse rows come out; clocks stand where the test says; rows of one test are gone in the next."""
-    result = said(make(GOOD))
+    """Tests name only some columns, set the clock, give views as tables, and do not share rows."""
+    result = run_command(make(GOOD))
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert [line.split(" (")[0] for line in lines[:-1]] == [
@@ -112,11 +112,11 @@ def test_good_tests(make: Make) -> None:
 
 
 def test_a_selection_of_views(make: Make) -> None:
-    """Only the tests of selected views are run; none at all is a usage error."""
+    """Only the tests of selected views are run; a selection without tests is a usage error."""
     root = make(GOOD)
-    assert said(root, "sums").stdout.endswith("1 tests: 1 ok, 0 failed.\n")
-    assert said(root, "+late").stdout.endswith("4 tests: 4 ok, 0 failed.\n")
-    result = said(root, "answers")
+    assert run_command(root, "sums").stdout.endswith("1 tests: 1 ok, 0 failed.\n")
+    assert run_command(root, "+late").stdout.endswith("4 tests: 4 ok, 0 failed.\n")
+    result = run_command(root, "answers")
     assert (result.exit_code, result.stderr) == (
         2, "error: there is no test of the selected views in views/tests. Write one, or select other views.\n"
     )  # fmt: skip
@@ -135,8 +135,8 @@ tests:
 
 
 def test_a_failing_test_says_what_differs(make: Make) -> None:
-    """The place of the test, the nearest row with what differs in it, what is missing and what is too much."""
-    result = said(make(FAILING))
+    """A failing test prints its position, the differing values of the nearest row, missing and extra rows."""
+    result = run_command(make(FAILING))
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         "FAILED  views/tests/all.yaml:3:3: sums: wrong",
@@ -147,45 +147,45 @@ def test_a_failing_test_says_what_differs(make: Make) -> None:
     ]
 
 
-def test_order_counts_where_it_is_said_to(make: Make) -> None:
-    """With 'ordered' the rows must come in that order."""
+def test_order_counts_if_the_test_says_so(make: Make) -> None:
+    """With 'ordered' the rows must be in the expected order."""
     text = "tests:\n  one:\n    view: sums\n    ordered: true\n    given: {{sums_: []}}\n    expect: [{}]\n"
-    assert said(make(text.format("{place: 1}"))).exit_code == 1
+    assert run_command(make(text.format("{place: 1}"))).exit_code == 1
     root = make(
         "tests:\n  one:\n    view: late\n    ordered: true\n"
         "    given: {sums: [{place: 1, total: 1}, {place: 2, total: 1}]}\n    expect: [{place: 2}, {place: 1}]\n"
     )
-    assert "row 1: place: expected 2, got 1" in said(root).stdout
+    assert "row 1: place: expected 2, got 1" in run_command(root).stdout
 
 
 def test_an_error_of_the_engine_is_a_failure(make: Make) -> None:
-    """A view that cannot be computed fails its test in the engine's words, and the next test is run."""
+    """A view that cannot be computed fails its test with the engine's message, and the next test runs."""
     root = make("tests:\n  one:\n    view: late\n    given: {answers: [{place: 1, value: 1}]}\n    expect: []\n" + GOOD[8:])
     (root / "views/late.sql").write_text(
         "SELECT place, CAST(1 / (place - place) AS bigint) AS minutes, current_date AS today FROM sums\n"
     )
-    lines = said(root).stdout.splitlines()
+    lines = run_command(root).stdout.splitlines()
     assert lines[0] == "FAILED  views/tests/all.yaml:2:3: late: one"
     assert "Division by zero" in lines[1]
     assert any(line.startswith("ok      sums: sums_of_a_place") for line in lines)
 
 
-def test_a_type_that_is_not_promised_is_a_failure(make: Make) -> None:
-    """The answer's types are part of the test."""
+def test_another_type_than_the_contract_is_a_failure(make: Make) -> None:
+    """A test fails if the types of the result differ from the contract of the view."""
     root = make(GOOD)
     sql = root / "views/sums.sql"
     sql.write_text(sql.read_text().replace("sum(value)", "count(*)"))
-    assert "total: is bigint, expected double." in said(root, "sums").stdout
+    assert "total: is bigint, expected double." in run_command(root, "sums").stdout
 
 
 def test_captured_rows_can_be_expected(make: Make) -> None:
-    """What --capture prints is YAML that the test then expects, whatever the values are."""
+    """The output of --capture is YAML that can be used as the expected rows."""
     root = make(GOOD)
-    printed = said(root, "sums", "--capture").stdout
+    printed = run_command(root, "sums", "--capture").stdout
     rows = "\n".join("    " + line for line in printed.splitlines() if not line.startswith("#"))
     tests = GOOD[: GOOD.index("    expect:")] + "    expect:\n" + rows + "\n"
     (root / "views/tests/all.yaml").write_text(tests)
-    assert said(root).stdout.endswith("1 tests: 1 ok, 0 failed.\n")
+    assert run_command(root).stdout.endswith("1 tests: 1 ok, 0 failed.\n")
 
 
 MISTAKES = {
@@ -215,22 +215,22 @@ SOUND = """tests:
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistakes_are_located(make: Make, name: str) -> None:
-    """A mistake in a test is one line with its place and a remedy, told by 'test' and by 'check'."""
-    old, new, told = MISTAKES[name]
+    """``test`` and ``check`` print a mistake in a test on one line with its position and a remedy."""
+    old, new, expected = MISTAKES[name]
     assert old in SOUND
     root = make(SOUND.replace(old, new, 1))
-    result = said(root)
+    result = run_command(root)
     assert (result.exit_code, result.stdout) == (1, "")
     line = result.stderr.splitlines()[0]
-    place, _, message = line.partition(" ")
-    assert message.startswith(told)
-    assert place.startswith("views/tests/all.yaml:")
+    position, _, message = line.partition(" ")
+    assert message.startswith(expected)
+    assert position.startswith("views/tests/all.yaml:")
     checked = CliRunner().invoke(cli, ["--project", str(root), "check"])
     assert (checked.exit_code, checked.stderr) == (1, result.stderr)
 
 
 def test_two_tests_of_one_name(make: Make) -> None:
-    """Names are given once in all files."""
+    """The name of a test is unique in all files."""
     root = make(SOUND)
     (root / "views/tests/more.yaml").write_text(SOUND)
     with pytest.raises(ConfigError) as caught:
@@ -241,7 +241,7 @@ def test_two_tests_of_one_name(make: Make) -> None:
 
 
 def test_the_schema_knows_tests() -> None:
-    """The JSON Schema takes this project's tests, and refuses a misspelt field."""
+    """The JSON Schema accepts this project's tests and rejects a misspelt field."""
     project = load(REPOSITORY)
     schema = json.loads(schemas(project.plugins)["tests.schema.json"])
     for path in (REPOSITORY / "views" / "tests").glob("*.yaml"):
@@ -250,8 +250,8 @@ def test_the_schema_knows_tests() -> None:
         jsonschema.validate({"tests": {"one": {"view": "v", "expects": []}}}, schema)
 
 
-def test_values_are_compared_as_people_mean_it() -> None:
-    """Doubles to nine digits, NaN with NaN, NULL with NULL only."""
+def test_comparison_of_values() -> None:
+    """Doubles are equal to nine digits, NaN equals NaN, and NULL equals only NULL."""
     assert same(0.1 + 0.2, 0.3) and same(float("nan"), float("nan")) and same(None, None)
     assert not same(None, 0.0) and not same(0.0, 1e-6) and not same("1", 1)
     assert shown({"a": None, "b": 'x"y', "c": True, "d": float("nan")}) == '{a: null, b: "x\\"y", c: true, d: .nan}'

@@ -1,4 +1,4 @@
-"""check_kind: built-in kinds keep it, and it finds those that do not."""
+"""Tests of ``check_kind``: it accepts the kinds in use and rejects impure kinds."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from openaq_assets.testing import check_kind
 
 @pytest.mark.parametrize("root", [REPOSITORY, REPOSITORY / "examples" / "jaffle_shop"], ids=["openaq", "jaffle_shop"])
 def test_every_kind_in_use_is_pure(root: Path) -> None:
-    """The kind of every asset answers alike whenever it is asked, in JSON that names no location."""
+    """The kind of every asset returns equal operations at each call, which become JSON without locations."""
     graph = load(root).graph
     for key in graph.assets:
         check_kind(graph, key)
@@ -34,8 +34,8 @@ class Fields:
     pass
 
 
-class Mine(Kind):
-    name = "mine"
+class Own(Kind):
+    name = "own"
     fields = Fields
     partitions = "daily"
 
@@ -45,13 +45,13 @@ class Mine(Kind):
 
 @hookimpl
 def asset_kinds():
-    return [Mine()]
+    return [Own()]
 """
 
 
 @pytest.mark.parametrize("name", IMPURE)
-def test_an_impure_kind_is_found(tmp_path: Path, name: str) -> None:
-    """A kind that answers differently each time, or names a location, breaks the law."""
-    root = project_with(tmp_path / "project", KIND.replace("ANSWER", IMPURE[name]), "assets:\n  mine: {kind: mine}\n")
+def test_an_impure_kind_is_rejected(tmp_path: Path, name: str) -> None:
+    """A kind that returns other operations at each call, or names a location, fails the check."""
+    root = project_with(tmp_path / "project", KIND.replace("ANSWER", IMPURE[name]), "assets:\n  own: {kind: own}\n")
     with pytest.raises(AssertionError, match=r"another answer|names a location"):
-        check_kind(load(root).graph, "mine")
+        check_kind(load(root).graph, "own")

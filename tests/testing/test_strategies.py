@@ -1,4 +1,4 @@
-"""What the strategies draw is what they say."""
+"""Tests of the strategies: the values that they draw have the documented properties."""
 
 from hypothesis import given, settings
 
@@ -8,7 +8,7 @@ from openaq_assets.testing.strategies import SmallTable, operations, refs, small
 
 
 def answer(lake: Lake, table: SmallTable) -> list[tuple[object, ...]]:
-    """The rows of a table once it is loaded."""
+    """Load a table and return its rows."""
     at = lake.load("drawn", table.csv, **table.types)
     listed = ", ".join(f'"{name}"' for name in table.types)
     return lake.ask(f"SELECT {listed} FROM drawn", at)
@@ -17,14 +17,14 @@ def answer(lake: Lake, table: SmallTable) -> list[tuple[object, ...]]:
 @given(table=small_tables())
 @settings(max_examples=15)
 def test_small_tables_are_their_rows(table: SmallTable) -> None:
-    """A table that is loaded from the CSV answers with exactly the rows that were drawn."""
+    """A table that is loaded from the CSV has exactly the rows that were drawn."""
     with memory_lake() as lake:
         assert sorted(map(repr, answer(lake, table))) == sorted(map(repr, table.rows))
 
 
 @given(operation=operations)
 def test_operations_are_json(operation: Operation) -> None:
-    """Every operation drawn is itself again after JSON."""
+    """Every drawn operation is equal after it was written as JSON and read."""
     assert from_json(to_json(operation)) == operation
 
 
@@ -35,7 +35,7 @@ def test_unbound_references_have_no_location(ref: Ref, unbound: Ref) -> None:
 
 
 def test_a_lake_in_memory_is_gone_afterwards() -> None:
-    """Each lake in memory is empty, and nothing of it is left after its end."""
+    """Each lake in memory begins empty, and nothing of it is left after its end."""
     for _ in range(2):
         with memory_lake() as lake:
             assert lake.bodies() == {}

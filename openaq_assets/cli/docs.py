@@ -37,8 +37,8 @@ Edges = Mapping[str, Sequence[str]]
 
 def catalog(project: Project, env: str = "dev", profile: str | None = None) -> dict[str, Any]:
     """Return everything that the catalog page shows, as JSON values; read a few records of the ledger."""
-    home, platform = open_platform(project, env, profile)
-    plan_state = PlanState(project.graph, Ledger(platform.objects, home), make_request(project.graph))
+    environment, platform = open_platform(project, env, profile)
+    plan_state = PlanState(project.graph, Ledger(platform.objects, environment), make_request(project.graph))
     queries = _check_queries(project)
     return {
         "project": project.name,
@@ -56,8 +56,8 @@ def newest_records(
     project: Project, asset: str, env: str = "dev", profile: str | None = None, newest: int = RECORDS
 ) -> list[Materialization]:
     """Return the newest records of an asset, newest first; raise SelectionError for unknown names."""
-    home, platform = open_platform(project, env, profile)
-    return _records(Ledger(platform.objects, home), asset, newest)
+    environment, platform = open_platform(project, env, profile)
+    return _records(Ledger(platform.objects, environment), asset, newest)
 
 
 def _records(ledger: Ledger, asset: str, newest: int) -> list[Materialization]:

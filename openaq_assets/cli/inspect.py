@@ -148,9 +148,9 @@ def status(quarantine: bool, env: str) -> None:
               openaq-assets status --quarantine
     """
     project = load_project(strict=False)
-    home, platform = open_platform(project, env, profile_name())
-    store, ledger = platform.objects, Ledger(platform.objects, home)
-    folders = {asset.key: home.uri("quarantine", asset.key) for asset in project.graph}
+    environment, platform = open_platform(project, env, profile_name())
+    store, ledger = platform.objects, Ledger(platform.objects, environment)
+    folders = {asset.key: environment.uri("quarantine", asset.key) for asset in project.graph}
     entries = [entry for key, folder in folders.items() for entry in _quarantined(store, folder, key)]
     if quarantine:
         click.echo(table(Quarantined._fields, entries))

@@ -89,7 +89,7 @@ def details(project: Project, key: str, env: str, profile: str | None, operation
         for operation in (*operations_of(graph, asset, (), scope), *checks):
             click.echo(to_json(operation))
         return
-    home, platform = open_platform(project, env, profile)
+    environment, platform = open_platform(project, env, profile)
     facts = [
         ("asset", key), ("kind", asset.kind.name), ("description", asset.common.description),
         ("declared at", f"{asset.at.path}:{asset.at.line}"), ("partitions", asset.partitions or "none"),
@@ -97,7 +97,7 @@ def details(project: Project, key: str, env: str, profile: str | None, operation
         ("read by", ", ".join(graph.downstream(key)) or "nothing"),
         ("fingerprint", graph.fingerprints[key]),
     ]  # fmt: skip
-    ledger = Ledger(platform.objects, home)
+    ledger = Ledger(platform.objects, environment)
     entries = ledger.entries(key)
     if entries:
         newest = max(entries.values(), key=lambda entry: entry.at)

@@ -96,12 +96,12 @@ class Environment:
         """Return the reference with its URI and table name."""
         if ref.environment == ABOVE:
             return replace(ref, uri=f"{self.root}/{ref.layer}/{ref.asset}")
-        home = self.sibling(ref.environment) if ref.environment else self
+        environment = self.sibling(ref.environment) if ref.environment else self
         if ref.layer != VIEW:
-            home = home.tables_owner
+            environment = environment.tables_owner
         # The raw objects of all assets share the prefix of a day: their names begin with the asset.
         parts = ("raw",) if ref.layer == "raw" else (ref.layer, ref.asset)
-        return replace(ref, uri=home.uri(*parts), table=f"{home.database}.{ref.asset}")
+        return replace(ref, uri=environment.uri(*parts), table=f"{environment.database}.{ref.asset}")
 
 
 def bind(operation: Operation, environment: Environment) -> Operation:

@@ -67,9 +67,9 @@ class _Version:
     version: int
 
 
-def read_settings(home: Path, reading: Reading) -> tuple[Settings, Mapping[str, Node], Mapping[str, Job]]:
+def read_settings(root: Path, reading: Reading) -> tuple[Settings, Mapping[str, Node], Mapping[str, Job]]:
     """Return the settings of the project, the defaults of kinds as nodes, and the jobs."""
-    node = _content(home, SETTINGS, reading)
+    node = _content(root, SETTINGS, reading)
     built = node and build_fields(node, (Settings,), "", reading, frozenset({"defaults", "jobs"}))
     settings = Settings(**built[0]) if built else Settings(1, Name("unnamed"))
     _check_version(settings.version, reading)
@@ -78,14 +78,14 @@ def read_settings(home: Path, reading: Reading) -> tuple[Settings, Mapping[str, 
 
 
 def read_environments(
-    home: Path, plugins: Plugins, reading: Reading
+    root: Path, plugins: Plugins, reading: Reading
 ) -> tuple[dict[str, Profile], dict[str, LogicalEnvironment]]:
     """Return the valid profiles and environments of conf/environments.yaml.
 
     It is the only file whose values may be ``${env:NAME}``.
     """
     inside = Reading(environ=os.environ, problems=reading.problems, lost=reading.lost)
-    node = _content(home, ENVIRONMENTS, inside)
+    node = _content(root, ENVIRONMENTS, inside)
     built = node and build_fields(node, (_Version,), "", inside, frozenset({"profiles", "environments"}))
     _check_version(built[0]["version"] if built else 1, inside)
     profiles = _profiles(_entries(node, "profiles", inside), plugins, inside)
@@ -134,14 +134,14 @@ def settings_type(plugins: Plugins) -> type:
 
 
 def read_scopes(
-    home: Path, plugins: Plugins, reading: Reading
+    root: Path, plugins: Plugins, reading: Reading
 ) -> tuple[dict[str, Any], dict[str, Mapping[str, str]]]:
     """Return the values of the files with selectors, by path, and their selectors, by section."""
     conf: dict[str, Any] = {}
     selectors: dict[str, Mapping[str, str]] = {}
     for file in plugins.conf_files.values():
-        if file.selector and (home / file.path).exists():
-            conf[file.path] = entries = read_conf(home, file, reading)
+        if file.selector and (root / file.path).exists():
+            conf[file.path] = entries = read_conf(root, file, reading)
             selectors[file.section] = _selectors(file, entries, plugins, reading)
     return conf, selectors
 
@@ -162,13 +162,13 @@ def _selectors(
         return {}
 
 
-def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
+def read_conf(root: Path, file: ConfFile, reading: Reading) -> Any:
     """Return the value of a plugin's file of conf/; None or only its valid entries if it has problems."""
     if file.section:
-        node = parse_file(home / file.path, file.path, reading)
+        node = parse_file(root / file.path, file.path, reading)
         entries = _section(node, file.section, reading)
         return _each(entries, file.type, file.section, reading)
-    node = _content(home, file.path, reading, file.empty)
+    node = _content(root, file.path, reading, file.empty)
     if node is None:
         return None
     declared(file.type)  # raises the exception of an invalid plugin, before problems of the file are added
@@ -178,12 +178,12 @@ def read_conf(home: Path, file: ConfFile, reading: Reading) -> Any:
     return value if isinstance(value, file.type) else None
 
 
-def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, reading: Reading) -> list[Asset]:
+def read_assets(root: Path, defaults: Mapping[str, Node], plugins: Plugins, reading: Reading) -> list[Asset]:
     """Return the valid assets; the words of the others are added to ``reading.lost``."""
     checked = dict(_defaults(defaults, plugins, reading))
     first: dict[str, Node] = {}
     assets: dict[str, Asset] = {}
-    entries = list(_asset_entries(home, reading))
+    entries = list(_asset_entries(root, reading))
     for key, entry in entries:
         if key in first:
             at = first[key].at
@@ -193,7 +193,7 @@ def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, read
             reading.lost.update((key, *entry.words(), *first[key].words()))
             continue
         first[key] = entry
-        asset = _asset(home, key, entry, checked, plugins, reading)
+        asset = _asset(root, key, entry, checked, plugins, reading)
         if asset:
             assets[key] = asset
         else:
@@ -204,9 +204,9 @@ def read_assets(home: Path, defaults: Mapping[str, Node], plugins: Plugins, read
     return list(assets.values())
 
 
-def _asset_entries(home: Path, reading: Reading) -> Iterator[tuple[str, Node]]:
-    for path in sorted((home / ASSETS).rglob("[!.]*.y*ml")):
-        name = path.relative_to(home).as_posix()
+def _asset_entries(root: Path, reading: Reading) -> Iterator[tuple[str, Node]]:
+    for path in sorted((root / ASSETS).rglob("[!.]*.y*ml")):
+        name = path.relative_to(root).as_posix()
         yield from _section(parse_file(path, name, reading), "assets", reading).items()
 
 
@@ -246,7 +246,7 @@ def _is_sound(key: str, value: Node, fields: Mapping[str, Any], where: str, read
 
 
 def _asset(
-    home: Path,
+    root: Path,
     key: str,
     entry: Node,
     defaults: Mapping[str, Mapping[str, Node]],
@@ -264,7 +264,7 @@ def _asset(
     if built is None or len(reading.problems) > before:
         return None
     spec = construct(kind.fields, built[1], entry, where, inside)
-    spec = spec if spec is ABSENT else _with_files(home, spec, where, inside)
+    spec = spec if spec is ABSENT else _with_files(root, spec, where, inside)
     if len(reading.problems) > before:
         return None
     return Asset(key, kind, Common(**built[0]), spec, entry.at, inside.marks)
@@ -288,44 +288,44 @@ def _kind(entry: Node, where: str, plugins: Plugins, reading: Reading) -> Any:
     return plugins.kinds.get(node.value)
 
 
-def _with_files(home: Path, spec: Any, where: str, reading: Reading) -> Any:
+def _with_files(root: Path, spec: Any, where: str, reading: Reading) -> Any:
     """Return the spec with the text of every file that it names."""
     changed: dict[str, TextFile] = {}
     for field in dataclasses.fields(spec):
         value = getattr(spec, field.name)
         if isinstance(value, TextFile):
             path = f"{where}.{field.metadata.get('yaml', field.name)}"
-            text = _text_of(home, value.path, reading.marks[path], path, reading)
+            text = _text_of(root, value.path, reading.marks[path], path, reading)
             changed[field.name] = dataclasses.replace(value, text=text or "")
     return dataclasses.replace(spec, **changed) if changed else spec
 
 
-def _text_of(home: Path, name: str, mark: Mark, where: str, reading: Reading) -> str | None:
+def _text_of(root: Path, name: str, mark: Mark, where: str, reading: Reading) -> str | None:
     try:
-        if (home / name).is_file():
-            return read_text(home / name, name, reading)
+        if (root / name).is_file():
+            return read_text(root / name, name, reading)
         message = f"file {shortened(name)} does not exist."
     except (OSError, ValueError):  # too long, or with characters that no file name can have
         message = f"{shortened(name)} is not a valid file name."
-    reading.problems.append(mark.problem(where, message, _similar_file(home, name)))
+    reading.problems.append(mark.problem(where, message, _similar_file(root, name)))
     return None
 
 
-def _similar_file(home: Path, name: str) -> str:
+def _similar_file(root: Path, name: str) -> str:
     """Return the remedy for a missing file: a file of the same folder with a similar name, if any."""
     folder, wanted = posixpath.split(name)
     try:
-        names = {path.stem: path.name for path in (home / folder).iterdir()}
+        names = {path.stem: path.name for path in (root / folder).iterdir()}
     except (OSError, ValueError):
         names = {}
     close = difflib.get_close_matches(Path(wanted).stem, names, n=1, cutoff=0.7)
     return f"Did you mean '{posixpath.join(folder, names[close[0]])}'?" if close else "Create it."
 
 
-def _content(home: Path, name: str, reading: Reading, hint: str = "Begin with 'version: 1'.") -> Node | None:
+def _content(root: Path, name: str, reading: Reading, hint: str = "Begin with 'version: 1'.") -> Node | None:
     """Return the content of a file that must not be empty, or None with the problem added."""
     before = len(reading.problems)
-    node = parse_file(home / name, name, reading)
+    node = parse_file(root / name, name, reading)
     if node is None and len(reading.problems) == before:
         message = "the file is empty."
         reading.problems.append(Problem(name, 1, 1, "", message, hint))

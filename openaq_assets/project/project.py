@@ -126,33 +126,33 @@ def load(root: Path | str | None = None, *, strict: bool = True) -> Project:
 
     With ``strict=False`` nothing is raised for a problem: the project holds its valid part.
     """
-    home = find_root(Path(root)) if root else find_root()
+    folder = find_root(Path(root)) if root else find_root()
     with uncollected():  # loading only adds objects, so the search for garbage would find none
-        project = _load(home)
+        project = _load(folder)
     if strict and project.problems:
         raise ConfigError(project.problems)
     return project
 
 
-def _load(home: Path) -> Project:
+def _load(root: Path) -> Project:
     reading = Reading()
-    kept = open_cache(home)
-    plugins, problems_of_plugins = load_plugins(home)
+    cache = open_cache(root)
+    plugins, problems_of_plugins = load_plugins(root)
     reading.problems += problems_of_plugins
     plugins = _readable(plugins, reading)
-    settings, defaults, declared_jobs = read_settings(home, reading)
-    profiles, environments = read_environments(home, plugins, reading)
-    conf, selectors = read_scopes(home, plugins, reading)
-    assets = read_assets(home, defaults, plugins, reading)
+    settings, defaults, declared_jobs = read_settings(root, reading)
+    profiles, environments = read_environments(root, plugins, reading)
+    conf, selectors = read_scopes(root, plugins, reading)
+    assets = read_assets(root, defaults, plugins, reading)
     graph, problems_of_graph = build_graph(
         assets, plugins.checks, environments, reading.lost, conf, selectors
     )
     reading.problems += [*problems_of_graph, *plugins.lint(graph)]
     jobs = dict(_sound_jobs(declared_jobs, graph, environments, reading))
     problems = tuple(sorted(set(reading.problems)))
-    kept.save()
+    cache.save()
     return Project(
-        home, settings.project, graph, jobs, profiles, environments, plugins, problems, settings.max_cost
+        root, settings.project, graph, jobs, profiles, environments, plugins, problems, settings.max_cost
     )
 
 

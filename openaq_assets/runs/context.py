@@ -48,14 +48,15 @@ class Run:
 
 
 def open_platform(
-    project: Project, environment: str, profile: str | None = None, progress: Progress = silent
+    project: Project, name: str, profile: str | None = None, progress: Progress = silent
 ) -> tuple[Environment, Platform]:
     """Return an environment and its platform; raise SelectionError if one of them is unknown."""
-    home = project.environment(environment, profile)
-    name, known = home.profile.platform, project.plugins.platforms
-    if name not in known:
-        raise SelectionError(f"there is no platform '{name}'. {nearest(name, known)}")
-    return home, known[name].open(home, progress, project.plugins.handlers.values())
+    environment = project.environment(name, profile)
+    platform, known = environment.profile.platform, project.plugins.platforms
+    if platform not in known:
+        raise SelectionError(f"there is no platform '{platform}'. {nearest(platform, known)}")
+    opened = known[platform].open(environment, progress, project.plugins.handlers.values())
+    return environment, opened
 
 
 def open_run(

@@ -54,7 +54,7 @@ class LogicalEnvironment:
         metadata=field_doc("The environment whose tables this one reads, so that it owns only views.", "dev"),
     )
     description: str = field(
-        default="", metadata=field_doc("The purpose of the environment.", "What dashboards read.")
+        default="", metadata=field_doc("The purpose of the environment.", "The views that dashboards read.")
     )
 
 

@@ -64,7 +64,7 @@ def test_every_day_of_every_city_is_a_cell(show: Show) -> None:
     overview = sample.overview()
     tab = show(overview)
     days = series.window(overview.generated_at, overview.timezone, 30)
-    stations = series.places(overview.environments["prod"].daily)
+    stations = series.stations_of(overview.environments["prod"].daily)
     lines = {one.city: one.days for one in stations} | series.cities(stations)
     kinds = [_kind(line.get(day)) for line in lines.values() for day in days]
     shown = [row["kind"] for row in rows(tab, "heatmap", "cells")]
@@ -84,7 +84,7 @@ def test_the_trend_draws_the_means_and_both_limits(show: Show) -> None:
     overview = sample.overview()
     tab = show(overview)
     days = series.window(overview.generated_at, overview.timezone, 30)
-    stations = series.places(overview.environments["prod"].daily)
+    stations = series.stations_of(overview.environments["prod"].daily)
     line = series.cities(stations)[HANOI]
     means = [None if day not in line else line[day].mean for day in days]
     assert chosen_line(tab) == [None if one is None else round(one * 10) / 10 for one in means]
@@ -104,7 +104,7 @@ def test_the_hours_are_those_of_the_view(show: Show) -> None:
     overview = sample.overview()
     serving = overview.environments["prod"]
     tab = show(overview)
-    pattern = series.hours(serving.hours, series.places(serving.daily))
+    pattern = series.hours(serving.hours, series.stations_of(serving.daily))
     assert [row["mean"] for row in rows(tab, "hours", "hours")] == pattern["all"]
     choose(tab, "city", "Huế")
     mine = [row["mean"] for row in rows(tab, "hours", "hours") if row["chosen"]]

@@ -12,10 +12,10 @@ function el(tag, attributes = {}, ...children) {
   return node;
 }
 const short = (text, most = 48) => (text.length > most ? text.slice(0, most) + "…" : text);
-const isolate = (text) => `\u2068${short(String(text))}\u2069`; // a right-to-left name must not turn its sentence round
+const isolate = (text) => `\u2068${short(String(text))}\u2069`; // keeps a right-to-left name from reversing its sentence
 const nameOf = (text, tag = "span") => el(tag, { class: "name", dir: "auto", title: text }, text);
 
-/** The text of a key; `{name}` is replaced by values[name]; a count chooses the plural. */
+/** Return the text of a key; values[name] replaces `{name}`, and a count chooses the plural. */
 function t(key, values = {}) {
   const texts = TEXTS[state.lang];
   const form = "count" in values ? `${key}.${new Intl.PluralRules(state.lang).select(values.count)}` : key;
@@ -42,7 +42,7 @@ const dayName = (day, options = { day: "numeric", month: "short" }) =>
 const age = (minutes) => (minutes == null ? t("unknown") : minutes < 60 ? count("minutes", minutes)
   : minutes < 2880 ? count("hours", Math.floor(minutes / 60)) : count("days", Math.floor(minutes / 1440)));
 
-// A band is 0 (good) to 5 (hazardous); its colours are CSS variables, so palette and theme need no redrawing.
+// A band is 0 (good) to 5 (hazardous). Its colours are CSS variables, so a new palette or theme redraws nothing.
 const bandOf = (index) => BANDS[state.index].findIndex(({ to }) => to === null || index <= to);
 const colourOf = (index) => `var(--aqi-${bandOf(index)})`;
 const inkOf = (index) => `var(--ink-${bandOf(index)})`;

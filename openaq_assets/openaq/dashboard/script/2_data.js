@@ -1,12 +1,12 @@
-// Rows of the views -> what one environment serves: stations now, and series by day and hour.
-const NO_CITY = "∅"; // stations outside every city's radius; no city is called so
+// The data of one environment from rows of its views: stations now, and series by day and hour.
+const NO_CITY = "∅"; // stations outside every city's radius; no city has this name
 const cityKey = (city) => city || NO_CITY;
 const cityName = (key) => (key === NO_CITY ? t("noCity") : key);
 const FRESH_MINUTES = 180, DAY = 864e5;
 const DAYS = Array.from({ length: DATA.dayCount }, (_, i) =>
   new Date(Date.parse(DATA.firstDay + "T00:00Z") + i * DAY).toISOString().slice(0, 10));
 
-/** A station as the chosen index sees it; old is not now, so it keeps no number. */
+/** Return a station with the chosen index; a station without current data has no number. */
 function judged(station) {
   const own = (name) => station[`${state.index}_${name}`];
   const live = station.is_current === true && own("aqi") != null;
@@ -17,7 +17,7 @@ const worstFirst = (a, b) => (b.index ?? -1) - (a.index ?? -1) || (a.age_minutes
   || String(a.location).localeCompare(String(b.location));
 
 const DIGITS = new Map([..."0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"].map((digit, value) => [digit, value]));
-/** Numbers of `width` digits to base 62, at their place among DAYS; "_" is no number. */
+/** Return numbers of `width` digits to base 62 at their positions among DAYS; "_" is no number. */
 function numbers(text, width, start, divisor = 1) {
   const values = new Array(DAYS.length).fill(null);
   for (let at = 0; at < text.length; at += width) {
@@ -28,7 +28,7 @@ function numbers(text, width, start, divisor = 1) {
   }
   return values;
 }
-/** One letter a day: how many hours or stations; a capital marks an incomplete day. */
+/** Return the mark of each day from its letter: a number of hours or stations; a capital is an incomplete day. */
 function marksOf(text, start) {
   const marks = new Array(DAYS.length).fill(null);
   [...text].forEach((letter, i) => {
@@ -45,9 +45,9 @@ function unpack({ problem, latest, places, daily, cities, hours }) {
   const stations = latest.rows.map((row) => Object.fromEntries(row.map((value, i) => [latest.fields[i], value])))
     .map((station) => ({ ...station, city: cityKey(station.city) }));
   const known = places.map(([id, name, city], i) => ({ id, name, city: cityKey(city), ...series(daily[i]) }));
-  const byCity = groupBy(known, (place) => place.city);
-  // A city of one station is that station; only others are sent.
-  const lines = new Map([...byCity].map(([city, mine]) => [city, mine.length === 1 ? mine[0] : null]));
+  const byCity = groupBy(known, (station) => station.city);
+  // Only cities with several stations are sent; a city of one station is that station.
+  const lines = new Map([...byCity].map(([city, cityLines]) => [city, cityLines.length === 1 ? cityLines[0] : null]));
   for (const [city, packed] of cities) lines.set(cityKey(city), series(packed));
   return { problem, stations, known, byCity, lines, hours: new Map(hours.cities.map(([city, values]) => [cityKey(city), values])), allHours: hours.all };
 }
@@ -62,15 +62,15 @@ function cities() {
   return [...new Set(names.map(cityKey))].sort((a, b) => (a === NO_CITY) - (b === NO_CITY) || a.localeCompare(b, "vi"));
 }
 
-/** What is to be shown now: everything every part needs, computed once. */
+/** Return the data that every part of the page needs, computed once. */
 function view() {
   const all = served(state.env), city = state.city, from = DAYS.length - state.days;
   const judgedAll = all.stations.map(judged).sort(worstFirst);
   const stations = city ? judgedAll.filter((station) => station.city === city) : judgedAll;
   const cut = (line) => ({ ...line, mean: line.mean.slice(from), index: line[state.index].slice(from), marks: line.marks.slice(from) });
   const lines = [...all.lines].filter(([, line]) => line).map(([key, line]) => ({ ...cut(line), key, name: cityName(key) }));
-  const mine = (all.byCity.get(city) ?? []).map((place) => ({ ...cut(place), key: place.id, name: place.name }));
-  return { ...all, city, judgedAll, stations, lines, mine, days: DAYS.slice(from), live: stations.filter((one) => one.live) };
+  const cityLines = (all.byCity.get(city) ?? []).map((station) => ({ ...cut(station), key: station.id, name: station.name }));
+  return { ...all, city, judgedAll, stations, lines, cityLines, days: DAYS.slice(from), live: stations.filter((station) => station.live) };
 }
 const knownMeans = (line) => line.mean.filter((value) => value != null);
 const lineMean = (line) => (knownMeans(line).length ? mean(knownMeans(line)) : -1);

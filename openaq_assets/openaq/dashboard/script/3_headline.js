@@ -24,14 +24,14 @@ function drawHeadline(now) {
   hero.style.setProperty("--band", now.live.length ? colourOf(headlineIndex(now.live)) : "transparent");
 }
 const headlineIndex = (live) => Math.floor(median(live.map((station) => station.index)) + 0.5);
-function current({ live, stations, lines, mine, city }) {
+function current({ live, stations, lines, city }) {
   const index = headlineIndex(live);
   const kind = live.length > 1 ? t("median", { index: indexName(), stations: count("current", live.length) }) : t("single", { index: indexName() });
   const words = el("div", {}, el("div", { class: "word" }, wordOf(index)), el("small", {}, kind));
   return [el("div", { class: "verdict" }, badge(index, "big"), words), scale(index), el("p", { class: "advice" }, adviceOf(index)),
     el("dl", {}, ...facts(live, stations, city ? lines.find((line) => line.key === city) : null))];
 }
-/** The bands as one strip of six equal parts, with a mark where the index is. */
+/** Return the bands as a strip of six equal parts, with a mark at the index. */
 function scale(index) {
   const bounds = BANDS[state.index].map(({ to }) => to ?? 500), band = bandOf(index), low = band ? bounds[band - 1] : 0;
   const at = (band + Math.min(1, (index - low) / (bounds[band] - low))) / bounds.length * 100;
@@ -60,7 +60,7 @@ function facts(live, stations, line) {
   return [pollutant, fact(t("asOf"), localTime(times.at(-1)), ...oldest), who,
     fact(t("stationsTerm"), t("ofCurrent", { live: live.length, stations: stationCount(stations.length) })), ...lastDay(line)];
 }
-/** The newest complete day of a line that is over, against the WHO guideline. */
+/** Return the newest complete past day of a line, compared with the WHO guideline. */
 function lastDay(line) {
   const at = line ? line.mean.findLastIndex((value, i) => i < line.mean.length - 1 && value != null && !line.marks[i]?.incomplete) : -1;
   if (at < 0) return [];
@@ -90,7 +90,7 @@ function drawLegend() {
 
 // ---- table ----
 function drawTable({ stations, known }) {
-  const series = new Map(known.map((place) => [place.id, place]));
+  const series = new Map(known.map((station) => [station.id, station]));
   byId("col-index").textContent = t("colIndex", { index: indexName() });
   fill("stations", ...stations.map((station) => tableRow(station, series.get(station.location_id))));
   if (!stations.length) fill("stations", el("tr", {}, el("td", { colspan: 5, class: "empty" }, t("none"))));
@@ -108,7 +108,7 @@ function tableRow(station, line) {
     el("td", { class: "number" }, ...coverage(line)));
 }
 const reasonOf = (station) => TEXTS[state.lang].reasons?.[station.reason] ?? station.reason ?? t("notCurrent");
-/** The share of the hours of the last 30 days that were valid, as a bar and a number. */
+/** Return the share of valid hours in the last 30 days, as a bar and a number. */
 function coverage(line) {
   const hours = line ? line.marks.slice(-30).reduce((sum, mark) => sum + (mark?.count ?? 0), 0) : 0, all = 30 * 24;
   const bar = el("i"), share = Math.min(1, hours / all);

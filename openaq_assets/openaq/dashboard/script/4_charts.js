@@ -1,23 +1,23 @@
-// The charts: specifications come as Vega, rows are bound here. A row's `tip` is made when it is pointed at.
+// The charts: specifications are Vega, and rows are bound here. A row's `tip` is made when the pointer is on it.
 const SPECS = island("charts"), OUTLINE = island("outline");
-const charts = new Map(), fed = new Map(); // id -> the Vega view drawn into that element; the rows it has
+const charts = new Map(), fed = new Map(); // by the id of an element: the Vega view drawn into it, and the rows of that view
 const utc = (day) => Date.parse(day + "T00:00Z");
 const dayFormat = () => (state.lang === "vi" ? "%-d/%-m" : "%-d %b");
 
-const OPTIONS = { mode: "vega", renderer: "svg", actions: false, ast: true, defaultStyle: false, hover: true, tooltip: showTip, logLevel: 1 }; // 1: errors; an empty layer is no mistake
-/** A specification with its first rows and signals: a chart without rows would complain of empty scales. */
+const OPTIONS = { mode: "vega", renderer: "svg", actions: false, ast: true, defaultStyle: false, hover: true, tooltip: showTip, logLevel: 1 }; // 1: only errors, because an empty layer is allowed
+/** Return a specification with its first rows and signals; Vega warns of a chart without rows. */
 function filled(name, rows, signals) {
   const spec = structuredClone(SPECS[name]);
-  for (const one of spec.data) if (one.name in rows) one.values = rows[one.name];
-  for (const one of spec.signals ?? []) if (one.name in signals) one.value = signals[one.name];
+  for (const data of spec.data) if (data.name in rows) data.values = rows[data.name];
+  for (const signal of spec.signals ?? []) if (signal.name in signals) signal.value = signals[signal.name];
   return Object.assign(spec, Object.fromEntries(["width", "height"].filter((side) => side in signals).map((side) => [side, signals[side]])));
 }
-const same = (one, other) => JSON.stringify(one) === JSON.stringify(other); // an equal box is no reason to draw the land again
+const same = (box, other) => JSON.stringify(box) === JSON.stringify(other); // the land is not drawn again for an equal box
 async function draw(id, label, rows, signals = {}) {
   const node = byId(id), drawn = charts.get(id);
   node.setAttribute("aria-label", label);
   if (!drawn) {
-    const holder = el("div", { "aria-hidden": "true" }); // the label of the node says it all, the table the values
+    const holder = el("div", { "aria-hidden": "true" }); // screen readers get the label of the node, and the values in the table
     node.replaceChildren(holder);
     const { view: made } = await vegaEmbed(holder, filled(node.dataset.spec ?? id, rows, signals), OPTIONS);
     charts.set(id, made);
@@ -48,8 +48,8 @@ function chosenLine({ city, lines }) {
   return city ? drawn.find((line) => line.key === city) : [...drawn].sort((a, b) => lineMean(b) - lineMean(a))[0];
 }
 function drawTrend(now) {
-  const chosen = chosenLine(now), split = state.city && now.mine.length > 1;
-  const others = (split ? now.mine : now.lines).filter((line) => line.key !== chosen?.key && knownMeans(line).length);
+  const chosen = chosenLine(now), split = state.city && now.cityLines.length > 1;
+  const others = (split ? now.cityLines : now.lines).filter((line) => line.key !== chosen?.key && knownMeans(line).length);
   const node = byId("trend"), width = node.clientWidth;
   show("trend", chosen || others.length);
   explainTrend(now, chosen, others, split);
@@ -90,29 +90,29 @@ function explainTrend({ city, days }, chosen, others, split) {
 }
 function exceedances(line) {
   const full = line.mean.filter((value, i) => value != null && !line.marks[i]?.incomplete);
-  const above = ({ value }) => full.filter((one) => one > value).length, [who, qcvn] = BANDS.limits;
+  const above = ({ value }) => full.filter((mean) => mean > value).length, [who, qcvn] = BANDS.limits;
   const gaps = line.mean.length - knownMeans(line).length;
   return [t("exceed", { city: isolate(line.name), days: count("days", full.length), who: above(who), whoLimit: who.value, qcvn: above(qcvn), qcvnLimit: qcvn.value }),
     ...(gaps ? [count("gaps", gaps)] : []), t("means")].join(" ");
 }
 
 // ---- city by day ----
-/** A year by weeks, seven days up to today the last: the median of the complete days, incomplete with under four. */
+/** Return a year by weeks, the last up to today: the median of complete days; incomplete with fewer than four. */
 function weekly(line) {
   const starts = weekStarts(line.index.length);
-  const found = starts.map((from) => {
+  const weeks = starts.map((from) => {
     const days = [...Array(7).keys()].map((i) => from + i).filter((i) => line.index[i] != null);
     const full = days.filter((i) => !line.marks[i]?.incomplete), used = full.length ? full : days;
     const means = used.map((i) => line.mean[i]).filter((value) => value != null);
     return { index: used.length ? Math.floor(median(used.map((i) => line.index[i])) + 0.5) : null,
       mean: means.length ? mean(means) : null, mark: { count: full.length, incomplete: full.length < 4 } };
   });
-  return { ...line, index: found.map((week) => week.index), mean: found.map((week) => week.mean), marks: found.map((week) => week.mark) };
+  return { ...line, index: weeks.map((week) => week.index), mean: weeks.map((week) => week.mean), marks: weeks.map((week) => week.mark) };
 }
 const weekStarts = (length) => Array.from({ length: Math.floor(length / 7) }, (_, week) => length % 7 + week * 7);
 function drawHeat(all) {
   const weeks = state.days > 90, now = weeks ? { ...all, days: weekStarts(all.days.length).map((i) => all.days[i]) } : all;
-  const rows = (state.city ? now.mine : [...now.lines]).filter((line) => line.index.some((value) => value != null))
+  const rows = (state.city ? now.cityLines : [...now.lines]).filter((line) => line.index.some((value) => value != null))
     .sort((a, b) => lineMean(b) - lineMean(a)).map((line) => (weeks ? weekly(line) : line));
   byId("heat-title").replaceChildren(t(state.city ? "heatCity" : "heat"), " ",
     el("small", {}, t(state.city ? "heatUnitCity" : "heatUnit", { index: indexName() })));
@@ -128,8 +128,8 @@ function drawHeat(all) {
   return draw("heatmap", label, { cells: rows.flatMap((line, i) => cells(line, names[i], now.days, weeks)) },
     { width, dayFormat: dayFormat(), ticks, rows: names, edge: now.days.length > 60 ? 0 : 0.6, y_step: Math.max(20, Math.min(30, 230 / rows.length)) });
 }
-/** Two stations of one name are two rows: a character without width tells them apart. */
-const rowName = (line, before) => short(String(line.name), 40) + "\u200b".repeat(before.filter((one) => one.name === line.name).length);
+/** Return the label of a row; characters without width distinguish stations of the same name. */
+const rowName = (line, before) => short(String(line.name), 40) + "\u200b".repeat(before.filter((other) => other.name === line.name).length);
 function cells(line, row, days, weeks) {
   return days.map((day, i) => {
     const index = line.index[i], kind = index != null && !line.marks[i]?.incomplete ? "full" : (index ?? line.mean[i]) != null ? "part" : "none";
@@ -143,15 +143,15 @@ function cells(line, row, days, weeks) {
 function drawHours(now) {
   const chosen = state.city ? now.hours.get(state.city) : now.allHours, all = state.city ? now.allHours : null;
   const known = (values) => (values ?? []).map((mean, hour) => ({ hour, mean })).filter(({ mean }) => mean != null);
-  const mine = known(chosen).sort((a, b) => b.mean - a.mean), peaks = new Set(mine.slice(0, 3).map(({ hour }) => hour));
+  const knownHours = known(chosen).sort((a, b) => b.mean - a.mean), peaks = new Set(knownHours.slice(0, 3).map(({ hour }) => hour));
   const pad = (hour) => String(hour).padStart(2, "0"), name = state.city ? cityName(state.city) : t("allCities");
-  byId("hours-note").textContent = mine.length ? t("hoursPeak", { peak: pad(mine[0].hour), low: pad(mine.at(-1).hour) }) : t("hoursNone");
-  fill("hours-keys", ...(mine.length ? [key("bar", isolate(name)), ...(all ? [key("dots", t("hoursAll"))] : []), key("dash", `${BANDS.limits[0].name} ${BANDS.limits[0].value}`)] : []));
-  show("hours", mine.length);
-  if (!mine.length) return null;
+  byId("hours-note").textContent = knownHours.length ? t("hoursPeak", { peak: pad(knownHours[0].hour), low: pad(knownHours.at(-1).hour) }) : t("hoursNone");
+  fill("hours-keys", ...(knownHours.length ? [key("bar", isolate(name)), ...(all ? [key("dots", t("hoursAll"))] : []), key("dash", `${BANDS.limits[0].name} ${BANDS.limits[0].value}`)] : []));
+  show("hours", knownHours.length);
+  if (!knownHours.length) return null;
   const row = (chosenRow) => ({ hour, mean }) => ({ hour, mean, chosen: chosenRow, peak: peaks.has(hour),
     tip: () => `${isolate(chosenRow ? name : t("hoursAll"))}\n${t("tipHour", { hour: pad(hour), value: number(mean) })}` });
   return draw("hours", t("hoursLabel", { who: isolate(name) }),
-    { hours: [...mine.map(row(true)).sort((a, b) => a.hour - b.hour), ...known(all).map(row(false))], limits: WHO },
+    { hours: [...knownHours.map(row(true)).sort((a, b) => a.hour - b.hour), ...known(all).map(row(false))], limits: WHO },
     { width: byId("hours").clientWidth - 38, height: byId("hours").clientHeight - 32 });
 }

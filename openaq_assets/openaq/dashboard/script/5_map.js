@@ -1,4 +1,4 @@
-// The map: the country, and a panel of its own for each place where stations crowd.
+// The map: the country, and a separate panel for each area with many stations.
 const HOME = [101.7, 8.0, 110.0, 23.7];
 const LAND = ["land", "focus"].flatMap((kind) => OUTLINE[kind].map((ring) => ({
   type: "Feature", home: kind === "focus", geometry: { type: "Polygon", coordinates: [ringOf(ring)] } })));
@@ -8,14 +8,14 @@ function ringOf(flat) {
 }
 const placed = ({ longitude, latitude }) => Number.isFinite(longitude) && Number.isFinite(latitude);
 const inside = ([west, south, east, north]) => ({ longitude: x, latitude: y }) => x >= west && x <= east && y >= south && y <= north;
-/** The box around stations, with a margin, at least `least` degrees to each side of the middle. */
+/** Return the box around stations with a margin, at least `least` degrees to each side of the middle. */
 function boxAround(stations, least) {
-  const [xs, ys] = [stations.map((one) => one.longitude), stations.map((one) => one.latitude)];
+  const [xs, ys] = [stations.map((station) => station.longitude), stations.map((station) => station.latitude)];
   const [x, y] = [xs, ys].map((values) => (Math.min(...values) + Math.max(...values)) / 2);
   const half = Math.max(least, ...[xs, ys].map((values) => Math.max(...values) - Math.min(...values))) * 0.66;
   return [x - half, Math.max(-80, y - half), x + half, Math.min(80, y + half)];
 }
-/** The two most crowded small areas. */
+/** Return the two small areas with the most stations. */
 function crowded(stations) {
   const groups = [...groupBy(stations, (station) => station.city)];
   const small = ([, group]) => { const [, south, , north] = boxAround(group, 0); return group.length > 2 && north - south < 1.5; };
@@ -43,32 +43,32 @@ const frameOf = ([west, south, east, north]) => ({ type: "Feature", geometry: { 
 
 function drawMap({ judgedAll }) {
   byId("map-title").textContent = t("map", { index: indexName() });
-  const shown = judgedAll.filter(placed), mine = shown.filter((station) => station.city === state.city);
+  const shown = judgedAll.filter(placed), inCity = shown.filter((station) => station.city === state.city);
   const home = shown.every(inside(HOME)), box = home ? HOME : boxAround(shown, 1);
   noteMap(judgedAll, shown, home);
-  return Promise.all(mine.length > 1 ? drawCity(shown, mine, box) : drawCountry(shown, box));
+  return Promise.all(inCity.length > 1 ? drawCity(shown, inCity, box) : drawCountry(shown, box));
 }
 const labelOf = (city, group) => t("insetLabel", { city: isolate(cityName(city)), stations: stationCount(group.length) });
-const discs = (stations, small, labelled = false) => stations.map((one) => stationRow(one, small(one), labelled)).reverse(); // worst on top
-/** Everything over the country; where stations crowd, dots there and discs in a panel of their own. */
+const discs = (stations, small, labelled = false) => stations.map((station) => stationRow(station, small(station), labelled)).reverse(); // worst on top
+/** Draw all stations over the country; crowded ones are dots there, and discs in a separate panel. */
 function drawCountry(shown, box) {
   const insets = state.city ? [] : crowded(shown), inset = new Set(insets.flatMap(([, group]) => group));
   const boxes = insets.map(([, group]) => boxAround(group, 0.12));
-  const small = (one) => (state.city ? one.city !== state.city : inset.has(one));
+  const small = (station) => (state.city ? station.city !== state.city : inset.has(station));
   insetNodes(insets.map(([name]) => cityName(name)));
   byId("inset-0").classList.remove("locator");
   return [panel("map", t("mapLabel", { stations: stationCount(shown.length) }), box, discs(shown, small), boxes.map(frameOf)),
     ...insets.map(([name, group], i) => panel(`inset-${i}`, labelOf(name, group), boxes[i], discs(group, () => false)))];
 }
-/** One city large, and a small country to say where it is. */
-function drawCity(shown, mine, box) {
-  const near = boxAround(mine, 0.1);
+/** Draw one city in large, and the country in small to show its position. */
+function drawCity(shown, inCity, box) {
+  const near = boxAround(inCity, 0.1);
   insetNodes([t("allCities")]);
   byId("inset-0").classList.add("locator");
-  return [panel("map", labelOf(state.city, mine), near, discs(mine, () => false, mine.length < 13)),
+  return [panel("map", labelOf(state.city, inCity), near, discs(inCity, () => false, inCity.length < 13)),
     panel("inset-0", t("mapLabel", { stations: stationCount(shown.length) }), box, discs(shown, () => true), [frameOf(near)])];
 }
-/** One figure per inset, kept between drawings because making a chart is slower than feeding it. */
+/** Return a figure per inset, kept between drawings because a new chart is slower than new rows. */
 function insetNodes(names) {
   for (let i = 0; i < 2; i++) {
     let figure = byId(`figure-${i}`);

@@ -1,21 +1,21 @@
-// State, controls, downloads, and the order in which things are drawn.
+// State, controls, downloads, and the order of drawing.
 const CHOICES = { index: ["us", "vn"], days: [30, 90, 365], env: Object.keys(DATA.environments), lang: ["en", "vi"],
   theme: ["auto", "light", "dark"], palette: ["standard", "assist"] };
 const FIRST = { env: DATA.defaultEnvironment, city: "", index: "us", days: 30, theme: "auto", palette: "standard",
   lang: (navigator.language || "").startsWith("vi") ? "vi" : "en" };
 function readHash() {
-  const asked = new URLSearchParams(location.hash.slice(1));
+  const fromHash = new URLSearchParams(location.hash.slice(1));
   for (const [name, first] of Object.entries(FIRST)) {
-    const value = CHOICES[name]?.find((one) => String(one) === asked.get(name));
-    state[name] = value ?? (CHOICES[name] ? first : asked.get(name) ?? first);
+    const value = CHOICES[name]?.find((choice) => String(choice) === fromHash.get(name));
+    state[name] = value ?? (CHOICES[name] ? first : fromHash.get(name) ?? first);
   }
 }
 function choose(change) {
   Object.assign(state, change);
-  const told = Object.entries(state).filter(([name, value]) => value !== FIRST[name] || name === "env");
-  history.replaceState(null, "", "#" + new URLSearchParams(told));
+  const changed = Object.entries(state).filter(([name, value]) => value !== FIRST[name] || name === "env");
+  history.replaceState(null, "", "#" + new URLSearchParams(changed));
   const onlyLooks = Object.keys(change).every((name) => name === "theme" || name === "palette");
-  if (onlyLooks) { drawWords(); drawControls(); } else drawAll(); // colours are the style sheet's: nothing to redraw
+  if (onlyLooks) { drawWords(); drawControls(); } else drawAll(); // the style sheet sets colours, so nothing is redrawn
 }
 
 // ---- controls ----
@@ -37,7 +37,7 @@ function drawControls() {
 }
 function makeSwitch(id) {
   fill(id, ...CHOICES[id].map((value) => el("label", {}, el("input", { type: "radio", name: id, value }), el("span"))));
-  byId(id).addEventListener("change", (event) => choose({ [id]: CHOICES[id].find((one) => String(one) === event.target.value) }));
+  byId(id).addEventListener("change", (event) => choose({ [id]: CHOICES[id].find((choice) => String(choice) === event.target.value) }));
 }
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
@@ -80,9 +80,9 @@ function stationRows() {
 }
 function dayRows() {
   const from = DAYS.length - state.days;
-  return served(state.env).known.filter((place) => !state.city || place.city === state.city).flatMap((place) =>
-    DAYS.flatMap((day, i) => (i < from || !place.marks[i] ? [] : [[place.id, place.name, place.city === NO_CITY ? null : place.city, day, place.mean[i],
-      place.marks[i].count, place.marks[i].incomplete, place.us[i], place.vn[i]]])));
+  return served(state.env).known.filter((station) => !state.city || station.city === state.city).flatMap((station) =>
+    DAYS.flatMap((day, i) => (i < from || !station.marks[i] ? [] : [[station.id, station.name, station.city === NO_CITY ? null : station.city, day, station.mean[i],
+      station.marks[i].count, station.marks[i].incomplete, station.us[i], station.vn[i]]])));
 }
 function download(what, names, rows) {
   const link = el("a", { href: URL.createObjectURL(new Blob([csvOf(names, rows)], { type: "text/csv;charset=utf-8" })),
@@ -103,8 +103,8 @@ function drawAll() {
   drawTable(now);
   if (ready) drawCharts(now);
 }
-const PARTS = [drawTrend, drawHeat, drawHours, drawMap]; // the map last: it takes the height that the others leave
-/** Drawings follow one another, so that two quick switches end with the second. */
+const PARTS = [drawTrend, drawHeat, drawHours, drawMap]; // the map is last, because it takes the height that is left
+/** Draw one after another, so that two quick changes end with the second. */
 function drawCharts(now = view()) {
   drawing = drawing.catch(() => {}).then(() => Promise.all(PARTS.map((part) => part(now)))).then(() => performance.mark("drawn"));
   return drawing;
@@ -113,7 +113,7 @@ function listen() {
   for (const id of ["city", "lang", "theme", "palette"]) byId(id).addEventListener("change", (event) => choose({ [id]: event.target.value }));
   for (const id of ["index", "days", "env"]) makeSwitch(id);
   for (const form of document.forms) form.addEventListener("submit", (event) => event.preventDefault());
-  document.querySelector(".skip").addEventListener("click", (event) => { // the hash is the state: it must stay
+  document.querySelector(".skip").addEventListener("click", (event) => { // the hash holds the state and must not change
     event.preventDefault();
     byId("stations-title").focus();
   });
@@ -137,7 +137,7 @@ function start() {
   readHash();
   listen();
   drawAll();
-  // The drawing library comes after this script; two frames later the headline is on the screen.
+  // The drawing library comes after this script, and starts two frames later, when the headline is on the screen.
   const frame = () => new Promise(requestAnimationFrame);
   const loaded = document.readyState === "complete" ? Promise.resolve() : new Promise((done) => addEventListener("load", done));
   loaded.then(frame).then(frame).then(() => { drawingLibrary(); ready = true; return drawCharts(); });

@@ -170,7 +170,7 @@ def corrected(periods: Iterator[Period], fault: Fault, now: int) -> Iterator[Per
     for period in periods:
         late = now < period.end + (fault.seconds or 0)
         if late and period.summary and period.value is not None and fault.chooses(period.end):
-            half = Summary(*(n and n / 2 for n in period.summary))  # type: ignore[arg-type]
+            half = Summary(*(n and n / 2 for n in period.summary))  # type: ignore[arg-type]  # a summary holds numbers only
             yield period._replace(value=period.value / 2, summary=half)
         else:
             yield period

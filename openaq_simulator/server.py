@@ -134,7 +134,7 @@ class Protocol(H11Protocol):
         self.logger = _clients
         self.access_log = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn serves TCP only, so narrower
         """Start to serve the connection."""
         super().connection_made(transport)
         self.app_state = self.app_state | {"transport": transport}

@@ -65,7 +65,7 @@ def _help(command: click.Command) -> tuple[str, str]:
 
 def _commented(line: str) -> str:
     """Return an example with what is said of it, after three spaces or more, as a comment."""
-    command, gap, words = re.match(r"(.*?)( {3,}|$)(.*)", line).groups()  # type: ignore[union-attr]
+    command, gap, words = re.match(r"(.*?)( {3,}|$)(.*)", line).groups()  # type: ignore[union-attr]  # the pattern matches any text
     return f"{command}{gap}# {words}" if words else command
 
 

@@ -130,7 +130,7 @@ class MaterializationLink(BaseOperatorLink):
         """Return the page with the records of this run; Airflow calls this when the task has ended."""
         from airflow.sdk.configuration import conf
 
-        asset, env = operator.asset_key, operator.environment  # type: ignore[attr-defined]
+        asset, env = operator.asset_key, operator.environment  # type: ignore[attr-defined]  # only ours has this link
         base = conf.get("api", "base_url", fallback="").rstrip("/")
         query = urlencode({"env": env, "run": ti_key.run_id})
         return f"{base}/openaq/records/{asset}?{query}"
@@ -234,7 +234,7 @@ class MaterializeOperator(BaseOperator):
             self.log.warning("%s: %s", self.asset_key, notice)
         for outlet in self.outlets:
             emit(
-                context["outlet_events"],  # type: ignore[arg-type]
+                context["outlet_events"],  # type: ignore[arg-type]  # real accessors while a task runs
                 outlet,
                 result.records,
                 version=run.plan_state.version(self.asset_key),

@@ -46,7 +46,7 @@ def timetable_of(
     if schedule.split() == MIDNIGHT.split():
         return CronPartitionTimetable(MIDNIGHT, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT)
     cron = str(schedule)  # Airflow cannot send a subclass of str from process to process
-    from croniter import croniter  # type: ignore[import-untyped]
+    from croniter import croniter  # type: ignore[import-untyped]  # has no types
 
     try:
         croniter(cron).get_next()

@@ -38,42 +38,42 @@ class ViewsGate(Protocol):
 
 
 @hookspec
-def asset_kinds() -> Sequence[Kind]:  # type: ignore[empty-body]
+def asset_kinds() -> Sequence[Kind]:
     """Return the kinds of asset this plugin defines: ``return [Export()]``."""
 
 
 @hookspec
-def asset_checks() -> Sequence[CheckType]:  # type: ignore[empty-body]
+def asset_checks() -> Sequence[CheckType]:
     """Return the checks this plugin defines: ``return [CheckType('even', 'Only even.', compile_even)]``."""
 
 
 @hookspec
-def platforms() -> Sequence[PlatformType]:  # type: ignore[empty-body]
+def platforms() -> Sequence[PlatformType]:
     """Return the platforms this plugin defines: ``return [PlatformType('duck', ..., 'pkg.duck:open')]``."""
 
 
 @hookspec
-def operation_handlers() -> Sequence[OperationHandler]:  # type: ignore[empty-body]
+def operation_handlers() -> Sequence[OperationHandler]:
     """Return how platforms carry out this plugin's own operations, one handler for each platform."""
 
 
 @hookspec
-def profile_settings() -> Sequence[ProfileSettings]:  # type: ignore[empty-body]
+def profile_settings() -> Sequence[ProfileSettings]:
     """Return the settings this plugin reads from every profile of environments.yaml."""
 
 
 @hookspec
-def conf_files() -> Sequence[ConfFile]:  # type: ignore[empty-body]
+def conf_files() -> Sequence[ConfFile]:
     """Return the files of conf/ that this plugin reads, each with its schema."""
 
 
 @hookspec
-def commands() -> Sequence[Command]:  # type: ignore[empty-body]
+def commands() -> Sequence[Command]:
     """Return the commands this plugin adds to ``openaq-assets``; each is imported only when used."""
 
 
 @hookspec
-def lint_rules(graph: AssetGraph) -> Sequence[Problem]:  # type: ignore[empty-body]
+def lint_rules(graph: AssetGraph) -> Sequence[Problem]:
     """Return what this plugin's rules find in a graph; called by ``openaq-assets check``."""
 
 

@@ -18,7 +18,7 @@ from openaq_assets.graph.check_queries import CheckQuery, CheckResult
 from openaq_assets.graph.environment import bind
 from openaq_assets.graph.operations import CreateView, Operation, Query, digest, to_json
 from openaq_assets.graph.partitions import chunks
-from openaq_assets.graph.records import Facts, Materialization
+from openaq_assets.graph.records import Facts, Materialization, Outcome
 from openaq_assets.platforms import NO_HANDLER, Ticket, cannot_make, failed_ticket
 from openaq_assets.runs.alerts import send_run_alert
 from openaq_assets.runs.checks import Results, checked, queries_of, registering
@@ -219,13 +219,13 @@ def _record(
     facts = sum((_facts_of(ticket, step.partition) for ticket in tickets), Facts())
     failed = [ticket.message for ticket in _failed(tickets)]
     failed += [f"check {message}"] if (message := summary_of(checks)) else []
-    state = "failed" if failed else "partial" if facts.failures and not asset.kind.always else "ok"
+    state: Outcome = "failed" if failed else "partial" if facts.failures and not asset.kind.always else "ok"
     fingerprint = run.plan_state.fingerprints[asset.key]
     return Materialization(
         asset=asset.key,
         kind=asset.kind.name,
         partition=step.partition,
-        state=state,  # type: ignore[arg-type]
+        state=state,
         fingerprint=fingerprint,
         version="" if failed else facts.version or digest([fingerprint, dict(inputs)]),
         inputs=inputs,

@@ -149,7 +149,7 @@ def _test(title: str, entry: Node, graph: AssetGraph, reading: Reading) -> UnitT
     where = f"tests.{title}"
     before = len(reading.problems)
     fields: TestFields = build(entry, TestFields, where, reading)
-    if fields is ABSENT or len(reading.problems) > before:  # type: ignore[comparison-overlap]
+    if fields is ABSENT or len(reading.problems) > before:  # type: ignore[comparison-overlap]  # build may return it
         return None
     reading.problems += _name_problems(fields, where, graph, reading.marks)
     if len(reading.problems) > before:

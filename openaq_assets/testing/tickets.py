@@ -32,7 +32,7 @@ class TicketLaws(Laws):
     def test_an_operation_nobody_knows(self, lake: Lake) -> None:
         """An operation of another's own fails with its name, and an object that is none fails, too."""
         failed(lake.do(Unheard(Ref("a", "export"))), "cannot carry out 'Unheard'")
-        failed(lake.platform.submit(object()))  # type: ignore[arg-type]
+        failed(lake.platform.submit(object()))  # type: ignore[arg-type]  # wrong on purpose
 
     def test_a_failure_is_a_ticket(self, lake: Lake) -> None:
         """What cannot be done is a failed ticket that says why in one line, and never an exception."""

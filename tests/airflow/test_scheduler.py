@@ -177,7 +177,7 @@ def test_form_refuses_what_does_not_exist(airflow: Server) -> None:
     """An asset or location that is not declared, or a key that is no day, is refused at once."""
     for wrong in ({"only": ["nothing"]}, {"locations": ["nowhere"]}, {"from": "1.2.2026"}, {"key": "today"}):
         with pytest.raises(urllib.error.HTTPError, match="400"):
-            airflow.trigger(**wrong)  # type: ignore[arg-type]
+            airflow.trigger(**wrong)
 
 
 def test_killed_worker_is_taken_up_again(airflow: Server) -> None:

@@ -80,7 +80,7 @@ def official(url: str) -> Callable[[], object]:
 
     def work() -> None:
         os.environ["HOME"] = tempfile.gettempdir()
-        http.client.HTTPSConnection = http.client.HTTPConnection  # type: ignore[misc,assignment]
+        http.client.HTTPSConnection = http.client.HTTPConnection
         with openaq.OpenAQ(api_key=KEY, base_url=url + "/", auto_wait=False) as client:
             places = client.locations.list(iso="VN", limit=1000).dict()["results"]
             for sensor in alive(places, last="datetime_last"):

@@ -160,7 +160,7 @@ def _child(work: Callable[[], object], writer: object) -> None:
     told = work()
     seconds = told if isinstance(told, float) else time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    writer.send(Sample(seconds, peak))  # type: ignore[attr-defined]
+    writer.send(Sample(seconds, peak))
 
 
 def compare(

@@ -174,7 +174,7 @@ def parse(raw: Path, into: Path) -> None:
     from openaq_assets.platforms.transform.fast_decoder import tree_of, type_of
 
     recipe = operation(raw, into).recipe
-    rows = list[type_of(tree_of(recipe))]  # type: ignore[misc]
+    rows = list[type_of(tree_of(recipe))]
     decoder = msgspec.json.Decoder(type_of({recipe.rows: rows}))
     for file in raw.glob("raw/**/*.json"):
         decoder.decode(file.read_bytes())

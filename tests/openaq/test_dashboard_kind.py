@@ -98,10 +98,10 @@ def test_an_environment_that_cannot_answer_has_a_problem_and_the_other_its_rows(
     answers = {f"dev.{part}": nothing(part) for part in VIEWS}
     answers["prod.latest"] = nothing("latest")
     platform = Answers(answers)
-    served = overview_of(platform, PLACE, operation(), strict=True).environments  # type: ignore[arg-type]
+    served = overview_of(platform, PLACE, operation(), strict=True).environments
     assert (served["dev"].problem, served["prod"].problem) == ("", "prod.daily cannot be asked.")
     answers["prod.daily"] = nothing("daily")
-    served = overview_of(platform, PLACE, operation()).environments  # type: ignore[arg-type]
+    served = overview_of(platform, PLACE, operation()).environments
     assert served["prod"].problem == ""
 
 
@@ -109,5 +109,5 @@ def test_what_may_pass_by_itself_fails_the_task_and_keeps_the_old_page() -> None
     """A throttled engine is not published as an empty page."""
     platform = Answers({}, retryable=True)
     with pytest.raises(PlatformError, match=r"dev\.latest cannot be asked"):
-        handle_publish(operation(), Work(platform, PLACE))  # type: ignore[arg-type]
+        handle_publish(operation(), Work(platform, PLACE))
     assert list(platform.objects.list("memory://dashboard-kind/dashboard")) == []

@@ -153,7 +153,7 @@ class AthenaAsSeen:
     """The hook and the client of Athena: keeps what is started, and answers every query with one row."""
 
     def __init__(self, settings: Any, state: str = "SUCCEEDED") -> None:
-        self.settings, self.state, self.started = settings, state, []  # type: ignore[var-annotated]
+        self.settings, self.state, self.started = settings, state, []
         self.athena = self.conn = self
 
     def start_query_execution(self, **asked: Any) -> dict[str, str]:
@@ -181,7 +181,7 @@ def test_athena_is_asked_as_owox_asks_it(monkeypatch: pytest.MonkeyPatch, state:
 
     monkeypatch.setattr("openaq_assets.platforms.aws.clients.AwsHooks", made)
     settings = Aws(connection="aws_default")
-    platform: Any = SimpleNamespace(athena=Athena(None, "dev", "s3://lake/"), settings=settings)  # type: ignore[arg-type]
+    platform: Any = SimpleNamespace(athena=Athena(None, "dev", "s3://lake/"), settings=settings)
     home: Any = SimpleNamespace(root="s3://lake/root", database="openaq_dev")
     engine, (*_, rows) = engine_of(home, platform, "overview", ""), statements("openaq_dev", "overview")
     if state == "SUCCEEDED":

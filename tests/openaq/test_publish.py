@@ -30,7 +30,7 @@ def make_views(lake: Lake) -> None:
     one = Ref("one", "reference")
     lake.good(Load("n\n1\n", (Column(Name("n"), "bigint"),), one))
     for view, names, _ in VIEWS.values():
-        columns: list[Any] = [Column(Name(name), KINDS.get(name, "varchar")) for name in names]  # type: ignore[arg-type]
+        columns: list[Any] = [Column(Name(name), KINDS.get(name, "varchar")) for name in names]
         chosen = ", ".join(
             f"CAST({VALUES[column.type]} AS {column.type}) AS {column.name}" for column in columns
         )

@@ -62,12 +62,12 @@ class Mortal(Flaky):
             raise Killed
         return super().submit(operation)
 
-    def view(self, at):  # type: ignore[no-untyped-def]
+    def view(self, at):
         if self.dead:
             raise Killed
         return super().view(at)
 
-    def views(self, database):  # type: ignore[no-untyped-def]
+    def views(self, database):
         if self.dead:
             raise Killed
         return super().views(database)

@@ -314,9 +314,9 @@ def test_kills_lose_and_repeat_nothing(api: Simulator, tmp_path: Path) -> None:
     begun = len(api.log)
     for _ in range(KILLS):
         start, many = len(api.log), random.randint(1, 25)
-        troubled.killed(lambda start=start, many=many: len(api.log) >= start + many, *arguments)  # type: ignore[misc]
+        troubled.killed(lambda start=start, many=many: len(api.log) >= start + many, *arguments)
         kept, after = troubled.stored("measurements_raw"), len(api.log)
-        troubled.killed(lambda after=after: len(api.log) >= after + 12, *arguments)  # type: ignore[misc]
+        troubled.killed(lambda after=after: len(api.log) >= after + 12, *arguments)
         known = {(parts[1], parts[-1]) for parts in kept}
         assert not known & set(requested(api, after)), "a stored final answer was requested again"
     troubled.call(*arguments)
@@ -336,9 +336,9 @@ def test_an_archive_backfill_survives_kills(api: Simulator, archive: Archive, tm
     troubled = Deployment(tmp_path / "troubled", api, archive.url)
     for _ in range(KILLS):
         start, many = len(archive.log), random.randint(1, 12)
-        troubled.killed(lambda start=start, many=many: len(archive.log) >= start + many, *arguments)  # type: ignore[misc]
+        troubled.killed(lambda start=start, many=many: len(archive.log) >= start + many, *arguments)
         kept, after = troubled.stored("archive_raw"), len(archive.log)
-        troubled.killed(lambda after=after: len(archive.log) >= after + 4, *arguments)  # type: ignore[misc]
+        troubled.killed(lambda after=after: len(archive.log) >= after + 4, *arguments)
         again = {tuple(request.path.rsplit("/", 1)[1].split(".")[0].split("-")[1:]) for request in archive.log[after:] if request.path.endswith(".gz")}
         assert not {parts[:2] for parts in kept} & again, "a stored final file was downloaded again"
     troubled.call(*arguments)

@@ -184,7 +184,7 @@ def test_reconciles_finds_lost_and_doubled_rows(tmp_path: Path, lost: str, messa
     """A table with a missing or a doubled row fails the check."""
 
     class Careless(Watched):
-        def _transform(self, operation):  # type: ignore[no-untyped-def]
+        def _transform(self, operation):
             ticket = super()._transform(operation)
             for uri in list(self.store.list(operation.into.uri)):
                 whole = pl.read_parquet(io.BytesIO(self.store.get(uri)))
@@ -228,7 +228,7 @@ def test_validation_compares_with_the_published_contract(tmp_path: Path) -> None
     view = run.platform.view(run.environment.sibling("prod").locate(Ref("sums", "view")))
     assert view is not None
     other = dataclasses.replace(view, sql="SELECT place, 'x' AS total FROM answers", columns=(view.columns[0],))
-    run.platform.catalog.put(dataclasses.replace(run.platform.catalog.get(view.into.table), sql=other.sql, columns=(("place", "bigint"),)))  # type: ignore[arg-type]
+    run.platform.catalog.put(dataclasses.replace(run.platform.catalog.get(view.into.table), sql=other.sql, columns=(("place", "bigint"),)))
     result = run_it(later, "validate")["validate"]
     assert result.state == "failed"
     assert "contract sums: another contract: total: is missing." in result.message

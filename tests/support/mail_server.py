@@ -19,7 +19,7 @@ class Mailbox:
 
 class _Session(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        box: Mailbox = self.server.box  # type: ignore[attr-defined]
+        box: Mailbox = self.server.box
         self._say("220 here")
         recipients: list[str] = []
         while line := self.rfile.readline().decode().strip():
@@ -48,7 +48,7 @@ def mail_server(refuse: bool = False) -> Iterator[tuple[int, Mailbox]]:
     """A server for as long as it is needed: its port, and its mailbox."""
     box = Mailbox(refuse)
     with _Server(("127.0.0.1", 0), _Session) as server:
-        server.box = box  # type: ignore[attr-defined]
+        server.box = box
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -142,7 +142,7 @@ def plain_stamp(value: Any, day: str) -> dt.datetime:
         stamp = dt.datetime.fromisoformat(value)
         if stamp.utcoffset() is None:
             raise Bad
-        naive = stamp.replace(tzinfo=None) - stamp.utcoffset()  # type: ignore[operator]
+        naive = stamp.replace(tzinfo=None) - stamp.utcoffset()
     except (ValueError, OverflowError):
         raise Bad from None
     if str(naive.date()) != day:

@@ -109,7 +109,7 @@ def overview(scale: float = 0.8, **more: object) -> Overview:
         "sources": ("OpenAQ API v3", "AirGradient", "Trung tâm Quan trắc môi trường miền Bắc"),
         "environments": {"dev": serving(seed=2, scale=scale, drop=2), "prod": serving(seed=1)},
     }
-    return Overview(**(arguments | more))  # type: ignore[arg-type]
+    return Overview(**(arguments | more))
 
 
 def serving(

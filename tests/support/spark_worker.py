@@ -14,7 +14,7 @@ def run(script: str, argv: list[str], glue: bool) -> dict[str, Any]:
     contexts: list[Any] = []
     if glue:
         context = types.ModuleType("awsglue.context")
-        context.GlueContext = glue_context(contexts)  # type: ignore[attr-defined]
+        context.GlueContext = glue_context(contexts)
         sys.modules |= {"awsglue": types.ModuleType("awsglue"), "awsglue.context": context}
     sys.argv = [script, *argv]
     said, error = io.StringIO(), ""

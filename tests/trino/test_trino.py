@@ -201,7 +201,7 @@ def test_tables_are_read_alike(catalog: Trino, lake: Lake) -> None:
             columns = ", ".join(f'"{one.name}"' for one in lake.project.graph.columns(name))
             query = f"SELECT {columns} FROM {name}"
             layer = "reference" if asset.kind.name == "reference" else "processed"
-            place = bind(Query("q", query, (Ref(name, layer),)), lake.run.environment)  # type: ignore[arg-type]
+            place = bind(Query("q", query, (Ref(name, layer),)), lake.run.environment)
             assert isinstance(place, Query)
             assert (name, sorted_rows(catalog.ask(query, DATABASE)[1])) == (name, sorted_rows(lake.platform.read(place).rows))
 

@@ -61,7 +61,7 @@ class LocalEngine:
     name = "DuckDB"
 
     def __init__(self, platform: Platform, view: str) -> None:
-        self._catalog: Any = platform.catalog  # type: ignore[attr-defined]
+        self._catalog: Any = platform.catalog  # type: ignore[attr-defined]  # only local platforms answer by DuckDB
         self._view = view
 
     def answer(self, statement: Statement) -> Rows:

@@ -176,7 +176,7 @@ class AwsPlatform(BasePlatform):
         assert isinstance(operation, CreateView | Query)
         text = athena.question(operation.sql, operation.inputs)
         if work.makes:
-            text = athena.view_statement(operation.into.table, text)  # type: ignore[union-attr]
+            text = athena.view_statement(operation.into.table, text)  # type: ignore[union-attr]  # only a view is made
         elif isinstance(operation, CreateView) or operation.expect == "contract":
             text = athena.description(text)
         run = self.athena.start(text)

@@ -47,7 +47,7 @@ class Entry:
     @property
     def types(self) -> dict[str, str]:
         """The columns with their DuckDB types."""
-        return {name: DUCKDB[kind] for name, kind in self.columns}  # type: ignore[index]
+        return {name: DUCKDB[kind] for name, kind in self.columns}  # type: ignore[index]  # kinds are column types
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -166,5 +166,5 @@ def serve() -> None:
 if __name__ == "__main__":
     gc.freeze()  # what is loaded stays, and need not be searched for garbage at the end
     for stream in (sys.stdin, sys.stdout):
-        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # both are files
     serve()

@@ -75,7 +75,7 @@ class TypedRecipe:
         self.recipe = recipe
         tree = tree_of(recipe)
         known, around = (None, None) if recipe.on_new_field == "ignore" else known_to(recipe)
-        page = type_of({recipe.rows: list[type_of(tree, known)]}, around)  # type: ignore[misc]
+        page = type_of({recipe.rows: list[type_of(tree, known)]}, around)  # type: ignore[misc]  # types are made at run time
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(page)
         leaves = list(leaves_of(tree))
         self.walk, self.at_once, self.paths = tuple(walk(tree)), at_once(leaves), [path for path, _ in leaves]
@@ -314,7 +314,7 @@ def type_of(node: Any, known: Tree | None = None) -> Any:
         kind, *others = node.values()
         if not all(step.isdecimal() for step in node) or any(other is not kind for other in others):
             raise Unfit("positions of different types")
-        return list[type_of(kind, _elements(known)) | None]  # type: ignore[misc]
+        return list[type_of(kind, _elements(known)) | None]  # type: ignore[misc]  # types are made at run time
     kinds = {step: type_of(child, known.get(step) if known else known) | None for step, child in node.items()}
     for step, below in (known or {}).items():
         kinds.setdefault(step, _skipped(below))
@@ -352,7 +352,7 @@ def _skipped(known: Tree | None) -> Any:
         return msgspec.Raw
     if any(step == "*" or step.isdecimal() for step in known):
         below = _skipped(_elements(known))
-        return list[below] | None  # type: ignore[valid-type]
+        return list[below] | None  # type: ignore[valid-type]  # the same
     return type_of({}, known) | None
 
 

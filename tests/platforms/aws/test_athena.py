@@ -134,7 +134,7 @@ def test_without_the_work_group(numbers: Lake, lake_of: Lakes) -> None:
 
 def slow(lake: Lake, endpoint: Endpoint) -> Lake:
     """The lake, whose queries take longer than a submit waits."""
-    lake.platform.quick_seconds = 0  # type: ignore[attr-defined]
+    lake.platform.quick_seconds = 0
     endpoint.athena.wait = 3
     return lake
 

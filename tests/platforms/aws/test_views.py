@@ -155,7 +155,7 @@ def test_somebody_elses_view(evens: Lake, endpoint: Endpoint) -> None:
     """A view that was made or changed in the console is told as Athena keeps it, and can be put back."""
     table = '"openaq_dev"."numbers"'
     statement = f'CREATE OR REPLACE VIEW "openaq_dev"."evens" AS SELECT n, n * n AS m FROM {table}'
-    evens.platform.athena.wait(evens.platform.athena.start(statement))  # type: ignore[attr-defined]
+    evens.platform.athena.wait(evens.platform.athena.start(statement))
     at = evens.home.locate(EVENS)
     found = evens.platform.view(at)
     assert found is not None and "n * n" in found.sql and found.inputs == ()

@@ -120,8 +120,8 @@ def alike(recipe: Recipe, stored: list[tuple[str, int, bytes]]) -> int:
         objects[str(key)] = body
     reference = decode(recipe, DAY, objects.items())
     keyed = [(parse_raw_key(name), name, body) for name, body in objects.items()]
-    ordered = sorted(keyed, key=lambda one: (one[0].retrieved, one[1]))  # type: ignore[union-attr]
-    table, aside = recipe_typed.table_of(recipe, DAY, ordered)  # type: ignore[arg-type]
+    ordered = sorted(keyed, key=lambda one: (one[0].retrieved, one[1]))
+    table, aside = recipe_typed.table_of(recipe, DAY, ordered)
     expected, found = settled(recipe, rows_frame(recipe, reference.rows)), settled(recipe, table)
     assert_frame_equal(found, expected, check_exact=True)
     assert repr(found.rows()) == repr(expected.rows())  # NaN, and zeros with their signs

@@ -95,7 +95,7 @@ def test_new_fields_are_those_the_rule_says(recipe: Recipe, some: list[Any]) -> 
     reference = decode(recipe, DAY, zip(names, bodies)).new
     assert {path: one.object for path, one in reference.items()} == first
     keyed = [(parse_raw_key(name), name, body) for name, body in zip(names, bodies)]
-    assert table_of(recipe, DAY, keyed)[1].new == reference  # type: ignore[arg-type]
+    assert table_of(recipe, DAY, keyed)[1].new == reference
     for path in reference:
         assert not is_known(recipe, path) and is_known(replace(recipe, known=(*recipe.known, path)), path)
 
@@ -118,7 +118,7 @@ def test_there_is_an_end_to_new_fields() -> None:
     rows = [{f"id{n}": "x", "a": "y"} for n in range(MOST_NEW + 50)]
     name = "a_raw__20260111T000000Z__0123456789ab.json"
     keyed = (parse_raw_key(name), name, json.dumps({"results": rows}).encode())
-    table, aside = table_of(recipe, DAY, [keyed, keyed])  # type: ignore[list-item]
+    table, aside = table_of(recipe, DAY, [keyed, keyed])
     assert table.height == 2 * (MOST_NEW + 50) and list(aside.new) == list(found)
 
 
@@ -138,6 +138,6 @@ def test_a_new_field_costs_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe("results", columns_of(["a"]), on_new_field="warn")
     bodies = [json.dumps({"results": [{"a": str(n), "b": {"c": n}} | ({"d": n} if n > 5 else {})]}).encode() for n in range(9)]
     names = [f"a_raw__page={n}__20260111T00000{n}Z__0123456789ab.json" for n in range(9)]
-    table, aside = table_of(recipe, DAY, [(parse_raw_key(name), name, body) for name, body in zip(names, bodies)])  # type: ignore[misc]
+    table, aside = table_of(recipe, DAY, [(parse_raw_key(name), name, body) for name, body in zip(names, bodies)])
     assert table["c0"].to_list() == [str(n) for n in range(9)]
     assert looked == [bodies[0], bodies[6]] and list(aside.new) == ["b", "d"]

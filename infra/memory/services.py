@@ -141,16 +141,14 @@ class Machine:
     def make_database(self, name: str) -> None:
         """Create the empty database that the Postgres image makes of POSTGRES_DB."""
         sql = ["psql", "-h", HOST, "-p", str(self.database_port), "-U", name, "-d", "postgres"]
-        ready = lambda: not subprocess.call([*sql, "-qc", "SELECT 1"], **_SILENT)  # noqa: E731
-        self.wait("postgres", ready)
+        self.wait("postgres", lambda: not subprocess.call([*sql, "-qc", "SELECT 1"], **_SILENT))
         subprocess.run([*sql, "-qc", f"CREATE DATABASE {name}"], check=True)
 
     def wait_healthy(self, service: Service, part: str) -> None:
         """Wait until the service's health check of the compose file succeeds."""
         check = [sys.executable, "-S", str(REPOSITORY / "infra/docker/healthy.py"), part]
         environment = self.settings(service)
-        healthy = lambda: not subprocess.call(check, env=environment, **_SILENT)  # noqa: E731
-        self.wait(service.name, healthy)
+        self.wait(service.name, lambda: not subprocess.call(check, env=environment, **_SILENT))
 
     def wait(self, name: str, done: Callable[[], bool], seconds: float = _START_SECONDS) -> None:
         """Wait until a condition holds; raise Failed after the given seconds."""

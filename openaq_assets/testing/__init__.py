@@ -8,8 +8,8 @@ import pytest
 for _name in ("laws", "object_laws", "queries", "tables", "tickets", "transforms", "views", "kinds", "lake"):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
-from openaq_assets.testing.conformance import PlatformConformance  # noqa: E402
-from openaq_assets.testing.kinds import check_kind  # noqa: E402
-from openaq_assets.testing.lake import Lake, columns_of, memory_lake, open_lake  # noqa: E402
+from openaq_assets.testing.conformance import PlatformConformance
+from openaq_assets.testing.kinds import check_kind
+from openaq_assets.testing.lake import Lake, columns_of, memory_lake, open_lake
 
 __all__ = ["Lake", "PlatformConformance", "check_kind", "columns_of", "memory_lake", "open_lake"]

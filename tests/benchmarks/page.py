@@ -14,10 +14,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(HERE), str(HERE / "browser")]
 
-import chromium  # noqa: E402
-from support.page_years import year_of  # noqa: E402
+import chromium
+from support.page_years import year_of
 
-from openaq_assets.openaq.dashboard.page import render  # noqa: E402
+from openaq_assets.openaq.dashboard.page import render
 
 LOADS = 9
 #: What is switched, to and fro: the selector of a control and what is done to it.

@@ -88,7 +88,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
             since, stored = len(simulator.log), final(tmp_path / "killed")
             upto = since + chance.randint(1, 7)
             with subprocess.Popen(command(simulator, tmp_path / "killed", DAYS, *now)) as running:
-                eventually(lambda: len(simulator.log) >= upto or running.poll() is not None)  # noqa: B023
+                eventually(lambda: len(simulator.log) >= upto or running.poll() is not None)  # noqa: B023 - called before the next round
                 running.kill()
             objects(tmp_path / "killed")
             assert not stored & asked(simulator, since)

@@ -265,7 +265,7 @@ def test_a_revised_answer_becomes_the_latest(step: int) -> None:
         bench.fetch(INVENTORY)
         for count, station.value in enumerate((1.0, 2.0, 1.0, 1.0)):
             moment = NOW + dt.timedelta(seconds=step * count)
-            bench.fetch(HOURS, now=lambda: moment)  # noqa: B023 (called at once)
+            bench.fetch(HOURS, now=lambda: moment)  # noqa: B023 - called at once
             newest = max(bench.named(), key=lambda key: key.retrieved)
             body = bench.store.bodies[f"{DAY}/{newest}"]
             assert station.value == json.loads(body)["results"][0]["value"]

@@ -17,12 +17,12 @@ from click.testing import CliRunner
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from support.mistakes import KIT, RAW, REFERENCE, SETTINGS, VIEWS, Edit, swap  # noqa: E402
-from support.projects import copy_sample  # noqa: E402
+from support.mistakes import KIT, RAW, REFERENCE, SETTINGS, VIEWS, Edit, swap
+from support.projects import copy_sample
 
-from openaq_assets.cli.main import cli  # noqa: E402
-from openaq_assets.errors import ConfigError  # noqa: E402
-from openaq_assets.project.project import load  # noqa: E402
+from openaq_assets.cli.main import cli
+from openaq_assets.errors import ConfigError
+from openaq_assets.project.project import load
 
 EXPECTED = HERE / "expected_mistakes.txt"
 

@@ -13,14 +13,14 @@ from typing import Any
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # Airflow prints; only answers go to the real stdout
 
-from airflow.utils.db import initdb  # noqa: E402
+from airflow.utils.db import initdb
 
 initdb()
 
-from airflow import settings  # noqa: E402
-from airflow.models.asset import AssetEvent, AssetModel  # noqa: E402
+from airflow import settings
+from airflow.models.asset import AssetEvent, AssetModel
 
-from openaq_assets.airflow.factory import build_dags  # noqa: E402
+from openaq_assets.airflow.factory import build_dags
 
 
 def run(order: dict[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_public_names_are_found_when_asked() -> None:
     assert set(openaq_assets.__all__) <= set(dir(openaq_assets))
     assert openaq_assets.Ref is openaq_assets.graph.operations.Ref
     with pytest.raises(AttributeError, match="'openaq_assets' has no attribute 'Nothing'"):
-        openaq_assets.Nothing  # noqa: B018
+        openaq_assets.Nothing  # noqa: B018 - reading it raises
 
 
 @pytest.mark.parametrize("size", [0, 1, 2**17 - 1, 2**17, 2**17 + 1, 700_001])

@@ -44,8 +44,8 @@ def test_no_command_is_help() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("plan view_latest", "selection 'view_latest': no asset 'view_latest'. Did you mean 'view_latest_aqi'?"),
-        ("plan kind:veiw", "selection 'kind:veiw': no kind 'veiw'. Did you mean 'view'?"),
+        ("plan view_latest", "selection 'view_latest': there is no asset 'view_latest'. Did you mean 'view_latest_aqi'?"),
+        ("plan kind:veiw", "selection 'kind:veiw': there is no kind 'veiw'. Did you mean 'view'?"),
         ("plan ( cities", "selection '( cities': a ')' is missing. Add it."),
         ("plan cities and", "selection 'cities and': the name of an asset is missing. Write one on both sides."),
         ("plan --from 2026-02-01 --to 2026-01-01", "the first day 2026-02-01 is after the last day 2026-01-01. Swap them."),
@@ -55,7 +55,7 @@ def test_no_command_is_help() -> None:
         ("--profile lokal plan", "there is no profile 'lokal' in conf/environments.yaml. Did you mean 'local'?"),
         ("show citys", "there is no asset 'citys'. Did you mean 'cities'?"),
         ("show cities --env prd", "there is no environment 'prd'. Did you mean 'prod'?"),
-        ("graph citys", "selection 'citys': no asset 'citys'. Did you mean 'cities'?"),
+        ("graph citys", "selection 'citys': there is no asset 'citys'. Did you mean 'cities'?"),
         ("plan --from 2026-02-30", "Invalid value for '--from': '2026-02-30' is not a date like 2026-01-31. See 'openaq-assets plan --help'."),
         ("plan --to yesterday", "Invalid value for '--to': 'yesterday' is not a date like 2026-01-31. See 'openaq-assets plan --help'."),
         ("plan --days 0", "Invalid value for '--days': 0 is not in the range 1<=x<=3660. See 'openaq-assets plan --help'."),

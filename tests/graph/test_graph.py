@@ -49,9 +49,9 @@ def test_each_cycle_is_one_problem(tiny_project: Writes) -> None:
         load(root)
     path = "conf/assets/more.yaml"
     assert str(caught.value).splitlines() == [
-        (f"{path}:2:65: assets.a: cycle: a reads b ({path}:2), b reads c ({path}:3), c reads a ({path}:4). "
+        (f"{path}:2:65: assets.a: the inputs form a cycle: a reads b ({path}:2), b reads c ({path}:3), c reads a ({path}:4). "
         "Remove one of these inputs."),
-        f"{path}:5:65: assets.x: cycle: x reads x ({path}:5). Remove one of these inputs.",
+        f"{path}:5:65: assets.x: the inputs form a cycle: x reads x ({path}:5). Remove one of these inputs.",
     ]
     assert list(load(root, strict=False).graph.assets) == ["stations"]
 

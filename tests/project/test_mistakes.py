@@ -144,7 +144,7 @@ def test_empty_project_is_a_problem(tmp_path: Path) -> None:
         path.unlink()
     (root / SETTINGS).write_text("version: 1\nproject: empty\n")
     assert problems_of(root) == [
-        "conf/assets: no asset is declared. Add a file like conf/assets/tables.yaml that begins with 'assets:'."
+        "conf/assets: no assets are declared. Add a file like conf/assets/tables.yaml that begins with 'assets:'."
     ]
 
 
@@ -201,7 +201,7 @@ def test_an_unreadable_file_is_one_problem(tmp_path: Path, path: str) -> None:
     """A file that is no YAML is one problem, however many assets refer to assets that it declares."""
     root = copy_sample(tmp_path / "project")
     (root / path).write_text("\t" + (root / path).read_text(encoding="utf-8"), encoding="utf-8")
-    assert problems_of(root) == [f"{path}:1:1: not YAML: a tab. Indent with spaces."]
+    assert problems_of(root) == [f"{path}:1:1: not valid YAML: there is a tab. Indent with spaces."]
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def test_nothing_is_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: [b", "f.yaml:1:5: not YAML: did not find expected ',' or ']' for the bracket on line 1. Check the indentation and quotes."),
+        ("a: [b", "f.yaml:1:5: not valid YAML: did not find expected ',' or ']' for the bracket on line 1. Check the indentation and quotes."),
         ("? [a]\n: b", "f.yaml:1:3: not valid YAML: a key must be text. Check the indentation and quotes."),
         ("a: !!python/name:os.system x", "f.yaml:1:4: a: the tag tag:yaml.org,2002:python/name:os.system is not supported. Write the value without a tag."),
         ("[" * 60, "f.yaml:1:51: not valid YAML: lists and mappings are nested more than 50 levels deep. Check the indentation and quotes."),

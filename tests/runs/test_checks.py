@@ -231,7 +231,7 @@ def test_validation_compares_with_the_published_contract(tmp_path: Path) -> None
     run.platform.catalog.put(dataclasses.replace(run.platform.catalog.get(view.into.table), sql=other.sql, columns=(("place", "bigint"),)))
     result = run_it(later, "validate")["validate"]
     assert result.state == "failed"
-    assert "contract sums: another contract: total: is missing." in result.message
+    assert "contract sums: the columns are different from the contract: total: is missing." in result.message
 
 
 def test_views_removed_from_the_project_are_reported(tmp_path: Path) -> None:
@@ -294,9 +294,9 @@ def test_a_check_of_a_plugin(tmp_path: Path) -> None:
 MISTAKES = {
     "check: nonsense": r"checks\[0\]\.check: there is no check 'nonsense'",
     "check: not_null, column: valeu": r"checks\[0\]\.column: table 'answers' has no column 'valeu'\. Did you mean 'value'",
-    "check: unique": r"checks\[0\]: 'unique' needs 'columns'",
-    "check: fresh, column: value, within: 1 day": r"checks\[0\]\.column: 'value' is double; fresh asks timestamp or date",
-    "check: accepted_values, column: value, values: ['1']": r"checks\[0\]\.column: 'value' is double; accepted_values asks varchar",
+    "check: unique": r"checks\[0\]: check 'unique' needs the field 'columns'",
+    "check: fresh, column: value, within: 1 day": r"checks\[0\]\.column: column 'value' is double, but check 'fresh' needs timestamp or date",
+    "check: accepted_values, column: value, values: ['1']": r"checks\[0\]\.column: column 'value' is double, but check 'accepted_values' needs varchar",
     "check: row_count, table: sums": r"checks\[0\]\.table: a check below an asset is always about that asset",
 }
 

@@ -134,7 +134,7 @@ def test_missing_prices_are_a_message(project: Path, line: Line) -> None:
         ("dpu_hour: 0.44", "dpu_hour: -1", "conf/rates.yaml:8:13: glue.dpu_hour: expected a price of 0 or more, got -1.0. Write 0 or more."),
         ("dpu_hour: 0.44", "dpu_hours: 0.44", "unknown field 'dpu_hours'. Did you mean 'dpu_hour'?"),
         ("as_of: '2026-11-23'", "as_of: today", "conf/rates.yaml:5:8: as_of: expected a date like 2026-01-31, got 'today'."),
-        ("version: 1", "version: 2", "version 2 is not known. Write 1."),
+        ("version: 1", "version: 2", "version 2 is not supported. Write 1."),
     ],
 )
 def test_mistakes_in_prices_are_located(project: Path, line: Line, old: str, new: str, message: str) -> None:

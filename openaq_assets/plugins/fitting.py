@@ -1,4 +1,4 @@
-"""Judges what plugins bring: whether a value is what its hook is to bring."""
+"""Validation of the values that plugins return: type, fields and names."""
 
 import collections.abc
 import dataclasses
@@ -21,7 +21,7 @@ _FLAGS = ("always", "from_raw", "everywhere", "internal")
 
 
 def reason_against(value: Any, kind: type, identifier: bool) -> str:
-    """Return why a value is not what its hook is to bring, '' if it is; whatever a plugin raises is one."""
+    """Return why a value does not fit its hook, '' if it fits; what the plugin raises is a reason, too."""
     try:
         reason = _of_kind(value) if kind is Kind else _of_dataclass(value, kind)
         if not reason and identifier:
@@ -37,7 +37,7 @@ def reason_against(value: Any, kind: type, identifier: bool) -> str:
 
 
 def _of_kind(value: Any) -> str:
-    """Return what a kind lacks or has wrong."""
+    """Return the attributes that a kind lacks or has of a wrong type, as a reason; '' if none."""
     if isinstance(value, type):
         return f"returns {value!r}, which is a class: return an instance of it"
     missing = [name for name in ("name", "fields") if not hasattr(value, name)]
@@ -71,7 +71,7 @@ def _of_settings(value: ProfileSettings) -> str:
 
 
 def _of_dataclass(value: Any, kind: type) -> str:
-    """Return which field of a value has another type than it declares."""
+    """Return the fields of a value with another type than declared, as a reason; '' if none."""
     if not isinstance(value, kind):
         return f"returns {value!r}, which is not of type {kind.__name__}"
     hints = typing.get_type_hints(kind)

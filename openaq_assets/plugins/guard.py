@@ -1,4 +1,4 @@
-"""Keeps hooks of plugins apart: what one raises or answers wrongly is a problem, and stops no other."""
+"""Isolation of hooks: an implementation that raises or answers wrongly is a problem and stops no other."""
 
 import functools
 import inspect
@@ -9,32 +9,32 @@ from typing import Any, Protocol
 from openaq_assets.errors import Problem
 from openaq_assets.markers import NAMESPACE
 
-#: Hooks that answer with a list, which is traced to its plugin.
+#: Hooks that return a list, which is traced to its plugin.
 LISTING = frozenset(
     {
         "asset_kinds", "asset_checks", "platforms", "operation_handlers", "profile_settings", "conf_files",
         "commands", "lint_rules",
     }
 )  # fmt: skip
-_GATE = ("make_missing", "published", "findings")
+_GATE_NAMES = ("make_missing", "published", "findings")
 #: What foreign code may raise; Ctrl-C is the user's own.
 RAISED = (Exception, SystemExit)
 
 
 class Watcher(Protocol):
-    """Who is told how implementations fare."""
+    """A receiver of the failures and answers of implementations."""
 
     def failed(self, source: "Source", error: BaseException) -> None:
         """Keep what an implementation raised or answered wrongly."""
         ...
 
     def answered(self, source: "Source") -> None:
-        """Keep who answered last."""
+        """Keep the implementation that answered last."""
         ...
 
 
 class Contribution(list[Any]):
-    """What one implementation of a hook returned, with the plugin it comes from."""
+    """The list that one implementation of a hook returned, with the plugin it comes from."""
 
     source: "Source"
 
@@ -48,7 +48,7 @@ class Source:
     line: int = 1
 
     def problem(self, what: str) -> Problem:
-        """Return what is wrong with it as a problem."""
+        """Return a problem of this implementation."""
         message = f"hook '{self.hook}' {what}."
         return Problem(self.plugin, self.line, 1, "", message, "Fix or remove the plugin.")
 
@@ -58,7 +58,7 @@ class Misfit(TypeError):
 
 
 class Guarded:
-    """A plugin as pluggy sees it: its implementations of hooks are guarded, all else is its own."""
+    """A plugin whose implementations of hooks are guarded; all other attributes are its own."""
 
     def __init__(self, plugin: Any, hooks: Mapping[str, Callable[..., Any]]) -> None:
         self.__dict__.update(hooks)  # pluggy looks them up without running descriptors
@@ -97,7 +97,7 @@ def _guarded_call(function: Any, source: Source, watcher: Watcher) -> Callable[.
 
 
 def _answer(answer: Any, source: Source) -> Any:
-    """Return an answer as its caller takes it; raise Misfit for what is none."""
+    """Return an answer in the form that the caller of its hook expects; raise Misfit if it has another."""
     if inspect.iscoroutine(answer):
         answer.close()
         raise Misfit("is asynchronous, but a hook cannot be")
@@ -105,7 +105,7 @@ def _answer(answer: Any, source: Source) -> Any:
         return None if answer is None and source.hook == "lint_rules" else _contribution(answer, source)
     if answer is None or source.hook not in ("views_gate", "airflow_operator"):
         return answer
-    if source.hook == "views_gate" and not all(callable(getattr(answer, name, None)) for name in _GATE):
+    if source.hook == "views_gate" and not all(callable(getattr(answer, name, None)) for name in _GATE_NAMES):
         raise Misfit(f"returns {answer!r}, which is not a ViewsGate")
     if source.hook == "airflow_operator" and not inspect.isclass(answer):
         raise Misfit(f"returns {answer!r}, which is not a class of operators")
@@ -146,7 +146,7 @@ def _guarded_wrapper(function: Any, source: Source, watcher: Watcher) -> Callabl
 
 
 def _wrapped(value: Any, result: Any, source: Source, watcher: Watcher) -> Any:
-    """Return what a wrapper makes of the results; what it got, if it makes nonsense of them."""
+    """Return the results as a wrapper changed them; unchanged, if it returns anything else than results."""
     try:
         if source.hook not in LISTING:
             return _answer(value, source)

@@ -1,4 +1,4 @@
-"""The entry points of installed packages: read from hundreds of files once, and again when one changes."""
+"""The entry points of installed packages, cached: hundreds of files are read again only when one changes."""
 
 import os
 import re
@@ -15,14 +15,14 @@ _USUAL = re.compile(r"[\w.]+(:[\w.]+)?", re.ASCII)
 
 
 class Installed(NamedTuple):
-    """An entry point: its name, the object it names, and the distribution that brings it ('' if unknown)."""
+    """An entry point: its name, the object it names, and its distribution ('' if unknown)."""
 
     name: str
     value: str
     distribution: str
 
     def load(self) -> Any:
-        """Return the object; raise whatever its module raises."""
+        """Import and return the object; raise whatever its module raises."""
         if not _USUAL.fullmatch(self.value):
             from importlib.metadata import EntryPoint
 
@@ -46,7 +46,7 @@ def _read() -> list[Installed]:
 
 
 def _stamps() -> Iterator[str]:
-    """Yield what differs when a package is installed, changed or removed."""
+    """Yield texts that change when a package is installed, changed or removed."""
     for folder in sys.path:
         yield folder
         try:

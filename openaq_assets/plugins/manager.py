@@ -1,7 +1,7 @@
-"""Finds and loads plugins: built-ins, entry points ``openaq_assets``, files of ``plugins/asset_kinds``.
+"""Discovery and loading of plugins: built-ins, entry points ``openaq_assets``, ``plugins/asset_kinds``.
 
-Built-in kinds come through the same hooks as anyone's. ``OPENAQ_ASSETS_PLUGINS=a,b`` loads only those
-(and what this distribution brings), which narrows a search for the plugin that misbehaves.
+Built-in kinds come through the same hooks as those of any plugin. ``OPENAQ_ASSETS_PLUGINS=a,b`` loads only
+those (and the ones of this distribution), which helps to find a plugin that misbehaves.
 """
 
 import hashlib
@@ -41,8 +41,8 @@ BUILT_IN = (
 )
 DISTRIBUTION = "openaq-assets"
 FOLDER = "plugins/asset_kinds"
-#: Hooks that bring something: what it is called, its type, and whether its names are identifiers.
-_BRING: Mapping[str, tuple[str, type, bool]] = {
+#: Hooks that provide objects: the word for them, their type, and whether their names are identifiers.
+_PROVIDE: Mapping[str, tuple[str, type, bool]] = {
     "asset_kinds": ("kind", Kind, True),
     "asset_checks": ("check", CheckType, True),
     "platforms": ("platform", PlatformType, True),
@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Provided:
-    """One thing a plugin provides, for ``openaq-assets plugins``."""
+    """One object that a plugin provides, for ``openaq-assets plugins``."""
 
     what: str
     name: str
@@ -69,7 +69,7 @@ class Provided:
 class Plugins:
     """Everything the loaded plugins provide, by name.
 
-    ``lost`` are the words of the files that cannot be loaded: what they would have defined is among them.
+    ``lost`` are all words of the files that cannot be loaded; the names they would define are among them.
     """
 
     manager: "PluginManager"
@@ -84,7 +84,7 @@ class Plugins:
     lost: frozenset[str] = frozenset()
 
     def lint(self, graph: AssetGraph) -> list[Problem]:
-        """Return what the rules of plugins find; a rule that fails is a problem itself."""
+        """Return the problems that the rules of plugins find; a rule that fails is a problem, too."""
         problems: list[Problem] = []
         for answer in self.manager.hook.lint_rules(graph=graph):
             for value in answer:
@@ -95,7 +95,7 @@ class Plugins:
         return problems + self.manager.take_problems()
 
     def blamed(self, what: str, name: str, error: BaseException, text: str) -> Problem:
-        """Return what something that a plugin provides raised, as a problem of the plugin."""
+        """Return an error of an object that a plugin provides, as a problem of the plugin."""
         source = next((entry for entry in self.provided if (entry.what, entry.name) == (what, name)), None)
         plugin, line = (source.plugin, source.line) if source else ("plugins", 1)
         return failure(plugin, error, text, line)
@@ -104,14 +104,14 @@ class Plugins:
         """Return whether a platform, or a plugin for it, carries out operations of a type."""
         known = self.platforms.get(platform)
         if known is None or operation in known.operations:
-            return True  # a platform that is not there is a mistake of its own
+            return True  # an unknown platform is reported elsewhere
         return any(
             entry.operation is operation and entry.platform == platform for entry in self.handlers.values()
         )
 
 
 class PluginManager(pluggy.PluginManager):
-    """Pluggy's manager, with every implementation guarded: one that fails is a problem and stops no other."""
+    """Pluggy's manager with guarded implementations: one that fails is a problem and stops no other."""
 
     def __init__(self) -> None:
         super().__init__(NAMESPACE)
@@ -120,7 +120,7 @@ class PluginManager(pluggy.PluginManager):
         self._latest: Source | None = None
 
     def register(self, plugin: Any, name: str | None = None) -> str | None:
-        """Register a plugin, guarded; of a class an instance.
+        """Register a plugin, guarded; for a class, an instance of it.
 
         Raises pluggy's PluginValidationError for a hook that does not fit its spec.
         """
@@ -139,8 +139,8 @@ class PluginManager(pluggy.PluginManager):
         return guarded(function, source, options, self)
 
     def failed(self, source: Source, error: BaseException) -> None:
-        """Keep a failure as a problem; a listener's is logged, as nobody takes problems of a run."""
-        if source.hook == "notify":  # the words of its error may hold an address
+        """Keep a failure as a problem; during a run, where nobody reads problems, log it."""
+        if source.hook == "notify":  # its error may contain an address
             log.warning("the plugin %s failed: %s", source.plugin, type(error).__name__)
             return
         if source.hook in ("materialized", "views_gate"):
@@ -153,27 +153,27 @@ class PluginManager(pluggy.PluginManager):
         self._problems.append(failure(source.plugin, error, what, source.line))
 
     def blame(self, contribution: Any, what: str) -> None:
-        """Add a problem of what an implementation returned."""
+        """Add a problem about a value that an implementation returned."""
         self._problems.append(_source(contribution).problem(what))
 
     def blame_hook(self, hook: str, what: str) -> None:
-        """Add a problem of what a hook with one result has just answered."""
+        """Add a problem about the latest answer of a hook with one result."""
         latest = self._latest
         source = latest if latest and latest.hook == hook else Source("a wrapper", hook)
         self._problems.append(source.problem(what))
 
     def answered(self, source: Source) -> None:
-        """Keep who answered last."""
+        """Keep the implementation that answered last."""
         self._latest = source
 
     def take_problems(self) -> list[Problem]:
-        """Return the problems that came up since the last time."""
+        """Return the problems since the last call, and forget them."""
         problems, self._problems = self._problems, []
         return problems
 
 
 def implementations(plugin: Any) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Yield what a plugin marks as hooks: the attribute, the function and the options of its mark."""
+    """Yield the hooks of a plugin: the attribute, the function and the options of its mark."""
     for attribute in dir(plugin):
         static = inspect.getattr_static(plugin, attribute, None)
         options = getattr(getattr(static, "__func__", static), f"{NAMESPACE}_impl", None)
@@ -182,7 +182,7 @@ def implementations(plugin: Any) -> Iterator[tuple[str, Any, Mapping[str, Any]]]
 
 
 def load_plugins(root: Path | None = None) -> tuple[Plugins, list[Problem]]:
-    """Return the plugins of this installation and project; one that cannot be loaded is a problem."""
+    """Return the plugins of this installation and project, and a problem for each that cannot be loaded."""
     manager = PluginManager()
     problems: list[Problem] = []
     lost: set[str] = set()
@@ -190,15 +190,15 @@ def load_plugins(root: Path | None = None) -> tuple[Plugins, list[Problem]]:
         manager.register(importlib.import_module(name), name)
     named = os.environ.get("OPENAQ_ASSETS_PLUGINS")
     allowed = None if named is None else {name.strip() for name in named.split(",")}
-    for name, ours, load in (*_entry_points(), *_files(root)):
+    for name, own, load in (*_entry_points(), *_files(root)):
         stems = (name, name.partition(" ")[0], Path(name).stem)
-        if allowed is not None and not ours and not allowed.intersection(stems):
+        if allowed is not None and not own and not allowed.intersection(stems):
             continue
         if not _register(manager, name, load, problems) and root:
             lost |= _words(root / name)
     provided: list[Provided] = []
     kinds, checks, platforms, handlers, settings, conf_files, commands = (
-        _collect(manager, hook, provided, problems) for hook in _BRING
+        _collect(manager, hook, provided, problems) for hook in _PROVIDE
     )
     everything = (*provided, *_listeners(manager))
     return Plugins(
@@ -225,20 +225,20 @@ def _files(root: Path | None) -> Sequence[tuple[str, bool, Callable[[], Any]]]:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """Return the module of a drop-in file, under a name no other file can have."""
+    """Import and return the module of a drop-in file, under a name that no other file has."""
     unique = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = f"openaq_assets_plugin_{path.stem}_{unique}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("it is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up there
+    sys.modules[name] = module  # dataclasses look up their module there
     spec.loader.exec_module(module)
     return module
 
 
 def _register(manager: PluginManager, name: str, load: Callable[[], Any], problems: list[Problem]) -> bool:
-    """Return whether the plugin is loaded; if not, why is among the problems."""
+    """Return whether the plugin could be loaded; add the reason to the problems if not."""
     path = name if name.startswith(FOLDER) else f"entry point {name}"
     try:
         plugin = load()
@@ -255,7 +255,7 @@ def _register(manager: PluginManager, name: str, load: Callable[[], Any], proble
 
 
 def failure(path: str, error: BaseException, what: str, line: int = 1) -> Problem:
-    """Return what a plugin raised as a problem, at the line of its file where it did."""
+    """Return an error of a plugin as a problem, at the line of its file that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno or line for frame in frames if frame.filename.endswith(path)]
     line, column = (lines[-1], 1) if lines else (line, 1)
@@ -267,7 +267,7 @@ def failure(path: str, error: BaseException, what: str, line: int = 1) -> Proble
 
 
 def _wrong_hooks(plugin: Any, path: str) -> Iterator[Problem]:
-    """Yield what pluggy could not call as meant: unknown hooks, arguments and marks."""
+    """Yield problems of hooks that pluggy cannot call: unknown hooks, arguments and marks."""
     known = {name: spec for name, spec in vars(specs).items() if hasattr(spec, f"{NAMESPACE}_spec")}
     for name, function, options in implementations(plugin):
         mark, hook = Mark(path, line_of(function), 1), options.get("specname") or name
@@ -294,14 +294,14 @@ def _unsupported(function: Any, options: Mapping[str, Any]) -> str:
 
 
 def _names(function: Any) -> Sequence[str]:
-    """Return the names of a hook's arguments; of a method or class without 'self'."""
+    """Return the names of a hook's arguments, without 'self'."""
     parameters = inspect.signature(function).parameters.values()
     names = [entry.name for entry in parameters if entry.default is entry.empty]
     return names[1:] if names[:1] == ["self"] else names
 
 
 def line_of(function: Any) -> int:
-    """Return the line a function of a plugin begins on; 1 for what has no code of its own."""
+    """Return the line on which a function of a plugin begins; 1 if it has no code of its own."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return int(code.co_firstlineno) if code else 1
 
@@ -309,9 +309,9 @@ def line_of(function: Any) -> int:
 def _collect(
     manager: PluginManager, hook: str, provided: list[Provided], problems: list[Problem]
 ) -> dict[str, Any]:
-    """Return what all implementations of a hook bring, by name; the first registered keeps a name."""
-    what, kind, identifier = _BRING[hook]
-    brought: dict[str, Any] = {}
+    """Return the objects of all implementations of a hook, by name; the first registered keeps a name."""
+    what, kind, identifier = _PROVIDE[hook]
+    values: dict[str, Any] = {}
     owners: dict[str, str] = {}
     for answer in reversed(getattr(manager.hook, hook)()):
         source = _source(answer, hook)
@@ -319,15 +319,15 @@ def _collect(
             if reason := reason_against(value, kind, identifier):
                 manager.blame(answer, reason)
                 continue
-            if value.name in brought:
+            if value.name in values:
                 message = f"{what} '{value.name}' is already defined by {owners[value.name]}."
                 mark = Mark(source.plugin, source.line, 1)
                 problems.append(mark.problem(value.name, message, "Rename one of them."))
                 continue
-            brought[value.name], owners[value.name] = value, source.plugin
+            values[value.name], owners[value.name] = value, source.plugin
             provided.append(Provided(what, value.name, source.plugin, source.line))
     problems += manager.take_problems()
-    return brought
+    return values
 
 
 def _source(contribution: Any, hook: str = "") -> Source:

@@ -1,8 +1,8 @@
-"""The hooks a plugin can implement: those that bring something, those that are called when something happens.
+"""The hooks that a plugin can implement: those that return objects, and those that react to events.
 
-Mark a function with ``@hookimpl``. Hooks return lists, so that every result can be traced to its
-plugin and duplicates can name both. They are called through pluggy: ``tryfirst``, ``trylast`` and
-wrappers work as pluggy says. Nothing a hook receives can be changed.
+Mark a function with ``@hookimpl``. Hooks return lists, so that every object can be traced to its plugin and
+the message about a duplicate names both. They are called through pluggy: ``tryfirst``, ``trylast`` and
+wrappers work as in pluggy. The arguments of a hook cannot be changed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,7 +22,7 @@ from openaq_assets.platforms import PlatformType, Ticket, Work
 
 
 class ViewsGate(Protocol):
-    """What stands between a run and the views of another environment: they change by promotion only."""
+    """The gate between a run and the views of another environment, which change only by promotion."""
 
     def make_missing(self, work: Work, views: Sequence[CreateView]) -> list[Ticket]:
         """Make the views that an environment lacks and that no promotion took away."""
@@ -33,7 +33,7 @@ class ViewsGate(Protocol):
         ...
 
     def findings(self, work: Work, environment: str, known: Collection[str]) -> list[CheckResult]:
-        """Return what is wrong with an environment as a whole; ``known`` are the project's own names."""
+        """Return what is wrong with an environment as a whole; ``known`` are the names in the project."""
         ...
 
 
@@ -54,7 +54,7 @@ def platforms() -> Sequence[PlatformType]:
 
 @hookspec
 def operation_handlers() -> Sequence[OperationHandler]:
-    """Return how platforms carry out this plugin's own operations, one handler for each platform."""
+    """Return the handlers of this plugin's own operations, one for each platform."""
 
 
 @hookspec
@@ -74,7 +74,7 @@ def commands() -> Sequence[Command]:
 
 @hookspec
 def lint_rules(graph: AssetGraph) -> Sequence[Problem]:
-    """Return what this plugin's rules find in a graph; called by ``openaq-assets check``."""
+    """Return the problems that this plugin's rules find in a graph; called by ``openaq-assets check``."""
 
 
 @hookspec(firstresult=True)
@@ -84,14 +84,14 @@ def airflow_operator(asset: Asset) -> Any:
 
 @hookspec(firstresult=True)
 def views_gate() -> Any:
-    """Return the ``ViewsGate`` that runs ask before they make or judge views of another environment."""
+    """Return the ``ViewsGate`` through which runs make or check views of another environment."""
 
 
 @hookspec
 def materialized(record: Materialization) -> None:
-    """Act on an asset that was materialized or failed; called after the record is in the ledger."""
+    """React to an asset that was materialized or failed, after its record is in the ledger."""
 
 
 @hookspec
 def notify(alert: Alert, profile: Profile) -> None:
-    """Notify people: called once per run that failed or was warned of, and per promotion that failed."""
+    """Notify people, once per run that failed or has warnings, and once per promotion that failed."""

@@ -1,4 +1,4 @@
-"""The built-in kinds and checks, registered through the same hooks as anyone's."""
+"""The built-in kinds and checks, registered through the same hooks as those of any plugin."""
 
 from openaq_assets.graph.assets import Kind
 from openaq_assets.graph.checks import BUILT_IN, CheckType

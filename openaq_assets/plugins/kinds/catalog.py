@@ -1,4 +1,4 @@
-"""``catalog``: processed assets become tables that SQL can read."""
+"""The kind ``catalog``: registers processed assets as tables that SQL can read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,15 +27,15 @@ class Catalog(Kind):
     fields = CatalogFields
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """The processed assets."""
+        """Return references to the processed assets."""
         return [Reference(name, where=f"tables[{index}]") for index, name in enumerate(asset.spec.tables)]
 
     def tables(self, asset: Asset) -> Sequence[str]:
-        """The names of the processed assets."""
+        """Return the names of the processed assets."""
         return tuple(asset.spec.tables)
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """Assets that are not files of rows."""
+        """Return a problem for each asset that is not made from raw objects."""
         return [
             asset.problem(
                 f"tables[{n}]", f"'{name}' is of kind '{graph[name].kind.name}', not a processed asset.",
@@ -47,7 +47,7 @@ class Catalog(Kind):
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """One Register for all tables: one crawl on AWS."""
+        """Return one Register for all tables, which is one crawl on AWS."""
         tables = tuple(
             Table(
                 Ref(name, "processed"),

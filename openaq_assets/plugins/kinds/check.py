@@ -1,4 +1,4 @@
-"""``check``: checks of tables that fail the pipeline when rows are not as declared."""
+"""The kind ``check``: checks of tables that fail the pipeline when rows are not as declared."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +14,10 @@ from openaq_assets.graph.operations import CreateView, Operation
 
 @dataclass(frozen=True, slots=True)
 class CheckFields:
-    """Which tables, in which environment, and what is promised.
+    """The tables to check, their environment, and the checks.
 
-    ``bootstrap`` makes a view in that environment where it has none yet, so that the first run of a
-    new lake has something to validate; later changes reach it only by ``promote``.
+    ``bootstrap`` makes the views that the environment lacks, so that the first run of a new lake has
+    something to check; later changes reach the environment only by ``promote``.
     """
 
     tables: tuple[Name, ...] = field(
@@ -36,7 +36,7 @@ class CheckFields:
 
 
 class CheckAsset(Kind):
-    """The gate before a dashboard."""
+    """Checks of tables and views, usually the last asset before a dashboard."""
 
     name = "check"
     fields = CheckFields
@@ -45,27 +45,27 @@ class CheckAsset(Kind):
     everywhere = True
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """The tables it questions."""
+        """Return references to the tables that it checks."""
         return [
             Reference(name, is_table=True, where=f"tables[{index}]")
             for index, name in enumerate(asset.spec.tables)
         ]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """Unknown environments, checks, tables and columns."""
+        """Return unknown environments, checks, tables and columns as problems."""
         environment, known = asset.spec.environment, graph.environments
-        found = []
+        problems = []
         if environment and known and environment not in known | graph.left_out:
             message = f"there is no environment '{environment}'."
-            found.append(asset.problem("environment", message, nearest(environment, known)))
-        return found + [
+            problems.append(asset.problem("environment", message, nearest(environment, known)))
+        return problems + [
             asset.problem(f"checks[{index}].{where}".rstrip("."), message, hint)
             for index, check in enumerate(asset.spec.checks)
             for where, message, hint in _mistakes(asset, check, graph)
         ]
 
     def checks(self, asset: Asset, graph: AssetGraph) -> Sequence[TableCheck]:
-        """Return its checks of its tables, and in another environment also those its views declare."""
+        """Return its own checks; for another environment also the checks that the views there declare."""
         checks = list(_declared(asset, graph))
         for table in asset.spec.tables if asset.spec.environment else ():
             if table in graph.assets and graph[table].holds == "view":
@@ -75,7 +75,7 @@ class CheckAsset(Kind):
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """Return the views to make where they are missing, if ``bootstrap``."""
+        """Return the views to make if they are missing; none without ``bootstrap``."""
         return missing_views(asset, graph)
 
 
@@ -93,10 +93,10 @@ def _mistakes(asset: Asset, check: Check, graph: AssetGraph) -> Iterator[tuple[s
         yield "check", "check 'reconciles' works only inside a processed asset.", hint
         return
     for table in [check.table] if check.table else asset.spec.tables:
-        found = list(mistakes(check, table, graph.columns(table), graph.check_types))
-        yield from found
-        if any(where in ("", "check", "min") for where, _, _ in found):
-            return  # wrong whatever the table
+        wrong = list(mistakes(check, table, graph.columns(table), graph.check_types))
+        yield from wrong
+        if any(where in ("", "check", "min") for where, _, _ in wrong):
+            return  # the same mistake for every table
 
 
 def _declared(asset: Asset, graph: AssetGraph) -> Iterator[TableCheck]:
@@ -108,7 +108,7 @@ def _declared(asset: Asset, graph: AssetGraph) -> Iterator[TableCheck]:
 
 
 def missing_views(asset: Asset, graph: AssetGraph) -> list[CreateView]:
-    """Return what ``bootstrap`` makes where it is missing: the tables that are views, and what these read."""
+    """Return the views that ``bootstrap`` makes if missing: those of the tables, and what they read."""
     environment = asset.spec.environment
     if not (asset.spec.bootstrap and environment):
         return []

@@ -1,4 +1,4 @@
-"""``processed``: raw JSON as typed columns, one Parquet file per day."""
+"""The kind ``processed``: raw objects decoded to typed columns, one Parquet file per day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ MOST_SPREAD = 7
 
 @dataclass(frozen=True, slots=True)
 class ProcessedColumn:
-    """A column and where it comes from: a JSON path, fallbacks, or a part of the object's key."""
+    """A column and its source: a JSON path with fallbacks, or a part of the object's key."""
 
     name: Name = field(metadata=field_doc("The name of the column.", "location_id"))
     type: ColumnType = field(
@@ -54,7 +54,7 @@ class ProcessedColumn:
 
 @dataclass(frozen=True, slots=True)
 class ProcessedFields:
-    """The recipe: closed, so that every engine can interpret it alike."""
+    """The recipe for the rows, a closed set of fields, so that every engine decodes alike."""
 
     source: Name = field(metadata=field_doc("The raw asset whose objects are read.", "measurements_raw"))
     columns: tuple[ProcessedColumn, ...] = field(metadata=field_doc("The columns of the table, in order."))
@@ -150,21 +150,22 @@ class Processed(Kind):
     from_raw = True
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """The raw asset."""
+        """Return a reference to the raw asset."""
         return [Reference(asset.spec.source, where="source")]
 
     def columns(self, asset: Asset) -> Sequence[Column]:
-        """The declared columns, then the partition's."""
+        """Return the declared columns, then those of the partition."""
         declared = [
-            Column(one.name, one.type, one.unit, one.description, one.nullable) for one in asset.spec.columns
+            Column(column.name, column.type, column.unit, column.description, column.nullable)
+            for column in asset.spec.columns
         ]
         keys = [Column(Name(name), "varchar", "", "partition", False) for name in COLUMNS]
         return (*declared, *keys)
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """Columns named twice, and columns that other fields name but nobody declares."""
-        names = [one.name for one in asset.spec.columns]
-        found = [
+        """Return problems of columns declared twice, and of undeclared columns that other fields name."""
+        names = [column.name for column in asset.spec.columns]
+        problems = [
             asset.problem(f"columns[{index}].name", f"column '{name}' is declared twice.", "Rename it.")
             for index, name in enumerate(names)
             if name in names[:index] or name in COLUMNS
@@ -173,28 +174,32 @@ class Processed(Kind):
         used += [(f"sort[{n}]", name) for n, name in enumerate(asset.spec.sort)]
         days = {name: getattr(asset.spec, name) for name in ("partition_by", "partition_by_end")}
         used += [(where, name) for where, name in days.items() if name]
-        found += [
+        problems += [
             asset.problem(where, f"there is no column '{name}'.", nearest(name, names))
             for where, name in used
             if name not in names
         ]
-        return found
+        return problems
 
     def spread(self, asset: Asset) -> int:
-        """A local day is in two UTC days, so a day may need its neighbours' raw objects."""
+        """Return how many neighbouring days' raw objects a day needs: a local day spans two UTC days."""
         days: int = asset.spec.spread
         return days
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """One Transform; each day is rebuilt from all its raw objects."""
+        """Return one Transform, which rebuilds each day from all its raw objects."""
         spec = asset.spec
         columns = tuple(
             RecipeColumn(
-                one.name, one.type, (one.path, *one.fallbacks) if one.path else (), one.key, one.nullable
+                column.name,
+                column.type,
+                (column.path, *column.fallbacks) if column.path else (),
+                column.key,
+                column.nullable,
             )
-            for one in spec.columns
+            for column in spec.columns
         )
         recipe = Recipe(
             spec.rows, columns, spec.unique, spec.sort, spec.partition_by or "", spec.on_bad_row,

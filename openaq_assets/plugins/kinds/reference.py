@@ -1,4 +1,4 @@
-"""``reference``: a CSV of conf/reference, reviewed like code, as a table."""
+"""The kind ``reference``: a CSV of conf/reference, reviewed like code, as a table."""
 
 import csv
 import io
@@ -31,40 +31,40 @@ class ReferenceTable(Kind):
     fields = ReferenceFields
 
     def tables(self, asset: Asset) -> Sequence[str]:
-        """Its own name."""
+        """Return its own name."""
         return [asset.key]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """A header that differs from the declared columns."""
-        promised = [str(column.name) for column in asset.spec.columns]
+        """Return the differences between the header and the declared columns, else rows of another length."""
+        declared = [str(column.name) for column in asset.spec.columns]
         try:
             rows = list(csv.reader(io.StringIO(asset.spec.file.text, newline=""), strict=True))
         except csv.Error as error:
             message = f"the file is not valid CSV: {error}."
             return [Problem(asset.spec.file.path, 1, 1, "", message, "Check quotes and separators.")]
         header = rows[0] if rows else []
-        found = [
+        problems = [
             asset.problem(f"columns[{n}].name", f"the file has no column '{name}'.", nearest(name, header))
-            for n, name in enumerate(promised)
+            for n, name in enumerate(declared)
             if name not in header
         ]
         hint = f"Declare it at {asset.at.path}:{asset.at.line}."
-        found += [
+        problems += [
             Problem(asset.spec.file.path, 1, 1, name, f"column '{name}' is not declared.", hint)
             for name in header
-            if name not in promised
+            if name not in declared
         ]
-        return found or list(_uneven(asset, rows))
+        return problems or list(_uneven(asset, rows))
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """One Load that carries the text."""
+        """Return one Load, which carries the text of the file."""
         return [Load(asset.spec.file.text, asset.spec.columns, Ref(asset.key, "reference"))]
 
 
 def _uneven(asset: Asset, rows: Sequence[Sequence[str]]) -> Iterator[Problem]:
-    """Rows with more or fewer cells than the header, which is most often a missing quote."""
+    """Yield a problem for each row with more or fewer cells than the header, usually a missing quote."""
     width = len(rows[0])
     for line, row in enumerate(rows, 1):
         if row and len(row) != width:

@@ -1,4 +1,4 @@
-"""``view``: a question in Athena SQL with a promised answer; inputs are read from the SQL."""
+"""The kind ``view``: a query in Athena SQL with declared columns; its inputs are read from the SQL."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from openaq_assets.sql.shapes import Output
 
 @dataclass(frozen=True, slots=True)
 class ViewFields:
-    """The SQL file and the contract of its answer."""
+    """The SQL file and the columns of its result."""
 
     sql: TextFile = field(
         metadata=field_doc("The file with the SELECT in Athena SQL.", "views/view_latest_aqi.sql")
@@ -30,18 +30,18 @@ class ViewFields:
 
 
 class View(Kind):
-    """A view holds no rows: it is made again when its SQL, contract or tables change."""
+    """A view, which holds no rows: it is made again when its SQL, columns or tables change."""
 
     name = "view"
     fields = ViewFields
     holds = "view"
 
     def tables(self, asset: Asset) -> Sequence[str]:
-        """Its own name."""
+        """Return its own name."""
         return [asset.key]
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """The tables the SQL names, each with its place in the SQL file."""
+        """Return references to the tables that the SQL names, each with its position in the SQL file."""
         path = asset.spec.sql.path
         return [
             Reference(use.name, is_table=True, mark=Mark(path, use.line, use.column))
@@ -49,15 +49,15 @@ class View(Kind):
         ]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """SQL that cannot be read or trusted, and columns other than promised."""
+        """Return problems of the SQL; if it has none, columns that differ from the declared ones."""
         path, text = asset.spec.sql.path, asset.spec.sql.text
         shape = facts.shape(text)
         known = {use.name: graph.column_types(use.name) for use in shape.tables}
-        found = [
-            Problem(path, one.line, one.column, f"assets.{asset.key}", one.message, one.hint)
-            for one in facts.problems(text, known if all(known.values()) else None)
+        problems = [
+            Problem(path, entry.line, entry.column, f"assets.{asset.key}", entry.message, entry.hint)
+            for entry in facts.problems(text, known if all(known.values()) else None)
         ]
-        return found or list(_breaches(asset, shape.outputs))
+        return problems or list(_differences(asset, shape.outputs))
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
@@ -69,29 +69,29 @@ class View(Kind):
         return [CreateView(at, text, asset.spec.columns, inputs)]
 
 
-def _breaches(asset: Asset, answered: Sequence[Output]) -> Iterator[Problem]:
-    """Where the SQL and the promised columns differ: by name first, then by order."""
-    promised = [str(column.name) for column in asset.spec.columns]
-    names = [one.name for one in answered]
-    for n, name in enumerate(promised):
-        if name in promised[:n]:
+def _differences(asset: Asset, outputs: Sequence[Output]) -> Iterator[Problem]:
+    """Yield where the columns of the SQL and the declared ones differ: by name first, then by order."""
+    declared = [str(column.name) for column in asset.spec.columns]
+    names = [output.name for output in outputs]
+    for n, name in enumerate(declared):
+        if name in declared[:n]:
             yield asset.problem(f"columns[{n}].name", f"column '{name}' is declared twice.", "Keep one.")
         elif name not in names and "*" not in names:
             message = f"the SQL returns no column '{name}'."
             yield asset.problem(f"columns[{n}].name", message, nearest(name, filter(None, names)))
-    for n, one in enumerate(answered):
-        mark = Mark(asset.spec.sql.path, one.line, one.column)
+    for n, output in enumerate(outputs):
+        mark = Mark(asset.spec.sql.path, output.line, output.column)
         path = f"assets.{asset.key}"
-        if not one.name:
+        if not output.name:
             yield mark.problem(path, f"column {n + 1} has no name.", "Add 'AS name'.")
-        elif one.name == "*":
+        elif output.name == "*":
             yield mark.problem(path, "'*' does not say which columns the view has.", "Name every column.")
-        elif one.name in names[:n]:
-            yield mark.problem(path, f"the SQL returns column '{one.name}' twice.", "Rename one with AS.")
-        elif one.name not in promised:
+        elif output.name in names[:n]:
+            yield mark.problem(path, f"the SQL returns column '{output.name}' twice.", "Rename one with AS.")
+        elif output.name not in declared:
             hint = f"Declare it at {asset.mark('columns').path}:{asset.mark('columns').line}."
-            yield mark.problem(path, f"column '{one.name}' is not declared.", hint)
-    if sorted(names) == sorted(promised) and names != promised:
-        n = next(n for n, name in enumerate(promised) if name != names[n])
-        message = f"column {n + 1} is '{names[n]}' in the SQL, but '{promised[n]}' here."
+            yield mark.problem(path, f"column '{output.name}' is not declared.", hint)
+    if sorted(names) == sorted(declared) and names != declared:
+        n = next(n for n, name in enumerate(declared) if name != names[n])
+        message = f"column {n + 1} is '{names[n]}' in the SQL, but '{declared[n]}' here."
         yield asset.problem(f"columns[{n}].name", message, "Write the columns in the same order.")

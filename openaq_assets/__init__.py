@@ -1,6 +1,6 @@
-"""openaq-assets: a declarative air-quality lakehouse. These are the names a plugin or a script needs.
+"""openaq-assets, a declarative air-quality lakehouse: the names that a plugin or a script needs.
 
-Each is loaded when it is first asked for: a process that transforms a day need not read YAML.
+Each name is imported when it is first used: a process that transforms a day does not import the YAML reader.
 """
 
 import importlib
@@ -45,7 +45,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 if not TYPE_CHECKING:  # a type checker would take every name, also a misspelt one
 
     def __getattr__(name: str) -> Any:
-        """Return a public name, from the module it lives in."""
+        """Import and return a public name."""
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,8 +1,8 @@
-"""What was worked out of texts before, kept by digest: a file per project, which may be lost or damaged.
+"""A cache of values computed from texts, by digest: a file per project, which may be lost or damaged.
 
-``$OPENAQ_CACHE`` names the folder (default: ``openaq-assets`` in the user's cache folder); empty or
-``off`` keeps nothing. Each line is what one process added, behind the digest of the line: processes
-append side by side, and a line that is damaged is worked out again.
+``$OPENAQ_CACHE`` names the folder (default: ``openaq-assets`` in the user's cache folder); empty or ``off``
+disables the cache. Each line holds what one process added, after the digest of the line. Several processes
+can append at the same time; the values of a damaged line are computed again.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 SPARE = 1000
-"""So many entries more than are used stay in a file: those of another branch, of a file broken just now."""
+"""The number of unused entries that may stay in a file, for instance those of another branch."""
 MONTH = 31 * 86400
 
 
 def digest(*parts: str) -> str:
-    """Return what a key is: the same for the same texts, and for no others."""
+    """Return the key of texts, which is different for different texts."""
     whole = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
@@ -32,7 +32,7 @@ def digest(*parts: str) -> str:
 
 
 class Cache:
-    """Values that JSON can hold, by digest; without a path they are forgotten with the process."""
+    """JSON values by digest; without a path they are kept only in this process."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -41,23 +41,23 @@ class Cache:
         self._used: set[str] = set()
 
     def recall(self, key: str, make: Callable[[], Any]) -> Any:
-        """Return the value of a key, made if it is not there; a tuple may come back as a list."""
+        """Return the value of a key, made if it is missing; a tuple may be returned as a list."""
         self._used.add(key)
         if key not in self._values:
             self.put(key, make())
         return self._values[key]
 
     def get(self, key: str) -> Any:
-        """Return the value of a key, None if it is not there."""
+        """Return the value of a key, None if it is missing."""
         self._used.add(key)
         return self._values.get(key)
 
     def put(self, key: str, value: Any) -> None:
-        """Keep a value."""
+        """Keep a value under a key."""
         self._values[key] = self._new[key] = value
 
     def save(self) -> None:
-        """Add to the file what is new; what cannot be written is only worked out again."""
+        """Append new values to the file; ignore errors of writing, as values can be computed again."""
         if self._path is None or not self._new:
             return
         with suppress(OSError):
@@ -70,9 +70,9 @@ class Cache:
 
 
 def version_of(package: str, *sources: Path) -> str:
-    """Return what says which code works something out: Python's, an installed package's, and sources."""
-    found = find_spec(package)
-    folder = Path(found.origin).parent if found and found.origin else None
+    """Return a digest of the code that computes values: Python, an installed package, and source files."""
+    spec = find_spec(package)
+    folder = Path(spec.origin).parent if spec and spec.origin else None
     version = folder / "_version.py" if folder and (folder / "_version.py").exists() else folder
     if version:
         sources = (*sources, version if version.is_file() else version / "__init__.py")
@@ -96,7 +96,7 @@ def open_cache(project: Path) -> Cache:
 
 
 def folder_of_caches() -> Path | None:
-    """Return where things are kept between runs; None if nothing is to be kept."""
+    """Return the folder of all caches; None if caches are disabled."""
     named = os.environ.get("OPENAQ_CACHE")
     if named is not None:
         return None if named in ("", "off") else Path(named)
@@ -119,7 +119,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _line(values: dict[str, Any]) -> bytes:
     body = json.dumps(values, separators=(",", ":")).encode()
-    return b"\n%s %s" % (_seal(body), body)  # it begins a line, even if the last write was cut short
+    return b"\n%s %s" % (_seal(body), body)  # a new line, even if the last write was incomplete
 
 
 def _seal(body: bytes) -> bytes:
@@ -141,7 +141,7 @@ def _replace(path: Path, values: dict[str, Any]) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, and drop the files of projects that nothing was added to for a month."""
+    """Make the folder, and remove the files of projects that did not change for a month."""
     folder.mkdir(parents=True, exist_ok=True)
     latest = max((path.stat().st_mtime for path in folder.iterdir()), default=0.0)
     for path in folder.iterdir():

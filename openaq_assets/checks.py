@@ -1,4 +1,4 @@
-"""The names that a plugin of checks needs."""
+"""The names that a plugin with checks needs."""
 
 from openaq_assets.graph.checks import CheckType
 from openaq_assets.graph.columns import Check, Column

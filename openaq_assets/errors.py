@@ -1,13 +1,13 @@
-"""The exceptions of this package, and the one form a mistake of the user is told in.
+"""The exceptions of this package, and the form in which mistakes of the user are reported.
 
 AssetsError
-  ConfigError(problems)     conf/, views/ or plugins/ do not say a runnable project
-  SelectionError            a selection or an argument names something that is not there
-  PlatformError(retryable)  storage, API or engine did not do what was asked
+  ConfigError(problems)     conf/, views/ or plugins/ do not define a project that can run
+  SelectionError            a selection or an argument names something that does not exist
+  PlatformError(retryable)  storage, API or engine failed
   KindFailed                a kind, which is foreign code, fails on an asset
-  TooExpensive              a run would cost more than it may
-  PromotionError            prod was left as it was
-    LeaseLost               another took over in the meantime
+  TooExpensive              a run would cost more than its limit
+  PromotionError            a promotion was refused or undone
+    LeaseLost               another process took over in the meantime
 """
 
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake with its place and remedy; the fields of Airflow's ``DagImportError``.
+    """One mistake with its location and remedy; the fields are those of Airflow's ``DagImportError``.
 
-    A ``consequence`` goes away with the mistakes it comes from: who mends those need not read it.
+    A ``consequence`` disappears with the mistake that causes it, so it is not shown beside other mistakes.
     """
 
     path: str
@@ -31,26 +31,26 @@ class Problem:
     consequence: bool = False
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}:{self.column}: " if self.line else f"{self.path}: "
+        location = f"{self.path}:{self.line}:{self.column}: " if self.line else f"{self.path}: "
         field = f"{self.field}: " if self.field else ""
-        line = " ".join(f"{place}{field}{self.message} {self.hint}".split())
-        return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+        line = " ".join(f"{location}{field}{self.message} {self.hint}".split())
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
 class Mark(NamedTuple):
-    """A place in a file."""
+    """A position in a file."""
 
     path: str
     line: int
     column: int
 
     def problem(self, field_path: str, message: str, hint: str = "") -> Problem:
-        """The problem of the value that stands here."""
+        """Return a problem at this position."""
         return Problem(self.path, self.line, self.column, field_path, message, hint)
 
     @classmethod
     def within(cls, path: str, text: str, offset: int) -> "Mark":
-        """The place of a character of a text."""
+        """Return the position of a character of a text."""
         before = text[:offset]
         return cls(path, before.count("\n") + 1, offset - before.rfind("\n"))
 
@@ -64,15 +64,15 @@ class FieldError(ValueError):
 
 
 class AssetsError(Exception):
-    """Everything this package raises on purpose."""
+    """The base of all exceptions that this package raises on purpose."""
 
 
 class ConfigError(AssetsError):
-    """The project cannot be read as meant; ``problems`` holds every reason, in file order."""
+    """The project has mistakes; ``problems`` holds them all, in order of files and lines."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        told = sorted(set(problems))
-        self.problems = tuple(one for one in told if not one.consequence) or tuple(told)
+        unique = sorted(set(problems))
+        self.problems = tuple(problem for problem in unique if not problem.consequence) or tuple(unique)
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -81,7 +81,7 @@ class SelectionError(AssetsError):
 
 
 class LeftOut(SelectionError):
-    """What is selected is declared, and left out because of a mistake that is told elsewhere."""
+    """A selected asset is declared, but left out because of a mistake that is reported elsewhere."""
 
 
 class PlatformError(AssetsError):
@@ -93,11 +93,11 @@ class PlatformError(AssetsError):
 
 
 class KindFailed(AssetsError):
-    """A kind, which is foreign code, cannot say what to do for some partitions."""
+    """A kind, which is foreign code, fails to return its operations for some partitions."""
 
 
 class TooExpensive(AssetsError):
-    """A run would cost more than it may; nothing was done."""
+    """A run would cost more than its limit; nothing was done."""
 
 
 class PromotionError(AssetsError):
@@ -109,13 +109,13 @@ class LeaseLost(PromotionError):
 
 
 def sentence(text: str) -> str:
-    """The text with a period at its end."""
+    """Return the text with a period at its end."""
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A remedy that names the nearest valid choice, or all of them when few."""
-    import difflib  # which few processes need
+    """Return a remedy that names the nearest valid choice, or the first eight of all."""
+    import difflib  # few processes need it
 
     choices = sorted(set(names))
     close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
@@ -128,5 +128,5 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def shortened(text: str) -> str:
-    """A user's text as a message shows it: quoted, and not endless."""
+    """Return a user's text for a message: quoted, and cut after 57 characters."""
     return repr(text if len(text) < 60 else text[:57] + "...")

@@ -1,4 +1,4 @@
-"""The marks of hooks: ``hookspec`` on what can be implemented, ``hookimpl`` on an implementation."""
+"""The markers of hooks: ``hookspec`` for a specification, ``hookimpl`` for an implementation."""
 
 import pluggy
 

@@ -1,4 +1,4 @@
-"""The operations that every platform carries out: what a plugin's kind composes."""
+"""The operations that every platform carries out and that kinds of plugins return."""
 
 from openaq_assets.graph.operations import (
     CreateView,

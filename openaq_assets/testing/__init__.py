@@ -1,6 +1,6 @@
-"""What authors of plugins test with: a lake in memory, laws of platforms and kinds, strategies.
+"""Tools for tests of plugins: a lake in memory, laws of platforms and kinds, Hypothesis strategies.
 
-Needs pytest; ``openaq_assets.testing.strategies`` needs Hypothesis, too.
+It needs pytest; ``openaq_assets.testing.strategies`` needs Hypothesis, too.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""The laws that every platform keeps, as one class of tests."""
+"""The laws of every platform, as one class of tests."""
 
 from openaq_assets.testing.object_laws import ObjectStoreLaws
 from openaq_assets.testing.queries import QueryLaws
@@ -11,7 +11,7 @@ from openaq_assets.testing.views import ViewLaws
 class PlatformConformance(
     ObjectStoreLaws, TicketLaws, RegisterLaws, LoadLaws, TransformLaws, ViewLaws, QueryLaws
 ):
-    """Every law of a platform: subclass it and give the fixture ``lake``, an empty one for every test.
+    """Every law of a platform, for a subclass with a fixture ``lake``, an empty lake for every test.
 
     ::
 

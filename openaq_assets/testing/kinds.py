@@ -1,4 +1,4 @@
-"""The laws of a kind: pure, and the same answer every time."""
+"""The laws of a kind: its methods are pure and always return the same."""
 
 import copy
 import datetime as dt
@@ -21,8 +21,8 @@ _DAYS = ("2026-01-10", "2026-01-11")
 def check_kind(graph: AssetGraph, key: str, days: Sequence[str] = _DAYS) -> None:
     """Assert that the kind of an asset is pure, deterministic, and names no location.
 
-    Its operations are JSON, bind to any environment, and name assets by ``Ref``; asking twice, in any
-    order and of a copy of the asset, gives the same answers and changes nothing.
+    Its operations can be written as JSON, bind to any environment, and name assets by ``Ref``. Calls of its
+    methods, repeated in any order and with a copy of the asset, return the same and change nothing.
     """
     asset = graph[key]
     before = repr(asset)
@@ -35,7 +35,7 @@ def check_kind(graph: AssetGraph, key: str, days: Sequence[str] = _DAYS) -> None
 
 
 def _choices(asset: Asset, days: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return which partitions a run could ask for."""
+    """Return the sets of partitions that a run could request."""
     for day in days:
         parse_day(day)
     return [(), *((day,) for day in sorted(days)), tuple(sorted(days))] if asset.partitions else [()]
@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_operation(asset: Asset, operation: Operation) -> None:
-    """Assert that an operation is JSON, names no location, and can be bound."""
+    """Assert that an operation can be written as JSON, names no location, and can be bound."""
     name = f"{type(operation).__name__} of '{asset.kind.name}'"
     assert json.loads(to_json(operation))["operation"] == type(operation).__name__
     assert hash(operation) == hash(copy.deepcopy(operation)), f"{name} is not frozen"
@@ -68,5 +68,5 @@ def _check_operation(asset: Asset, operation: Operation) -> None:
 
 
 def _without_environment(ref: Ref) -> Ref:
-    """Return the reference in the environment of the run: others are those of its project."""
+    """Return the reference without its environment, which need not exist here."""
     return ref if ref.environment == ABOVE else replace(ref, environment="")

@@ -1,4 +1,4 @@
-"""A lake for tests: a platform and an environment, used as a run uses them."""
+"""A lake for tests: a platform and an environment, used in the same way as by a run."""
 
 import datetime as dt
 import json
@@ -46,7 +46,7 @@ class Lake:
     tickets: list[Ticket] = field(default_factory=list)
 
     def do(self, operation: Operation) -> Ticket:
-        """Return the finished ticket of an operation, which is bound to the environment first."""
+        """Bind an operation to the environment and carry it out; return its finished ticket."""
         ticket = self.platform.submit(bind(operation, self.home))
         while ticket.state == "running":
             time.sleep(0.02)
@@ -54,13 +54,13 @@ class Lake:
         return ticket
 
     def good(self, operation: Operation) -> Ticket:
-        """Return the finished ticket of an operation that must succeed."""
+        """Carry out an operation that must succeed; return its finished ticket."""
         ticket = self.do(operation)
         assert ticket.state == "succeeded", ticket.message
         return ticket
 
     def rows(self, sql: str, *inputs: Ref) -> Rows:
-        """Return the answer to a query: columns and rows."""
+        """Return the result of a query: columns and rows."""
         query = bind(Query("q", sql, inputs), self.home)
         assert isinstance(query, Query)
         return self.platform.read(query)
@@ -107,7 +107,7 @@ def open_lake(
     handlers: Iterable[OperationHandler] = (),
     environment: str = "dev",
 ) -> Lake:
-    """Return the lake of a platform below a root, with ``settings`` as its profile would have them."""
+    """Return the lake of a platform below a root; ``settings`` are those of its profile."""
     profile = Profile(kind.name, root, settings=settings or {})
     home = Environment(environment, profile, ENVIRONMENTS)
     return Lake(kind.open(home, handlers=handlers), home)
@@ -124,12 +124,12 @@ def memory_lake(handlers: Iterable[OperationHandler] = (), environment: str = "d
 
 
 def memory_root() -> str:
-    """Return the root of a lake in memory that nobody else has."""
+    """Return a new root of a lake in memory."""
     return f"memory://{uuid.uuid4().hex}"
 
 
 def page(rows: Iterable[Any], **more: Any) -> bytes:
-    """Return a raw answer in JSON whose ``results`` are these rows."""
+    """Return a raw object in JSON whose ``results`` are these rows."""
     body = {"meta": {"page": 1}, "results": list(rows), **more}
     return json.dumps(body, ensure_ascii=False).encode()
 
@@ -144,7 +144,7 @@ def put_raw(
     retrieved: dt.datetime = NOON,
     **parts: str,
 ) -> str:
-    """Store a raw answer of a day, named by its parts; return its URI."""
+    """Store a raw object of a day, named by its parts; return its URI."""
     names = {"location": "7", "sensor": "9", "page": "0001"} | parts
     key = raw_key(asset, names, retrieved, body)
     uri = home.uri("raw", *segment(day).split("/"), str(key))

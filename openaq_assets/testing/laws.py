@@ -1,4 +1,4 @@
-"""What all laws of platforms share: a lake to try them on, and small tables, views and checks."""
+"""The common part of the laws of platforms: the lake, and small tables, views and checks."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ EVENS = Ref("evens", "view")
 
 
 class Laws:
-    """Laws of a lake: a subclass gives the fixture ``lake``, an empty one for every test."""
+    """Laws of a lake, for a subclass with a fixture ``lake``, an empty lake for every test."""
 
     @pytest.fixture
     def lake(self) -> Lake:
@@ -22,7 +22,7 @@ class Laws:
 
     @pytest.fixture
     def numbers(self, lake: Lake) -> Lake:
-        """Give the lake a table of numbers."""
+        """Load a table of numbers into the lake."""
         lake.load("numbers", "n,name\n1,one\n2,two\n3,\n", n="bigint", name="varchar")
         return lake
 

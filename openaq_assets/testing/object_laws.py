@@ -9,10 +9,10 @@ from openaq_assets.testing.lake import Lake
 
 
 class ObjectStoreLaws:
-    """What every platform's objects do."""
+    """The laws of the objects of every platform."""
 
-    def test_of_many_writers_one_wins(self, lake: Lake) -> None:
-        """Of eight threads that put the same new object, one is told that it wrote, and its bytes stay."""
+    def test_only_the_first_of_many_writers_writes(self, lake: Lake) -> None:
+        """Of eight threads that put the same new object, put_new is True for the one whose bytes stay."""
         store = lake.platform.objects
         for turn in range(20):
             uri = lake.home.uri("raw", f"object-{turn}.json")
@@ -65,7 +65,7 @@ class ObjectStoreLaws:
             writer.join()
         assert all(body in bodies for body in read)
 
-    def test_listing_is_in_order_and_of_one_folder(self, lake: Lake) -> None:
+    def test_listing_is_in_order_and_of_a_single_folder(self, lake: Lake) -> None:
         """Listing gives every object below a folder in order of names, and nothing beside it."""
         store = lake.platform.objects
         names = ["b/2.json", "a/1.json", "a-b/1.json", "a/é ü.json", "a/10.json", "ab.json", "a/x/y.json"]

@@ -20,7 +20,7 @@ TYPES: Mapping[str, str] = {
 
 
 class QueryLaws(Laws):
-    """What a query answers, and what a check says."""
+    """The laws of the rows of queries and the verdicts of checks."""
 
     def test_a_check_that_holds(self, numbers: Lake) -> None:
         """A check whose query has no rows succeeds with no failures."""
@@ -72,7 +72,7 @@ class QueryLaws(Laws):
         assert lake.good(query).facts[""] == facts
 
     def test_types_are_those_of_trino(self, lake: Lake) -> None:
-        """Columns of an answer bear the names of Trino's types, and their values are Python's."""
+        """The columns of a result have Trino's types, and their values are Python's."""
         at = lake.load("cells", "s,i,b,d,t,day,n\nx,7,true,1.5,2026-01-10 12:00:00,2026-01-10,9\n", **TYPES)
         rows = lake.rows(f"SELECT {', '.join(TYPES)} FROM cells", at)
         assert {str(column.name): column.type for column in rows.columns} == TYPES
@@ -81,20 +81,20 @@ class QueryLaws(Laws):
         assert rows.as_dicts() == [dict(zip(TYPES, rows.rows[0], strict=True))]
 
     def test_a_query_that_is_only_read(self, numbers: Lake) -> None:
-        """Without a promise, and as numbers to judge, a query succeeds and tells how many rows it has."""
+        """A query that expects nothing, or counts, succeeds, and its facts have the number of rows."""
         for expect in ("", "counts"):
             assert (
                 numbers.good(check("SELECT count(*) AS n0 FROM numbers", expect=expect)).facts[""].rows == 1
             )
 
     def test_a_query_that_cannot_be_read(self, lake: Lake) -> None:
-        """Reading what is not there raises PlatformError in one line."""
+        """Reading a missing table raises PlatformError with one line."""
         with pytest.raises(PlatformError) as error:
             lake.ask("SELECT n FROM numbers", NUMBERS)
         assert "\n" not in str(error.value)
 
     def test_queries_at_the_same_time(self, numbers: Lake) -> None:
-        """Threads may ask at the same time, and each has its own answer."""
+        """Threads may query at the same time, and each gets its own rows."""
         with ThreadPoolExecutor(8) as pool:
             queries = [f"SELECT n + {i} AS n FROM numbers ORDER BY n" for i in range(40)]
             answers = list(pool.map(lambda sql: numbers.ask(sql, NUMBERS), queries))

@@ -24,7 +24,7 @@ from openaq_assets.graph.operations import (
 TYPES = ("varchar", "bigint", "integer", "double", "boolean", "timestamp", "date")
 LAYERS = ("raw", "processed", "reference", "view", "export")
 
-#: Names as assets and columns have them.
+#: Valid names of assets and columns.
 names = st.from_regex(r"[a-z][a-z0-9]{0,6}(_[a-z0-9]{1,4})?", fullmatch=True)
 days = st.dates(dt.date(2016, 1, 1), dt.date(2099, 12, 31))
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -33,7 +33,7 @@ columns = st.builds(Column, names.map(Name), types, texts, texts, st.booleans())
 contracts = st.lists(columns, max_size=3, unique_by=lambda column: column.name).map(tuple)
 partitions = st.lists(days.map(dt.date.isoformat), max_size=3).map(tuple)
 
-#: References before binding, and as if they were bound.
+#: References with any locations, and without one.
 refs = st.builds(Ref, names, st.sampled_from(LAYERS), partitions, st.sampled_from(("", "prod")), texts, texts)
 unbound_refs = st.builds(Ref, names, st.sampled_from(LAYERS), partitions)
 
@@ -56,7 +56,7 @@ _tables = st.builds(Table, refs, contracts, st.booleans())
 _expected = st.sampled_from(("", "no rows", "contract", "counts"))
 _severities = st.sampled_from(("warn", "error"))
 
-#: Every operation that comes with the package, with any values: to be written, read and compared.
+#: Every built-in operation with any values: to be written, read and compared.
 operations: st.SearchStrategy[Operation] = st.one_of(
     st.builds(Transform, refs, recipes, refs, refs),
     st.builds(Register, st.lists(_tables, max_size=2).map(tuple)),
@@ -68,7 +68,7 @@ operations: st.SearchStrategy[Operation] = st.one_of(
 
 @dataclass(frozen=True, slots=True)
 class SmallTable:
-    """A table as CSV text, its column types, and the rows that a query of it answers."""
+    """A table as CSV text, its column types, and its rows."""
 
     csv: str
     types: dict[str, Any]

@@ -12,10 +12,10 @@ from openaq_assets.testing.laws import NUMBERS, Laws, failed
 
 
 class RegisterLaws(Laws):
-    """What a registered table answers."""
+    """The laws of registered tables."""
 
     def test_a_table_without_files_is_empty(self, lake: Lake) -> None:
-        """A registered table with no file answers with no rows and the promised types."""
+        """A registered table without files has no rows and the declared types."""
         types = {"id": "bigint", "at": "timestamp"} | dict.fromkeys(KEYS, "varchar")
         table = Table(Ref("later", "processed"), columns_of(types), True)
         lake.good(Register((table,)))
@@ -23,7 +23,7 @@ class RegisterLaws(Laws):
         lake.good(Query("c", "SELECT * FROM later LIMIT 0", (table.at,), "contract", table.columns))
 
     def test_the_days_of_a_table(self, lake: Lake) -> None:
-        """Days are chosen by their keys, apart or put together, and new ones are seen."""
+        """Days are selected by their keys, one by one or joined, and new days are visible."""
         key = "year || '-' || month || '-' || day"
         for number, day in enumerate(("2025-12-31", "2026-01-01", "2026-01-02")):
             at = lake.table("daily", [{"n": number}], {"n": "bigint"}, day)
@@ -35,7 +35,7 @@ class RegisterLaws(Laws):
         ]
 
     def test_everything_is_what_the_contract_names(self, lake: Lake) -> None:
-        """``*`` is the columns of the contract in their order, and no other."""
+        """``*`` selects exactly the declared columns, in their order."""
         at = lake.table("daily", [{"b": 1, "a": "x"}], {"b": "bigint", "a": "varchar"})
         rows = lake.rows("SELECT * FROM daily", at)
         types = {"b": "bigint", "a": "varchar"} | dict.fromkeys(KEYS, "varchar")
@@ -43,13 +43,13 @@ class RegisterLaws(Laws):
         assert rows.rows == ((1, "x", "2026", "01", "10"),)
 
     def test_names_that_are_words_of_sql(self, lake: Lake) -> None:
-        """Tables and columns called like SQL words work."""
+        """Tables and columns may be named like SQL keywords."""
         rows = [{"order": 1, "group": "a"}]
         at = lake.table("select", rows, {"order": "bigint", "group": "varchar"})
         assert lake.ask('SELECT t."order", t."group" FROM "select" AS t', at) == [(1, "a")]
 
     def test_a_column_added_later_is_null_in_old_files(self, lake: Lake) -> None:
-        """Files that are older than a column of the contract answer NULL for it."""
+        """Files without a column that was declared later have NULL for it."""
         at = lake.table("grown", [{"a": 1}], {"a": "bigint"})
         types = {"a": "bigint", "b": "double"} | dict.fromkeys(KEYS, "varchar")
         lake.good(Register((Table(at, columns_of(types), True),)))
@@ -62,7 +62,7 @@ class RegisterLaws(Laws):
 
 
 class LoadLaws(Laws):
-    """What a table of CSV answers, and which CSV is refused."""
+    """The laws of tables from CSV, and of CSV that is refused."""
 
     def test_cells_of_every_type(self, lake: Lake) -> None:
         """Text, numbers, booleans, dates and timestamps are typed; empty cells are NULL."""
@@ -121,7 +121,7 @@ class LoadLaws(Laws):
         assert lake.ask("SELECT a, b FROM numbers", NUMBERS) == []
 
     def test_a_table_that_is_loaded_again(self, lake: Lake) -> None:
-        """The next rows of a table are what the next query sees, whatever is kept of earlier ones."""
+        """A query after a load reads the new rows, whatever is cached of the old ones."""
         for text in ("one", "two", "three"):
             lake.good(Load(f"n,name\n1,{text}\n", columns_of({"n": "bigint", "name": "varchar"}), NUMBERS))
             assert lake.ask("SELECT name FROM numbers", NUMBERS) == [(text,)]

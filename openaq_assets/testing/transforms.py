@@ -1,4 +1,4 @@
-"""The laws of Transform: raw objects become the rows of a day."""
+"""The laws of Transform, which makes the rows of a day from raw objects."""
 
 from typing import Any
 
@@ -38,11 +38,11 @@ def rows_of(lake: Lake) -> list[tuple[Any, ...]]:
 
 
 class TransformLaws(Laws):
-    """How raw objects become rows."""
+    """The laws of rows from raw objects."""
 
     @pytest.fixture
     def raw(self, lake: Lake) -> Lake:
-        """Give the lake a raw answer for each of two days."""
+        """Store a raw object for each of two days in the lake."""
         put_raw(lake.platform, lake.home, DAY, page([{"id": 2}, {"id": 1, "deep": {"text": "ệ"}}]))
         put_raw(lake.platform, lake.home, OTHER_DAY, page([{"id": 3, "deep": {"text": ""}}]))
         return lake
@@ -55,7 +55,7 @@ class TransformLaws(Laws):
         assert rows_of(raw) == [(1, "ệ", "10"), (2, None, "10"), (3, "", "11")]
 
     def test_days_are_made_apart(self, raw: Lake) -> None:
-        """A day that is not named stays as it is."""
+        """A day that is not among the partitions stays as it is."""
         raw.good(transform(DAY))
         assert rows_of(raw) == [(1, "ệ", "10"), (2, None, "10")]
 
@@ -65,16 +65,16 @@ class TransformLaws(Laws):
         assert raw.good(transform(DAY)).facts == first
         assert len(rows_of(raw)) == 2
 
-    def test_what_came_later_is_in_the_day(self, raw: Lake) -> None:
-        """A day is rebuilt from all of its objects, and an equal row is there once."""
+    def test_later_objects_are_in_the_day(self, raw: Lake) -> None:
+        """A day is rebuilt from all of its objects, and equal rows are in it once."""
         before = raw.good(transform(DAY)).facts[DAY]
         put_raw(raw.platform, raw.home, DAY, page([{"id": 2}, {"id": 9}]), page="0002")
         after = raw.good(transform(DAY)).facts[DAY]
         assert after.rows == 3 and after.version != before.version
         assert [row[0] for row in rows_of(raw)] == [1, 2, 9]
 
-    def test_a_row_that_does_not_fit_is_set_aside(self, raw: Lake) -> None:
-        """A row of another type is quarantined, and the rows beside it stay."""
+    def test_a_row_that_does_not_fit_is_quarantined(self, raw: Lake) -> None:
+        """A row with a wrong type is quarantined, and the other rows stay."""
         put_raw(raw.platform, raw.home, DAY, page([{"id": "no number"}, {"id": 4}]), page="0002")
         facts = raw.good(transform(DAY)).facts[DAY]
         assert (facts.rows, facts.quarantined) == (3, 1)
@@ -88,6 +88,6 @@ class TransformLaws(Laws):
         assert [row[0] for row in rows_of(raw)] == [1, 2]
 
     def test_a_day_without_objects_is_empty(self, lake: Lake) -> None:
-        """A day that has no raw object has no row, and is no failure."""
+        """A day without raw objects has no rows and succeeds."""
         assert lake.good(transform(DAY)).facts[DAY].rows == 0
         assert rows_of(lake) == []

@@ -7,7 +7,7 @@ from openaq_assets.testing.laws import EVENS, NUMBERS, Laws, failed, view
 
 
 class ViewLaws(Laws):
-    """What makes, shows, changes and drops a view."""
+    """The laws of making, reading, changing and dropping views."""
 
     def test_a_view_of_a_view(self, numbers: Lake) -> None:
         """A view reads tables and views, and follows them when their rows change."""
@@ -18,7 +18,7 @@ class ViewLaws(Laws):
         assert numbers.ask("SELECT n FROM squares", Ref("squares", "view")) == [(16,)]
 
     def test_a_view_that_breaks_its_contract(self, numbers: Lake) -> None:
-        """A view whose SQL answers with other names or types is refused, naming them; the old one stays."""
+        """A view whose SQL has other columns than declared is refused, naming them; the old view stays."""
         numbers.good(view())
         ticket = numbers.do(view(sql="SELECT n / 2e0 AS n, name FROM numbers"))
         failed(ticket, f"{numbers.home.database}.evens", "n: is double, expected bigint", "name: is new")
@@ -26,23 +26,23 @@ class ViewLaws(Laws):
         assert numbers.ask("SELECT n FROM evens", EVENS) == [(2,)]
 
     def test_a_view_that_is_there_can_be_left(self, numbers: Lake) -> None:
-        """With replace=False a view that is there stays as it is, and a missing one is made."""
+        """With replace=False an existing view stays as it is, and a missing view is made."""
         numbers.good(view(replace=False))
         numbers.good(view(sql="SELECT n FROM numbers", replace=False))
         assert numbers.ask("SELECT n FROM evens", EVENS) == [(2,)]
 
     def test_a_view_without_its_table(self, lake: Lake) -> None:
-        """A view of a table nobody made fails with the table's name."""
+        """A view of a missing table fails with the table's name."""
         failed(lake.do(view()), f"'{lake.home.database}.numbers'")
 
     def test_sql_the_engine_refuses(self, numbers: Lake) -> None:
-        """The engine's words about unknown columns and functions come as one line."""
+        """The engine's message about unknown columns and functions is one line."""
         failed(numbers.do(view(sql="SELECT nope FROM numbers")), "nope")
         failed(numbers.do(view(sql="SELECT no_such_function(n) AS n FROM numbers")), "no_such_function")
         failed(numbers.do(view(sql="SELECT n FROM numbers ((")))
 
     def test_what_a_view_is_now(self, numbers: Lake) -> None:
-        """view() answers with the operation that would make it again; None for tables and unknown names."""
+        """view() returns the operation that would make the view again; None for tables and unknown names."""
         numbers.good(view())
         at = numbers.home.locate(EVENS)
         made = numbers.platform.view(at)
@@ -56,7 +56,7 @@ class ViewLaws(Laws):
         assert numbers.platform.view(numbers.home.locate(NUMBERS)) is None
 
     def test_the_views_of_a_database(self, numbers: Lake) -> None:
-        """They are listed by name, in order; tables and other databases are not among them."""
+        """views() lists the views of one database by name, in order, without tables."""
         assert list(numbers.platform.views("nowhere")) == []
         numbers.good(view("odds"))
         numbers.good(view())
@@ -65,7 +65,7 @@ class ViewLaws(Laws):
         assert list(numbers.platform.views(numbers.home.database)) == ["evens"]
 
     def test_views_that_read_each_other(self, numbers: Lake) -> None:
-        """A ring of views is refused when it is made or when it is read, not searched without end."""
+        """A cycle of views is refused when it is made or when it is read, not followed without end."""
         numbers.good(view("first"))
         numbers.good(view("second", "SELECT n FROM first", inputs=(Ref("first", "view"),)))
         ticket = numbers.do(view("first", "SELECT n FROM second", inputs=(Ref("second", "view"),)))
@@ -73,7 +73,7 @@ class ViewLaws(Laws):
             failed(numbers.do(Query("q", "SELECT n FROM second", (Ref("second", "view"),))), "itself")
 
     def test_a_long_chain_of_views(self, numbers: Lake) -> None:
-        """Thirty views on top of each other answer."""
+        """A chain of thirty views can be read."""
         below = NUMBERS
         for depth in range(30):
             numbers.good(view(f"v{depth}", f"SELECT n FROM {below.asset}", inputs=(below,)))
@@ -81,7 +81,7 @@ class ViewLaws(Laws):
         assert numbers.ask("SELECT count(*) FROM v29", below) == [(3,)]
 
     def test_a_sum_of_whole_numbers_is_a_bigint(self, numbers: Lake) -> None:
-        """A sum is a bigint, as Trino has it."""
+        """A sum of whole numbers is a bigint, as in Trino."""
         total = view("total", "SELECT sum(n) AS n FROM numbers")
         numbers.good(total)
         contract = Query("c", "SELECT * FROM total LIMIT 0", (total.into,), "contract", total.columns)
@@ -89,7 +89,7 @@ class ViewLaws(Laws):
         assert numbers.ask("SELECT n FROM total", total.into) == [(6,)]
 
     def test_dropping_twice(self, numbers: Lake) -> None:
-        """Dropping a view that is not there does nothing, and its tables stay."""
+        """Dropping a missing view does nothing, and tables stay."""
         at = numbers.home.locate(EVENS)
         numbers.platform.drop_view(at)
         numbers.good(view())

@@ -1,4 +1,4 @@
-"""What the platforms of this package do alike: choose the method, make days here, load reviewed CSVs."""
+"""The common part of the built-in platforms: choose the method, transform days here, load CSV files."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from openaq_assets.platforms.transform.polars_loading import loading_polars
 
 
 class BasePlatform(ABC):
-    """Carries out bound operations by a method for each type of them."""
+    """A platform with a method for each type of operation."""
 
     name: str
 
@@ -25,7 +25,7 @@ class BasePlatform(ABC):
         self.progress = progress
 
     def submit(self, operation: Operation) -> Ticket:
-        """Return the ticket of an operation, started or done; a mistake or a refusal is a failed one."""
+        """Return the ticket of an operation, started or done; a failed one if it raises."""
         methods: Mapping[type, Callable[[Any], Ticket]] = {
             Transform: self._transform, Register: self._register, Load: self._load,
             CreateView: self._create_view, Query: self._query,

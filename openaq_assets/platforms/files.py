@@ -1,4 +1,4 @@
-"""Objects as files: what ``s3://`` is to AWS, a folder is to a laptop."""
+"""Objects as files in the file system, as ``s3://`` is for AWS."""
 
 import fcntl
 import json
@@ -15,13 +15,15 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.platforms import ObjectStore
 
 _AT_ONCE = 2**17
-_LEFT_SECONDS = 86_400.0  # no writer takes a day
+_LEFT_SECONDS = 86_400.0  # no writer takes that long
 
 
 class LocalStore(ObjectStore, Protocol):
-    """Objects on this machine, where one writer can keep others waiting."""
+    """Objects on this machine, where a writer can make others wait."""
 
-    def alone(self, uri: str) -> AbstractContextManager[None]: ...
+    def alone(self, uri: str) -> AbstractContextManager[None]:
+        """Lock a folder for this writer inside a ``with`` block; others wait."""
+        ...
 
 
 class FileStore:
@@ -31,7 +33,7 @@ class FileStore:
     """
 
     def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
-        """Write if there is nothing yet. The sidecar comes first: an object always has its facts."""
+        """Write the object, after its metadata file, if it does not exist yet; return whether it was."""
         path = Path(uri)
         with _translated("write", uri):
             if path.exists():
@@ -42,13 +44,13 @@ class FileStore:
             return _link(path, body)
 
     def put(self, uri: str, body: bytes) -> None:
-        """Write aside, then rename: a reader sees the old bytes or the new."""
+        """Write a hidden file and rename it, so that a reader sees either the old bytes or the new."""
         with _translated("write", uri), _temporary(Path(uri), body) as temporary:
             os.replace(temporary, uri)
 
     def get(self, uri: str) -> bytes:
-        """Return the bytes; raise FileNotFoundError."""
-        try:  # there are many small ones: a file object costs as much again as its bytes
+        """Return the bytes; raise FileNotFoundError if there is no such object."""
+        try:  # for many small files a file object would double the time
             handle = os.open(uri, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 return b"".join(iter(partial(os.read, handle, _AT_ONCE), b""))
@@ -60,7 +62,7 @@ class FileStore:
             raise _refused("read", uri, error) from error
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Yield every object below a folder, in order; half-written and sidecar files are no objects."""
+        """Yield every object below a folder, in order; hidden files are no objects."""
         uris = []
         with _translated("list", prefix):
             for folder, _, names in os.walk(prefix, onerror=_unlisted):
@@ -68,15 +70,15 @@ class FileStore:
         yield from sorted(uris)
 
     def delete(self, uri: str) -> None:
-        """Remove it; nothing happens if it is not there."""
+        """Remove the object; do nothing if there is none."""
         with _translated("delete", uri):
             Path(uri).unlink(missing_ok=True)
 
     @contextmanager
     def alone(self, uri: str) -> Iterator[None]:
-        """Hold a folder for this writer; others wait. The system lets go even if the process is killed.
+        """Lock a folder for this writer; others wait. The lock ends with the process.
 
-        What killed writers left half-written there a day ago goes.
+        Temporary files of killed writers that are older than a day are removed.
         """
         with _translated("write", uri):
             Path(uri).mkdir(parents=True, exist_ok=True)
@@ -88,7 +90,7 @@ class FileStore:
 
 @contextmanager
 def locked(handle: int) -> Iterator[None]:
-    """Hold an open file alone, and close it. The system lets go even if the process is killed."""
+    """Lock an open file, and close it at the end. The lock ends with the process."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -97,7 +99,7 @@ def locked(handle: int) -> Iterator[None]:
 
 
 def _link(path: Path, body: bytes) -> bool:
-    """Write aside, then link: it fails if another writer was first, and never replaces."""
+    """Write a hidden file and link it, which never replaces; return False if another writer was first."""
     with _temporary(path, body) as temporary:
         try:
             os.link(temporary, path)
@@ -108,7 +110,7 @@ def _link(path: Path, body: bytes) -> bool:
 
 @contextmanager
 def _temporary(path: Path, body: bytes) -> Iterator[str]:
-    """Yield the body in a hidden file of the same folder, gone afterwards unless it was renamed."""
+    """Yield the path of a hidden file with the body, in the same folder; remove it unless it was renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = f"{path.parent}/.{uuid.uuid4().hex}.tmp"
     try:
@@ -125,14 +127,14 @@ def _sweep(folder: str) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") and entry.name.endswith(".tmp"):
-                with suppress(OSError):  # another sweeps, too
+                with suppress(OSError):  # another process may remove it, too
                     if entry.stat().st_mtime < old:
                         os.unlink(entry.path)
 
 
 @contextmanager
 def _translated(what: str, uri: str) -> Iterator[None]:
-    """Raise what the system refuses as one line."""
+    """Raise an OSError inside as PlatformError with one line."""
     try:
         yield
     except OSError as error:
@@ -146,6 +148,6 @@ def _refused(what: str, uri: str, error: OSError) -> PlatformError:
 
 
 def _unlisted(error: OSError) -> None:
-    """A folder that is not there holds nothing; one that cannot be read must not look empty."""
+    """Raise an error of listing, except for a missing folder: an unreadable one must not look empty."""
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise error

@@ -1,4 +1,4 @@
-"""The platforms that come with the package, as a plugin provides its own."""
+"""The built-in platforms, registered through the same hooks as those of plugins."""
 
 from collections.abc import Sequence
 
@@ -27,5 +27,5 @@ def profile_settings() -> Sequence[ProfileSettings]:
 
 @hookimpl
 def conf_files() -> Sequence[ConfFile]:
-    """Return the file of prices that runs are priced by."""
+    """Return the file of AWS prices, by which the cost of runs is estimated."""
     return [ConfFile("rates", f"{__package__}.aws.prices:Rates")]

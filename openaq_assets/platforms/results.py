@@ -1,4 +1,4 @@
-"""What every platform makes of an operation's outcome: tickets, verdicts of checks, rows as CSV."""
+"""Results of operations, the same on every platform: tickets, verdicts of checks, rows as CSV."""
 
 import csv
 import datetime as dt
@@ -19,7 +19,7 @@ Pairs = Iterable[tuple[str, str]]
 
 
 def columns_of(names_and_types: Pairs) -> tuple[Column, ...]:
-    """Return what an engine answers with as columns; an ad-hoc answer may have types no contract knows."""
+    """Return columns from names and types; a query may have types that no contract allows."""
     return tuple(Column(Name(name), cast(ColumnType, kind)) for name, kind in names_and_types)
 
 
@@ -30,7 +30,7 @@ def view_of(at: Ref, sql: str, columns: Pairs, inputs: Pairs) -> CreateView:
 
 
 def answered(operation: Query, rows: Rows, objects: ObjectStore) -> Ticket:
-    """Return what becomes of rows: failures of a check that expects none, a CSV, or their number."""
+    """Return the ticket of a query from its rows: a verdict, a CSV file, or only their number."""
     if operation.expect == "no rows":
         return _verdict(operation, [_shown(row, rows) for row in rows.rows[:KEPT_FAILURES]])
     if operation.into:
@@ -41,12 +41,12 @@ def answered(operation: Query, rows: Rows, objects: ObjectStore) -> Ticket:
 
 
 def contract_checked(operation: Query, columns: Sequence[tuple[str, str]]) -> Ticket:
-    """Return the verdict of a check that compares names and types of columns with those promised."""
+    """Return the verdict of a check that compares names and types of columns with the declared ones."""
     return _verdict(operation, [str(each) for each in compare(pairs(operation.columns), columns)])
 
 
 def require_contract(operation: CreateView, columns: Sequence[tuple[str, str]]) -> None:
-    """Raise PlatformError if the view's SQL answers with other columns than it promises."""
+    """Raise PlatformError if the columns of the view's SQL differ from the declared ones."""
     if differences := compare(pairs(operation.columns), columns):
         text = f"the SQL does not return the declared columns: {' '.join(map(str, differences))}"
         remedy = "Change the columns in YAML, or add a CAST to the SQL."
@@ -54,7 +54,7 @@ def require_contract(operation: CreateView, columns: Sequence[tuple[str, str]]) 
 
 
 def _verdict(operation: Query, reasons: Sequence[str]) -> Ticket:
-    """Failures make an error fail and a warning succeed."""
+    """Return the ticket of a check: failed for failures of severity error, else succeeded."""
     failures = tuple(f"{operation.name}: {reason}" for reason in reasons)
     facts = {"": Facts(len(failures), failures=failures)}
     if failures and operation.severity == "error":
@@ -68,12 +68,12 @@ def _shown(row: tuple[Any, ...], rows: Rows) -> str:
 
 
 def version_of(body: bytes) -> str:
-    """Return what a body is called where only its digest matters."""
+    """Return the version of a body: the first 12 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(body).hexdigest()[:12]
 
 
 def csv_of(rows: Rows) -> bytes:
-    """Return RFC 4180 in UTF-8; cells a spreadsheet would run as a formula are made text."""
+    """Return rows as CSV (RFC 4180, UTF-8); a cell that a spreadsheet would run as a formula becomes text."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow([str(column.name) for column in rows.columns])

@@ -14,7 +14,7 @@ from openaq_assets.graph.check_queries import TableCheck, check_queries, in_envi
 from openaq_assets.graph.contracts import pairs, trino_type
 from openaq_assets.graph.environment import bind
 from openaq_assets.graph.operations import Query, Ref
-from openaq_assets.platforms.aws.athena import description, question, view_statement
+from openaq_assets.platforms.aws.athena import description, full_query, view_statement
 from openaq_assets.sql import parse as sql
 from openaq_assets.sql.duckdb import to_duckdb
 
@@ -37,7 +37,7 @@ def catalog(lake: Lake, trino: Trino) -> Trino:
             entry = lake.platform.catalog.get(f"{DATABASE}.{asset.key}")
             assert entry
             inputs = [Ref(short, "view", table=full) for short, full in entry.inputs]
-            trino.ask(view_statement(entry.name, question(entry.sql, inputs)))
+            trino.ask(view_statement(entry.name, full_query(entry.sql, inputs)))
     return trino
 
 
@@ -186,7 +186,7 @@ def test_every_check_asks_the_same_of_both(catalog: Trino, lake: Lake) -> None:
     for query in dict.fromkeys(asked):
         place = bind(query, lake.run.environment)
         assert isinstance(place, Query)
-        theirs = catalog.ask(question(place.sql, place.inputs), DATABASE)[1]
+        theirs = catalog.ask(full_query(place.sql, place.inputs), DATABASE)[1]
         ours = lake.platform.read(place).rows
         if "LIMIT" in query.sql and len(ours) == 100:
             assert len(theirs) == 100

@@ -67,7 +67,7 @@ class LocalEngine:
     def answer(self, statement: Statement) -> Rows:
         """Return the rows of a statement; raise PlatformError with the engine's own message."""
         from openaq_assets.platforms.local.catalog import rows_of
-        from openaq_assets.platforms.local.platform import told
+        from openaq_assets.platforms.local.platform import error_text
 
         text = statement.sql
         for word, theirs in _DUCKDB_WORDS.items():
@@ -81,7 +81,7 @@ class LocalEngine:
         except PlatformError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever DuckDB raises about the SQL
-            raise PlatformError(told(error)) from None
+            raise PlatformError(error_text(error)) from None
 
 
 class AthenaEngine:

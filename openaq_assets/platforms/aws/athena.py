@@ -1,4 +1,4 @@
-"""Statements of Athena: started, asked how they stand, answered in the values the local platform gives."""
+"""Statements of Athena: start them, poll them, and return rows with the same values as the local platform."""
 
 import datetime as dt
 import decimal
@@ -19,11 +19,11 @@ from openaq_assets.platforms.aws.errors import DEPLOY, ask, asking
 from openaq_assets.platforms.results import columns_of
 from openaq_assets.sql.parse import in_full
 
-PAGE = 1000  # the most that one request for rows gives
+PAGE = 1000  # the most rows that one request returns
 
 
 def pauses() -> Iterator[float]:
-    """Yield the seconds to wait between looks: short at first, as most queries take a second."""
+    """Yield the seconds to wait between polls: short at first, as most queries take a second."""
     pause = 0.2
     while True:
         yield pause
@@ -31,7 +31,7 @@ def pauses() -> Iterator[float]:
 
 
 class StaleView(PlatformError):
-    """A view's columns are no longer those of its SQL: it must be made again."""
+    """The columns of a view are no longer those of its SQL: the view must be made again."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -41,9 +41,9 @@ class StaleView(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Athena:
-    """The questions of a work group, whose limit of scanned bytes holds for each of them.
+    """The statements of a work group, which limits the bytes that each may scan.
 
-    Results are never reused: nothing asks for it, and a work group cannot switch it on.
+    Results are never reused: no request asks for it, and a work group cannot switch it on.
     """
 
     hooks: AwsHooks
@@ -51,7 +51,7 @@ class Athena:
     results: str
 
     def start(self, sql: str) -> str:
-        """Start a statement; return its id. botocore's token makes a repeated request the same one."""
+        """Start a statement; return its id. A repeated request starts no other, by botocore's token."""
         query: str = ask(
             "start an Athena query",
             self.hooks.athena.run_query,
@@ -63,7 +63,7 @@ class Athena:
         return query
 
     def is_over(self, query: str) -> bool:
-        """Return whether it has ended well; raise PlatformError (StaleView) if it ended otherwise."""
+        """Return whether a statement has succeeded; raise PlatformError (or StaleView) if it has failed."""
         get = self.hooks.athena.get_query_info
         info = ask("ask Athena how a query stands", get, query_execution_id=query)
         status = info["QueryExecution"]["Status"]
@@ -72,7 +72,7 @@ class Athena:
         return bool(status["State"] == "SUCCEEDED")
 
     def wait(self, query: str) -> None:
-        """Wait until it has ended well; whoever is interrupted stops it."""
+        """Wait until a statement has succeeded; stop it if this process is interrupted."""
         waits = pauses()
         try:
             while not self.is_over(query):
@@ -82,11 +82,11 @@ class Athena:
             raise
 
     def stop(self, query: str) -> None:
-        """Stop it if it runs."""
+        """Stop a statement if it runs."""
         ask("stop an Athena query", self.hooks.athena.stop_query, query_execution_id=query)
 
     def rows(self, query: str, most: int | None = None) -> Rows:
-        """Return the rows of a query that has ended well, page after page."""
+        """Return the rows of a query that has succeeded, at most so many."""
         columns: tuple[Column, ...] = ()
         readers: list[Callable[[str], Any]] = []
         rows: list[tuple[Any, ...]] = []
@@ -105,24 +105,24 @@ class Athena:
         return Rows(columns, tuple(rows[:most]))
 
     def columns(self, query: str) -> tuple[tuple[str, str], ...]:
-        """Return the names and types of the columns of a query that has ended well."""
+        """Return the names and types of the columns of a query that has succeeded."""
         return pairs(self.rows(query, 0).columns)
 
     def link(self, query: str) -> str:
-        """Return where a person sees it."""
+        """Return the page of a statement in the AWS console."""
         return self.hooks.console(f"/athena/home?region={{0}}#/query-editor/history/{query}")
 
 
-# --- what is asked ---------------------------------------------------------------------------------
+# --- statements ------------------------------------------------------------------------------------
 
 
-def question(sql: str, inputs: Sequence[Ref]) -> str:
-    """Return the very SQL, with every table named in full."""
+def full_query(sql: str, inputs: Sequence[Ref]) -> str:
+    """Return the SQL as its author wrote it, with every table named in full."""
     return in_full(sql, {ref.asset: ref.table for ref in inputs})
 
 
 def description(text: str) -> str:
-    """Return a question that is answered with the columns of another, and no rows."""
+    """Return a query that has the columns of another one and no rows."""
     return f"SELECT * FROM (\n{text}\n) AS described LIMIT 0"
 
 
@@ -132,11 +132,11 @@ def view_statement(table: str, text: str) -> str:
     return f"CREATE OR REPLACE VIEW {name} AS\n{text}"
 
 
-# --- what is answered ------------------------------------------------------------------------------
+# --- results ---------------------------------------------------------------------------------------
 
 
 def _zoned(text: str) -> dt.datetime:
-    """Return a moment; Athena writes the zone after it: ``2026-01-10 00:00:00.000 UTC``."""
+    """Return a time with its zone, which Athena writes after it: ``2026-01-10 00:00:00.000 UTC``."""
     moment, _, zone = text.rpartition(" ")
     return dt.datetime.fromisoformat(moment + zone.replace("UTC", "+00:00"))
 
@@ -149,7 +149,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def _kind(column: Mapping[str, Any]) -> str:
-    """Return the Trino type of a column of the answer."""
+    """Return the Trino type of a column of a result."""
     kind = str(column["Type"]).lower()
     return f"decimal({column['Precision']},{column['Scale']})" if kind == "decimal" else kind
 
@@ -159,7 +159,7 @@ def _reader(kind: str) -> Callable[[str], Any]:
 
 
 def _values(cells: Sequence[Mapping[str, str]], readers: Sequence[Callable[[str], Any]]) -> tuple[Any, ...]:
-    """Return a row; a cell without a value is NULL, one with an empty value is empty text."""
+    """Return the values of a row; a cell without a value is NULL, an empty value is empty text."""
     return tuple(
         _read(cell["VarCharValue"], reader) if "VarCharValue" in cell else None
         for cell, reader in zip(cells, readers)
@@ -169,20 +169,20 @@ def _values(cells: Sequence[Mapping[str, str]], readers: Sequence[Callable[[str]
 def _read(text: str, reader: Callable[[str], Any]) -> Any:
     with suppress(ValueError, decimal.InvalidOperation):
         return reader(text)
-    return text  # a year that Python has no date for
+    return text  # a year outside of Python's dates
 
 
-# --- what is refused -------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------
 
 _NAME = r"'?\"?(?:awsdatacatalog\.)?\"?([\w]+)\"?\.\"?([\w]+)"
 _MISSING = re.compile(rf"(?:Table|View) {_NAME}\"?'? does not exist", re.IGNORECASE)
 _STALE = re.compile(rf"View {_NAME}\"?'? is stale", re.IGNORECASE)
-_SYSTEM = 1  # of AWS, not of the question
+_SYSTEM = 1  # the category of errors of AWS, not of the query
 _REMEDIES = {"INVALID_VIEW": "Run the views it reads again with --force.", "SCHEMA_NOT_FOUND": DEPLOY}
 
 
 def failure(status: Mapping[str, Any]) -> PlatformError:
-    """Return why a query ended otherwise than well, with the remedy."""
+    """Return the error of a failed query, with the remedy."""
     text = " ".join(str(status.get("StateChangeReason", "no reason is given")).split())
     if match := _STALE.search(text):
         return StaleView(".".join(match.groups()))

@@ -1,6 +1,6 @@
-"""The hooks of Airflow's Amazon provider: the only way this package speaks to AWS.
+"""The hooks of Airflow's Amazon provider, through which this package calls AWS.
 
-Inside an Airflow task they use the connection; elsewhere, or where there is none, boto3's default chain.
+Inside an Airflow task they use the connection; elsewhere, or without one, boto3's default credentials.
 """
 
 import logging
@@ -23,12 +23,13 @@ TRIES = 6
 
 @dataclass
 class AwsHooks:
-    """A hook per service, each made when it is first used."""
+    """The hooks of the services, each made when it is first used."""
 
     settings: Aws
 
     @cached_property
     def s3(self) -> Any:
+        """Return the hook of S3."""
         with outside_airflow():
             from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
@@ -36,6 +37,7 @@ class AwsHooks:
 
     @cached_property
     def athena(self) -> Any:
+        """Return the hook of Athena."""
         with outside_airflow():
             from airflow.providers.amazon.aws.hooks.athena import AthenaHook
 
@@ -43,6 +45,7 @@ class AwsHooks:
 
     @cached_property
     def catalog(self) -> Any:
+        """Return the hook of the Glue catalog."""
         with outside_airflow():
             from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
 
@@ -50,13 +53,13 @@ class AwsHooks:
 
     @property
     def glue(self) -> Any:
-        """The client of Glue, for the catalog, the job and the crawler."""
+        """Return the client of Glue, for the catalog, the job and the crawler."""
         return self.catalog.conn
 
     def _made(self, kind: Any, **more: Any) -> Any:
         hook = kind(aws_conn_id=self.connection, region_name=self.settings.region or None, **more)
         with asking("connect to AWS"):
-            # What a connection says of botocore wins; AWS_MAX_ATTEMPTS is botocore's own variable.
+            # The settings of the connection win; AWS_MAX_ATTEMPTS is botocore's own variable.
             tries = int(os.environ.get("AWS_MAX_ATTEMPTS") or TRIES)
             config = Config(retries={"mode": "standard", "total_max_attempts": tries})
             hook.conn = hook.get_client_type(hook.region_name, config=config.merge(hook.config))
@@ -64,32 +67,32 @@ class AwsHooks:
 
     @property
     def connection(self) -> str | None:
-        """The id of the Airflow connection, where one can be had."""
+        """Return the id of the Airflow connection, None where there can be none."""
         name = self.settings.connection
         inside = "AIRFLOW_CTX_DAG_ID" in os.environ  # Airflow sets it in every task
         return name if name and (inside or f"AIRFLOW_CONN_{name.upper()}" in os.environ) else None
 
     def console(self, path: str) -> str:
-        """Return a page of the AWS console; ``{0}`` in the path is the region."""
+        """Return the URL of a page of the AWS console; ``{0}`` in the path is the region."""
         return f"https://{{0}}.console.aws.amazon.com{path}".format(self.s3.conn_region_name)
 
 
 @cache
 def hooks_of(settings: Aws) -> AwsHooks:
-    """The hooks of a process: each client reads a large description of its service."""
+    """Return the hooks, once per process: each client reads a large description of its service."""
     return AwsHooks(settings)
 
 
 @contextmanager
 def outside_airflow() -> Iterator[None]:
-    """Importing Airflow takes over the process's logging and makes a home: not outside of Airflow."""
+    """Undo what importing Airflow changes in a process outside of it: logging and the environment."""
     if "airflow.settings" in sys.modules:
         yield
         return
     root = logging.getLogger()
     handlers, level, before = root.handlers[:], root.level, dict(os.environ)
     os.environ.setdefault("AIRFLOW_HOME", f"{private_folder()}/airflow")
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")  # it says the rest on stdout
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")  # it logs everything else to stdout
     try:
         yield
     finally:
@@ -100,7 +103,7 @@ def outside_airflow() -> Iterator[None]:
 
 
 def private_folder() -> str:
-    """A folder of this user for what need not outlive the machine."""
+    """Return a folder of this user for temporary files, made if it is missing."""
     folder = f"{tempfile.gettempdir()}/openaq-assets-{os.getuid()}"
     os.makedirs(folder, mode=0o700, exist_ok=True)
     return folder

@@ -1,4 +1,4 @@
-"""What AWS refuses, as one line: what could not be done, why, the remedy, and whether again may help."""
+"""Errors of AWS as one line: what could not be done, why, the remedy, and whether a retry may help."""
 
 import http
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ from openaq_assets.errors import PlatformError
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why AWS refuses: what to say, what to do about it, and whether trying again may help.
+    """A reason of AWS errors: the message, the remedy, and whether a retry may help.
 
-    ``codes`` are those of answers, or the names of errors of botocore.
+    ``codes`` are the codes in AWS's responses, or the names of botocore's exceptions.
     """
 
     codes: str
@@ -25,8 +25,8 @@ class Reason:
     retryable: bool = False
 
 
-# A request or its answer that was lost on the way.
-_ON_THE_WAY = (
+# The request or its response was lost in the network.
+_NETWORK = (
     botocore_errors.ConnectionError, botocore_errors.HTTPClientError, botocore_errors.IncompleteReadError,
 )  # fmt: skip
 DEPLOY = "Run 'openaq-assets deploy', or correct the name in conf/environments.yaml."
@@ -76,12 +76,12 @@ _REASONS = {
 
 
 class Unanswered(PlatformError):
-    """A question that AWS did not answer this time; what it is about goes on all the same."""
+    """A request that AWS did not answer this time; the operation that it is about goes on."""
 
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
-    """Raise errors of AWS inside as PlatformError: ``cannot <what>: why. What to do.``"""
+    """Raise errors of AWS inside as PlatformError: ``cannot <what>: <reason>. <remedy>``."""
     try:
         yield
     except (ClientError, botocore_errors.BotoCoreError, botocore_errors.HTTPClientError) as error:
@@ -89,7 +89,7 @@ def asking(what: str) -> Iterator[None]:
 
 
 def ask(what: str, call: Callable[..., Any], *absent: str, **arguments: Any) -> Any:
-    """Return AWS's answer, None if it refuses with a code of ``absent``; raise PlatformError."""
+    """Return the result of a call, None for an error code of ``absent``; raise PlatformError."""
     with asking(what):
         try:
             return call(**arguments)
@@ -100,11 +100,11 @@ def ask(what: str, call: Callable[..., Any], *absent: str, **arguments: Any) -> 
 
 
 def _translated(what: str, error: Exception) -> PlatformError:
-    """Return an error of AWS as ours."""
+    """Return an error of AWS as PlatformError."""
     reason, details = _reason(error), _details(error)
     if reason is None:
         text = f"cannot {what}: {details}"
-        lost = isinstance(error, _ON_THE_WAY)
+        lost = isinstance(error, _NETWORK)
         return Unanswered(text, retryable=True) if lost else PlatformError(text)
     detail = f" ({details})" if reason is DENIED and details else ""
     text = f"cannot {what}: {reason.message}{detail}. {reason.remedy}"
@@ -112,7 +112,7 @@ def _translated(what: str, error: Exception) -> PlatformError:
 
 
 def code_of(error: BaseException) -> str:
-    """Return the code of an error that AWS answered with; '' if it is another."""
+    """Return the code of an error in AWS's response; '' for any other error."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
@@ -120,7 +120,7 @@ def _reason(error: Exception) -> Reason | None:
     reason = _REASONS.get(code_of(error) or type(error).__name__)
     if reason or not isinstance(error, ClientError):
         return reason
-    # HEAD and some gateways answer with a status and no code.
+    # Responses to HEAD and of some gateways have a status and no code.
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         return BROKEN

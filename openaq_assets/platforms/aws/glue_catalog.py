@@ -1,4 +1,4 @@
-"""Tables, partitions and views as the Glue catalog keeps them."""
+"""Tables, partitions and views in the Glue catalog."""
 
 import base64
 import json
@@ -18,11 +18,11 @@ from openaq_assets.platforms.results import view_of
 
 AT_ONCE = 100  # the most partitions of one request
 _ABSENT = "EntityNotFoundException"
-_HIVE = {"varchar": "string", "integer": "int"}  # the types that Hive calls otherwise
+_HIVE = {"varchar": "string", "integer": "int"}  # types with another name in Hive
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 _BEFORE, _AFTER = "/* Presto View: ", " */"
 _SQL, _INPUTS, _SEEN = "openaq.sql", "openaq.inputs", "openaq.definition"
-# What update_table takes of what get_table answers.
+# The fields of get_table that update_table accepts.
 _OF_INPUT = (
     "Name", "Description", "Owner", "LastAccessTime", "LastAnalyzedTime", "Retention", "Parameters",
     "StorageDescriptor", "PartitionKeys", "ViewOriginalText", "ViewExpandedText", "TableType",
@@ -39,14 +39,14 @@ class GlueTables:
     # --- tables
 
     def get(self, name: str) -> dict[str, Any] | None:
-        """Return the definition; None if there is none."""
+        """Return the definition of a table or view; None if there is none."""
         database, table = name.split(".")
         what, call = f"read the definition of {name}", self.hooks.glue.get_table
         answer = ask(what, call, _ABSENT, DatabaseName=database, Name=table)
         return answer["Table"] if answer else None
 
     def missing(self, table: Table) -> tuple[str, ...]:
-        """Return what the catalog lacks of a table that has files: the table itself, or days of it."""
+        """Return what the catalog lacks of a table that has files: the table itself, or some of its days."""
         files = self._files(table)
         if not files:
             return ()
@@ -107,9 +107,10 @@ class GlueTables:
         """Return the registered days of a table."""
         database, table = name.split(".")
         pages = self.hooks.glue.get_paginator("get_partitions")
-        found = pages.paginate(DatabaseName=database, TableName=table).search("Partitions[]")
+        partitions = pages.paginate(DatabaseName=database, TableName=table).search("Partitions[]")
         return {
-            "-".join(each["Values"]): each for each in ask(f"list the days of {name}", lambda: list(found))
+            "-".join(entry["Values"]): entry
+            for entry in ask(f"list the days of {name}", lambda: list(partitions))
         }
 
     # --- views
@@ -120,18 +121,18 @@ class GlueTables:
         return definition if definition and definition.get("TableType") == "VIRTUAL_VIEW" else None
 
     def view(self, at: Ref) -> CreateView | None:
-        """Return what a view is now; None if it is not there, or is a table."""
+        """Return the operation that would make a view as it is now; None if there is no such view."""
         definition = self._view(at)
         if definition is None:
             return None
         view = presto_view(definition)
         kept = definition.get("Parameters", {})
-        if kept.get(_SEEN) != digest(definition["ViewOriginalText"]):  # somebody else's, or changed since
+        if kept.get(_SEEN) != digest(definition["ViewOriginalText"]):  # made or changed by others
             return view_of(at, str(view["originalSql"]), view_columns(view), ())
         return view_of(at, kept[_SQL], view_columns(view), json.loads(kept[_INPUTS]))
 
     def remember(self, operation: CreateView) -> tuple[tuple[str, str], ...]:
-        """Keep beside a view that Athena made the very SQL it was made from; return its columns and types."""
+        """Store, with a view that Athena made, the SQL of its author; return its columns and types."""
         definition = self._view(operation.into)
         if definition is None:
             name = operation.into.table
@@ -148,7 +149,7 @@ class GlueTables:
         return view_columns(presto_view(definition))
 
     def drop_view(self, at: Ref) -> None:
-        """Forget a view; nothing happens if it is not there."""
+        """Drop a view; do nothing if there is none."""
         database, table = at.table.split(".")
         if self._view(at):
             ask(f"drop the view {at.table}", self.hooks.glue.delete_table, DatabaseName=database, Name=table)
@@ -166,7 +167,7 @@ def _days(files: Iterable[str]) -> list[str]:
 
 
 def _definition(table: Table) -> dict[str, Any]:
-    """Return a table as create_table takes it."""
+    """Return the input of create_table for a table."""
     keys = COLUMNS if table.partitioned else ()
     return {
         "Name": table.at.table.partition(".")[2],
@@ -191,7 +192,7 @@ def _definition(table: Table) -> dict[str, Any]:
 
 
 def _essence(definition: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what a definition must say to be as wanted, whatever else it says."""
+    """Return the parts of a definition that must be as wanted; other parts may differ."""
     storage = definition.get("StorageDescriptor", {})
     columns, keys = storage.get("Columns", ()), definition.get("PartitionKeys", ())
     types = [[(column["Name"], column["Type"]) for column in each] for each in (columns, keys)]
@@ -200,7 +201,7 @@ def _essence(definition: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _raise_first(name: str, errors: Iterable[Mapping[str, Any]]) -> None:
-    """Raise what kept some days from being registered; that another was first is as good."""
+    """Raise the first error of registering days, except that a day is registered already."""
     for error in errors:
         detail = error.get("ErrorDetail", {})
         if detail.get("ErrorCode") != "AlreadyExistsException":
@@ -210,7 +211,7 @@ def _raise_first(name: str, errors: Iterable[Mapping[str, Any]]) -> None:
 
 
 def presto_view(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is inside the definition of a view; raise PlatformError if it is none."""
+    """Return the view inside a definition, decoded; raise PlatformError if it is none."""
     text = str(definition.get("ViewOriginalText", ""))
     try:
         body = text.removeprefix(_BEFORE).removesuffix(_AFTER)
@@ -224,14 +225,15 @@ def presto_view(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def view_columns(view: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the names and Trino types a view promises."""
+    """Return the names and Trino types of the columns of a view."""
     return tuple((column["name"], _plain(column["type"])) for column in view["columns"])
 
 
 def _widened(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a view's definition with text of any length where Athena noted that of a literal.
+    """Return a view's definition with varchar of any length where Athena wrote the length of a literal.
 
-    A longer literal in a view below would make it stale otherwise; widening text is no change of type.
+    Otherwise a longer literal in a view that it reads would make it stale. Widening varchar is no change
+    of type.
     """
     view, storage = presto_view(definition), definition["StorageDescriptor"]
     for column in view["columns"]:
@@ -247,6 +249,6 @@ def _of_any_length(kind: str, text: str) -> str:
 
 
 def _plain(kind: str) -> str:
-    """Return a type without the length or precision that a literal or Athena gives it."""
+    """Return a type without the length or precision that Athena adds."""
     kind = re.sub(r"^(varchar|timestamp)\(\d+\)", r"\1", kind.lower())
     return "integer" if kind == "int" else kind

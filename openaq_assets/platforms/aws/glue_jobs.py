@@ -1,4 +1,4 @@
-"""A Transform as a run of the Glue job, and the crawler: started, found again, and asked how they stand."""
+"""The Glue job, which carries out a Transform, and the crawler: start, find again, poll and stop them."""
 
 import json
 import re
@@ -14,17 +14,17 @@ from openaq_assets.platforms import ObjectStore
 from openaq_assets.platforms.aws.clients import AwsHooks
 from openaq_assets.platforms.aws.errors import ask
 
-# What an argument of a job may hold is not documented: what is longer goes as an object.
+# The longest argument of a job is not documented; a longer one is passed as an object.
 ARGUMENT_CHARACTERS = 6000
-_RECENT = 50  # the runs looked at for one that does the same
+_RECENT = 50  # the latest runs, among which one with the same operation is searched
 _BEING_DONE = ("STARTING", "RUNNING", "WAITING")
-# What the script raises when the data are not as promised: the same again tomorrow.
+# Exceptions of the script about the data, which a retry does not help.
 _OF_DATA = re.compile(r"\b(RowsDoNotFit|NewFields): ")
 
 
 @dataclass(frozen=True, slots=True)
 class GlueJob:
-    """The Glue job ``openaq_raw_to_dev``. What it needs besides the operation lies below ``folder``."""
+    """The Glue job ``openaq_raw_to_dev``; its operations, facts and temporary files lie below ``folder``."""
 
     hooks: AwsHooks
     objects: ObjectStore
@@ -32,12 +32,13 @@ class GlueJob:
 
     @property
     def name(self) -> str:
+        """Return the name of the job."""
         return self.hooks.settings.job
 
     def start(self, operation: Transform) -> tuple[str, str]:
-        """Return the id of a run and the URI of its facts.
+        """Return the id of a run of the operation and the URI of its facts.
 
-        It is a new one, or one that is doing just this: its worker may have been killed.
+        The run is a new one, or one that is going on already: its worker may have been killed.
         """
         wanted = self._operation(to_json(operation))
         if running := self._running(wanted):
@@ -51,7 +52,7 @@ class GlueJob:
         return answer["JobRunId"], facts
 
     def _operation(self, operation: str) -> dict[str, str]:
-        """Return the operation as an argument, or as the object that holds it."""
+        """Return the argument that holds the operation, or the URI of an object that does."""
         if len(operation) <= ARGUMENT_CHARACTERS and operation.isascii():
             return {"--operation": operation}
         uri = f"{self.folder}/operations/{digest(operation)}.json"
@@ -69,7 +70,7 @@ class GlueJob:
         return None
 
     def facts(self, run: str, uri: str) -> Mapping[str, Facts] | None:
-        """Return what is true of each day now; None while it runs. Raise PlatformError if it failed."""
+        """Return the facts by day; None while the run goes on. Raise PlatformError if it has failed."""
         status = self._status(run)
         if status["JobRunState"] in (*_BEING_DONE, "STOPPING"):
             return None
@@ -108,7 +109,7 @@ class GlueJob:
         return PlatformError(f"{name} failed: {message or state}. {remedy}", retryable=True)
 
     def stop(self, run: str) -> None:
-        """Stop it if it runs; raise PlatformError if Glue will not."""
+        """Stop a run if it goes on; raise PlatformError if Glue does not stop it."""
         call = self.hooks.glue.batch_stop_job_run
         answer = ask(f"stop {self._run(run)}", call, JobName=self.name, JobRunIds=[run])
         if answer.get("Errors") and self._status(run)["JobRunState"] in _BEING_DONE:
@@ -116,7 +117,7 @@ class GlueJob:
             raise PlatformError(f"cannot stop {self._run(run)}: {reason}.")
 
     def link(self, run: str) -> str:
-        """Return where a person sees it."""
+        """Return the page of a run in the AWS console."""
         return self.hooks.console(f"/gluestudio/home?region={{0}}#/job/{self.name}/run/{run}")
 
 
@@ -128,16 +129,17 @@ class Crawler:
 
     @property
     def name(self) -> str:
+        """Return the name of the crawler."""
         return self.hooks.settings.crawler
 
     def start(self) -> bool:
-        """Start a crawl; False if one is going already: it may have looked before our files came."""
+        """Start a crawl; return False if one is going on, which may have missed the newest files."""
         call = self.hooks.glue.start_crawler
         answer = ask(f"start the crawler {self.name}", call, "CrawlerRunningException", Name=self.name)
         return answer is not None
 
     def outcome(self) -> str | None:
-        """Return None while a crawl is going; then why the last one failed, or '' if it did not."""
+        """Return None while a crawl goes on; afterwards why it failed, or '' if it succeeded."""
         what = f"ask how the crawler {self.name} stands"
         status = ask(what, self.hooks.glue.get_crawler, Name=self.name)["Crawler"]
         if status["State"] != "READY":
@@ -147,10 +149,10 @@ class Crawler:
         return message if last.get("Status") in ("FAILED", "CANCELLED") else ""
 
     def stop(self) -> None:
-        """Stop the crawl that is going."""
+        """Stop the crawl that goes on, if any."""
         over = ("CrawlerNotRunningException", "CrawlerStoppingException")
         ask(f"stop the crawler {self.name}", self.hooks.glue.stop_crawler, *over, Name=self.name)
 
     def link(self) -> str:
-        """Return where a person sees it."""
+        """Return the page of the crawler in the AWS console."""
         return self.hooks.console(f"/glue/home?region={{0}}#/v2/data-catalog/crawlers/view/{self.name}")

@@ -1,7 +1,7 @@
-"""Everything in an AWS account: objects in S3, Glue for days and the catalog, Athena for SQL.
+"""The platform of an AWS account: objects in S3, Glue for days and the catalog, Athena for SQL.
 
-What goes on there is a ticket whose id says what it is, so that any process can go on polling it: a
-run of the Glue job, a crawl, a query. Nothing is kept here.
+The id of a ticket describes the work in the account (a run of the Glue job, a crawl, a query), so that any
+process can poll it. No state is kept in this process.
 """
 
 import json
@@ -26,30 +26,30 @@ from openaq_assets.platforms.aws.s3 import S3Store
 from openaq_assets.platforms.aws.settings import aws_of
 from openaq_assets.platforms.base import BasePlatform
 
-PATIENCE = 20  # polls that AWS does not answer, one after the other
-MOST_STALE = 20  # views that are made again for one question
+PATIENCE = 20  # polls in a row that AWS does not answer
+MOST_STALE = 20  # views that are made again for one query
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What goes on in the account for an operation: the id of its ticket, as JSON."""
+    """The work in the account for an operation; as JSON, the id of its ticket."""
 
     by: str  # glue, crawler, athena
     operation: str = ""
     run: str = ""
     facts: str = ""
     ours: bool = False
-    makes: bool = False  # the view itself, after its columns were found to be right
+    makes: bool = False  # whether the view is being made, after its columns were checked
     healed: int = 0
 
     def to_json(self) -> str:
-        """Return the id of a ticket."""
+        """Return the work as JSON, the id of its ticket."""
         return json.dumps(asdict(self))
 
 
 class AwsPlatform(BasePlatform):
-    """Carries out bound operations in an AWS account."""
+    """The platform ``aws``: carries out bound operations in an AWS account."""
 
     name = "aws"
     quick_seconds = 20.0
@@ -66,7 +66,7 @@ class AwsPlatform(BasePlatform):
         self._unanswered = 0
 
     def poll(self, ticket: Ticket) -> Ticket:
-        """Return the ticket as it is now. What AWS does not answer for a while goes on all the same."""
+        """Return the ticket with its present state, unchanged if AWS does not answer for a while."""
         polls: Mapping[str, Callable[[Work, Ticket], Ticket]] = {
             "glue": self._poll_job, "crawler": self._poll_crawl, "athena": self._poll_query,
         }  # fmt: skip
@@ -85,7 +85,7 @@ class AwsPlatform(BasePlatform):
         return now
 
     def cancel(self, ticket: Ticket) -> None:
-        """Stop what goes on; a crawl only if it was started here. A ticket that is over stays as it is."""
+        """Stop the work of a running ticket; a crawl only if it was started for this ticket."""
         if ticket.state != "running":
             return
         work = Work(**json.loads(ticket.id))
@@ -114,9 +114,9 @@ class AwsPlatform(BasePlatform):
         self.tables.conform(table)
 
     def _register(self, operation: Register) -> Ticket:
-        """Start a crawl, which costs money, only where it has something to find.
+        """Start a crawl, which costs money, only if there are files to register.
 
-        What it infers from files is then made what the contract says.
+        The types that it infers from files are then replaced by the declared ones.
         """
         if self.settings.catalog == "crawler" and self._missing(operation):
             return self._crawl(operation)
@@ -136,7 +136,7 @@ class AwsPlatform(BasePlatform):
         if outcome is None:
             return now
         missing = self._missing(operation)
-        if missing and not work.ours:  # the crawl that was going had looked there already, or failed
+        if missing and not work.ours:  # an earlier crawl missed the newest files, or failed
             return self._crawl(operation)
         if missing and outcome:
             remedy = "See its log, or set 'catalog: partitions', which needs no crawler."
@@ -147,20 +147,20 @@ class AwsPlatform(BasePlatform):
             raise PlatformError(f"{crawler} did not add {missing[0]}{more}. {remedy}")
         return replace(super()._register(operation), link=now.link)
 
-    # --- views and questions
+    # --- views and queries
 
     def _create_view(self, operation: CreateView) -> Ticket:
-        """Ask for its columns first: a view that breaks its contract never comes to be."""
+        """Check the columns of the view first, so that a view with other columns is never made."""
         if not operation.replace and self.tables.get(operation.into.table):
             return ticket("succeeded", {"": Facts()}, message=f"{operation.into.table} is there already")
         return self._query(operation)
 
     def _query(self, operation: CreateView | Query) -> Ticket:
-        """Return the ticket of a query, or of that for the columns of a view, soon."""
+        """Start a query, or the check of the columns of a view; return its ticket."""
         return self._soon(self._started(Work("athena", operations.to_json(operation))))
 
     def _soon(self, now: Ticket) -> Ticket:
-        """Return the ticket once it is over, or as it is after a while: most queries take a second."""
+        """Return the ticket when it has ended, or after ``quick_seconds``: most queries take a second."""
         end, waits = time.monotonic() + self.quick_seconds, athena.pauses()
         try:
             while (now := self.poll(now)).state == "running" and time.monotonic() < end:
@@ -171,10 +171,10 @@ class AwsPlatform(BasePlatform):
         return now
 
     def _started(self, work: Work) -> Ticket:
-        """Start the statement of this step."""
+        """Start the statement of this step; return its ticket."""
         operation = operations.from_json(work.operation)
         assert isinstance(operation, CreateView | Query)
-        text = athena.question(operation.sql, operation.inputs)
+        text = athena.full_query(operation.sql, operation.inputs)
         if work.makes:
             text = athena.view_statement(operation.into.table, text)  # type: ignore[union-attr]  # only a view is made
         elif isinstance(operation, CreateView) or operation.expect == "contract":
@@ -183,7 +183,7 @@ class AwsPlatform(BasePlatform):
         return Ticket(replace(work, run=run).to_json(), "running", link=self.athena.link(run))
 
     def _poll_query(self, work: Work, now: Ticket) -> Ticket:
-        """Return how far it is: as it was, in its next step, or over."""
+        """Return the ticket: unchanged, of the next step, or finished."""
         operation = operations.from_json(work.operation)
         try:
             if not self.athena.is_over(work.run):
@@ -207,11 +207,11 @@ class AwsPlatform(BasePlatform):
         return results.answered(operation, self.athena.rows(run, most), self.objects)
 
     def read(self, query: Query) -> Rows:
-        """Return the rows of a bound query; raise PlatformError with the engine's own words."""
-        return self.athena.rows(self._done(athena.question(query.sql, query.inputs), healed=0))
+        """Return the rows of a bound query; raise PlatformError with the engine's message."""
+        return self.athena.rows(self._done(athena.full_query(query.sql, query.inputs), healed=0))
 
     def _done(self, text: str, healed: int) -> str:
-        """Return the id of a statement that has ended well; a stale view in it is made again."""
+        """Run a statement and return its id; make a stale view in it again."""
         run = self.athena.start(text)
         try:
             self.athena.wait(run)
@@ -221,13 +221,13 @@ class AwsPlatform(BasePlatform):
         return run
 
     def _make_again(self, stale: athena.StaleView, healed: int) -> None:
-        """Make a view from what it was made from, if that still keeps its contract."""
+        """Make a stale view again from its SQL, if that still has the declared columns."""
         name = stale.name
         operation = self.tables.view(Ref(name.rpartition(".")[2], "view", table=name))
         if operation is None or healed >= MOST_STALE:
             raise stale
         log.warning("The view %s is stale: a table it reads has changed. It is created again.", name)
-        text = athena.question(operation.sql, operation.inputs)
+        text = athena.full_query(operation.sql, operation.inputs)
         described = self._done(athena.description(text), healed + 1)
         results.require_contract(operation, self.athena.columns(described))
         self.athena.wait(self.athena.start(athena.view_statement(name, text)))

@@ -1,7 +1,7 @@
-"""What is used of AWS and what that costs: pure functions of operations, what is known, and rates.
+"""Usage of AWS and its cost: pure functions of operations, measured facts, and rates.
 
 Usage adds up, and so do dollars; more days, bytes or seconds never cost less. Free tiers and credits are
-left out: they end.
+left out, because they end.
 """
 
 import datetime as dt
@@ -33,7 +33,7 @@ class _Prices:
 
 @dataclass(frozen=True, slots=True)
 class GlueRates(_Prices):
-    """Glue: dollars per DPU and hour, DPUs of a job or crawler, and the least seconds that are billed."""
+    """Glue: dollars per DPU and hour, DPUs of a job or crawler, and the minimum of billed seconds."""
 
     dpu_hour: float = field(metadata=field_doc("US dollars per DPU and hour.", 0.44))
     dpus: int = field(default=2, metadata=field_doc("The DPUs of a job or crawler.", 2))
@@ -47,7 +47,7 @@ class GlueRates(_Prices):
 
 @dataclass(frozen=True, slots=True)
 class AthenaRates(_Prices):
-    """Athena: dollars per terabyte scanned, and the least bytes that are billed for a query."""
+    """Athena: dollars per terabyte scanned, and the minimum of billed bytes of a query."""
 
     terabyte: float = field(metadata=field_doc("US dollars per terabyte scanned.", 5.0))
     minimum_bytes: int = field(
@@ -66,7 +66,7 @@ class S3Rates(_Prices):
 
 @dataclass(frozen=True, slots=True)
 class HostRates(_Prices):
-    """The instance: dollars per hour by type, its address and its disk."""
+    """The instance: dollars per hour by type, of its address, and of its disk."""
 
     hour: Mapping[str, float] = field(
         metadata=field_doc("US dollars per hour, by type of the instance.", {"t3.small": 0.0264})
@@ -97,7 +97,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What is used: billed seconds of the job and the crawler, bytes scanned and kept, requests to S3."""
+    """Usage: billed seconds of the job and the crawler, bytes scanned and stored, requests to S3."""
 
     job_seconds: float = 0.0
     crawler_seconds: float = 0.0
@@ -107,18 +107,20 @@ class Usage:
     kept: float = 0.0
 
     def __add__(self, other: "Usage") -> "Usage":
-        """Return both together."""
+        """Return the sum of both."""
         return Usage(*map(operator.add, astuple(self), astuple(other)))
 
     def times(self, number: float) -> "Usage":
-        """Return so many of it."""
+        """Return the usage multiplied by a number."""
         return Usage(*(value * number for value in astuple(self)))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger knows of one partition of an asset, on average; ``table_*`` of all that its queries
-    read. The defaults are for what was never made: 200 sensors, a pair of kilobytes each."""
+    """Averages of one partition of an asset in the ledger; ``table_*`` are totals of what its queries read.
+
+    The defaults are for an asset that was never made: 200 objects of 5 kB each.
+    """
 
     objects: float = 200.0
     bytes: float = 1_000_000.0
@@ -129,7 +131,7 @@ class Known:
 
 
 def dollars(usage: Usage, rates: Rates) -> float:
-    """What doing it costs, without keeping what it makes."""
+    """Return the cost of usage in dollars, without the cost of storage."""
     dpu_seconds = (usage.job_seconds + usage.crawler_seconds) * rates.glue.dpus
     return (
         dpu_seconds * rates.glue.dpu_hour / 3600
@@ -140,12 +142,12 @@ def dollars(usage: Usage, rates: Rates) -> float:
 
 
 def keeping(usage: Usage, rates: Rates) -> float:
-    """What keeping what was made costs every month."""
+    """Return the cost of storage in dollars per month."""
     return usage.kept * rates.s3.gigabyte_month / _GIGABYTE
 
 
 def host_month(rates: Rates, kind: str) -> float:
-    """What an instance costs in a month in which it always runs; raises KeyError for an unknown type."""
+    """Return the cost in dollars of an instance that runs all month; raise KeyError for an unknown type."""
     hourly = rates.host.hour[kind] + rates.host.address_hour
     disk = rates.host.disk_gigabytes * rates.host.disk_gigabyte_month
     return hourly * HOURS_PER_MONTH + disk
@@ -162,9 +164,9 @@ def usage_of(
     rates: Rates,
     own: Mapping[type, OwnUsage] = MappingProxyType({}),
 ) -> Usage:
-    """Return what an operation on so many partitions uses in an AWS account.
+    """Return the usage of an operation on so many partitions.
 
-    ``own`` are the functions that price the operations of plugins.
+    ``own`` are the functions that return the usage of the operations of plugins.
     """
     if price := own.get(type(operation)):
         return price(operation, days, known, aws, rates)
@@ -178,9 +180,9 @@ def usage_of(
             return Usage(crawler_seconds=seconds, writes=1 + days / 1000)
         case Load():
             return Usage(writes=2, kept=known.bytes if known.measured else 0)
-        case CreateView():  # free of Athena, but it writes a result
+        case CreateView():  # free in Athena, but it writes a result
             return Usage(writes=2)
-        case Query():  # every file of the tables is listed and read at its end and in its middle
+        case Query():  # each file is listed and read twice: its footer and its rows
             scanned = max(rates.athena.minimum_bytes, known.table_bytes)
             files = known.table_files
             return Usage(scanned=scanned, reads=2 * files, writes=2 + files / 1000)
@@ -191,7 +193,7 @@ _JOB_STARTS, _JOB_PER_DAY = 60.0, 10.0  # seconds: 150 files took 16-24 s of Spa
 
 
 def _transform(days: int, known: Known, aws: Aws, rates: Rates) -> Usage:
-    """Every raw object of the days is read, one file per day is written."""
+    """Return the usage of a Transform, which reads every raw object and writes one file per day."""
     requests = Usage(reads=known.objects * days, writes=3.0 * days, kept=known.bytes * days / 100)
     if aws.transform != "glue":
         return requests
@@ -201,7 +203,7 @@ def _transform(days: int, known: Known, aws: Aws, rates: Rates) -> Usage:
 
 
 def shown(amount: float) -> str:
-    """Dollars as people read them: ``$0``, ``< $0.01``, ``$12.34``."""
+    """Return dollars as text for people: ``$0``, ``< $0.01``, ``$12.34``."""
     if amount <= 0:
         return "$0"
     return "< $0.01" if amount < 0.01 else f"${amount:,.2f}"

@@ -1,4 +1,4 @@
-"""Objects in S3: what a folder is to a laptop, a prefix is here."""
+"""Objects in S3, where a prefix is what a folder is in the file system."""
 
 import hashlib
 import os
@@ -13,11 +13,11 @@ from openaq_assets.platforms.aws.errors import ask, asking, code_of
 from openaq_assets.platforms.files import locked
 
 METADATA_BYTES = 1900  # S3 takes 2 KB of it
-_TURNS = 5  # another writer of the same key, at the same moment
+_ATTEMPTS = 5  # while others write the same key
 
 
 class S3Store:
-    """Objects by ``s3://bucket/key``; a PUT is seen whole or not at all.
+    """Objects by ``s3://bucket/key``; a partial write is never visible.
 
     Raises PlatformError, with the URI and AWS's reason, for what cannot be read or written.
     """
@@ -26,10 +26,10 @@ class S3Store:
         self._s3 = hooks.s3.conn  # made here: threads share it
 
     def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
-        """Write if there is nothing yet; S3 itself decides who was first."""
+        """Write the object if it does not exist yet, which S3 decides; return whether it was written."""
         bucket, key = address(uri)
         facts = _fit(metadata or {})
-        for _ in range(_TURNS):
+        for _ in range(_ATTEMPTS):
             with asking(f"write {uri}"):
                 try:
                     self._s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=facts, IfNoneMatch="*")
@@ -44,12 +44,12 @@ class S3Store:
         )
 
     def put(self, uri: str, body: bytes) -> None:
-        """Write, replacing what was there in one step."""
+        """Write the object, replacing an existing one in one step."""
         bucket, key = address(uri)
         ask(f"write {uri}", self._s3.put_object, Bucket=bucket, Key=key, Body=body)
 
     def get(self, uri: str) -> bytes:
-        """Return the bytes; raise FileNotFoundError."""
+        """Return the bytes; raise FileNotFoundError if there is no such object."""
         bucket, key = address(uri)
 
         def get() -> bytes:
@@ -68,20 +68,20 @@ class S3Store:
         with asking(f"list {prefix}"):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below):
                 for entry in page.get("Contents", ()):
-                    if not entry["Key"].endswith(("/", "_$folder$")):  # what stands for a folder
+                    if not entry["Key"].endswith(("/", "_$folder$")):  # markers of folders
                         yield f"s3://{bucket}/{entry['Key']}"
 
     def delete(self, uri: str) -> None:
-        """Remove it; nothing happens if it is not there."""
+        """Remove the object; do nothing if there is none."""
         bucket, key = address(uri)
         ask(f"delete {uri}", self._s3.delete_object, Bucket=bucket, Key=key)
 
     @contextmanager
     def alone(self, uri: str) -> Iterator[None]:
-        """Hold a prefix for this writer; other writers of this host wait, and a killed one lets go.
+        """Lock a prefix for this writer; other writers of this host wait. The lock ends with the process.
 
-        S3 has no locks. Writers of several hosts may put one after the other; the ledger then has both,
-        and the next plan makes again what was made from less.
+        S3 has no locks. Writers of several hosts may write one after the other; the ledger then has both
+        records, and the next plan rebuilds what was made from fewer raw objects.
         """
         folder = f"{private_folder()}/locks"
         os.makedirs(folder, exist_ok=True)
@@ -91,13 +91,13 @@ class S3Store:
 
 
 def address(uri: str) -> tuple[str, str]:
-    """Return ``s3://bucket/key`` as bucket and key."""
+    """Return the bucket and key of ``s3://bucket/key``."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 def _fit(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return as much of what is known of an object as its headers hold; a header has one line."""
+    """Return as much of the metadata as the headers of an object hold, each value on one line."""
     kept: dict[str, str] = {}
     size = 0
     for name, value in metadata.items():

@@ -1,11 +1,11 @@
-"""The local catalog: a folder of small definitions, and DuckDB sessions in memory that know them.
+"""The local catalog: a folder of small definitions, and DuckDB sessions in memory that use them.
 
-Readers never block writers, and there is no database file to lock. A table is read straight from its
-Parquet files; a view is its Athena SQL, transpiled when it is asked.
+Readers never block writers, and there is no database file to lock. A table is read from its Parquet files;
+a view is its Athena SQL, translated when it is read.
 
-Sessions last: planning a chain of views takes longer than asking it. Tables are described to a session by
-variables: listing a table's files, or spelling its columns, at every mention of it takes DuckDB longer than a
-small question does. A variable is of one connection.
+Sessions are kept, because planning a chain of views takes longer than running it. The files and columns of a
+table are variables of a session: listing the files, or writing out the columns, at every mention of the table
+takes DuckDB longer than a small query does. Each connection has its own variables.
 """
 
 import os
@@ -27,7 +27,7 @@ from openaq_assets.platforms import Rows
 from openaq_assets.platforms.files import LocalStore
 from openaq_assets.platforms.results import columns_of
 
-if TYPE_CHECKING:  # a process that only transforms days need not load engines of SQL
+if TYPE_CHECKING:  # a process that only transforms days imports no SQL engine
     from duckdb import DuckDBPyConnection as Session
 
 _Pairs = tuple[tuple[str, str], ...]
@@ -46,35 +46,40 @@ class Entry:
 
     @property
     def types(self) -> dict[str, str]:
-        """The columns with their DuckDB types."""
+        """Return the columns with their DuckDB types."""
         return {name: DUCKDB[kind] for name, kind in self.columns}  # type: ignore[index]  # kinds are column types
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The partition keys, which are folders and not in the files."""
+        """Return the partition keys, which are in the paths and not in the files."""
         return COLUMNS if self.partitioned else ()
 
     def variable(self, what: str) -> str:
-        """Return the variable of a session that holds the ``files`` of a table, or its ``columns``."""
+        """Return the name of the session variable that holds the ``files`` or ``columns`` of a table."""
         return f"{what} of {self.name}"
 
 
 class ScansParquet(Protocol):
-    """How a session sees the Parquet files of a table: as the FROM part of a query.
+    """A way to read the Parquet files of a table in a session.
 
-    It has the columns of the entry, NULL where a file is older than the promise.
-    Partition keys are text from the path, left bare, so that filters on them prune files. What is
-    ``lasting`` leans on no session, finds files that come later, and has all keys as one ``_day``.
-    A table with a ``stamp`` is small: a session holds its rows for as long as the stamp is the same.
+    A scan has the columns of the entry, NULL for columns that an older file lacks. Partition keys are text
+    from the path, without a cast, so that filters on them prune files. A ``lasting`` scan depends on no
+    session, includes later files, and has all keys together as one ``_day``.
     """
 
     lasting: bool
 
-    def stamp(self, entry: Entry) -> str: ...
+    def stamp(self, entry: Entry) -> str:
+        """Return the version of a small table, whose rows a session holds while it stays the same; or ''."""
+        ...
 
-    def paths(self, entry: Entry) -> Sequence[str]: ...
+    def paths(self, entry: Entry) -> Sequence[str]:
+        """Return the paths of a table's files."""
+        ...
 
-    def scan(self, session: "Session | None", entry: Entry) -> str | None: ...
+    def scan(self, session: "Session | None", entry: Entry) -> str | None:
+        """Return the FROM part of a query that reads a table; None if it has no file."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +91,17 @@ class Catalog:
     files: ScansParquet
 
     def uri(self, name: str) -> str:
-        """Return where a definition lies: ``openaq_dev.measurements`` -> .../openaq_dev/measurements.json."""
+        """Return the URI of a definition: ``openaq_dev.sums`` -> ``.../openaq_dev/sums.json``."""
         return f"{self.root}/catalog/{name.replace('.', '/')}.json"
 
     def put(self, entry: Entry) -> None:
-        """Define or redefine a table or view; the same definition is not written again."""
+        """Define or redefine a table or view; an unchanged definition is not written again."""
         body = msgspec.json.format(msgspec.json.encode(entry), indent=1)
         if self._body(entry.name) != body:
             self.store.put(self.uri(entry.name), body)
 
     def get(self, name: str) -> Entry | None:
-        """Return the definition, or None; raise PlatformError for a file that is no definition."""
+        """Return the definition of a table or view, or None; raise PlatformError for an invalid file."""
         body = self._body(name)
         try:
             return None if body is None else msgspec.json.decode(body, type=Entry)
@@ -111,7 +116,7 @@ class Catalog:
             return None
 
     def delete(self, name: str) -> None:
-        """Forget a table or view; its files stay."""
+        """Remove the definition of a table or view; its files stay."""
         self.store.delete(self.uri(name))
 
     def names(self, database: str) -> tuple[str, ...]:
@@ -121,7 +126,7 @@ class Catalog:
 
     @contextmanager
     def session(self, names: Iterable[str]) -> "Iterator[Session]":
-        """Yield a DuckDB session in which the named tables and views (and what they read) exist."""
+        """Yield a DuckDB session with the named tables and views, and all that they read."""
         entries = tuple(self._needed(names))
         if self.files.lasting:
             tables = [entry for entry in entries if not entry.sql]
@@ -138,7 +143,7 @@ class Catalog:
             yield session
 
     def _created(self, session: "Session | None", entry: Entry) -> tuple[str, str]:
-        """Return the statements after which a table or view exists."""
+        """Return the statements that create a table or view."""
         schema, view = (quoted(part) for part in entry.name.split("."))
         body = self._view(entry) if entry.sql else self._table(session, entry)
         stamp = "" if entry.sql or entry.partitioned else self.files.stamp(entry)
@@ -146,10 +151,10 @@ class Catalog:
         return f"CREATE SCHEMA IF NOT EXISTS {schema}", f"CREATE {made}"
 
     def _needed(self, names: Iterable[str]) -> Iterator[Entry]:
-        """Yield the named tables and views and all they read, each after what it reads."""
+        """Yield the named tables and views and all that they read, each after what it reads."""
         entries: dict[str, Entry] = {}
         ahead = [(name, "") for name in names]
-        for name, reader in ahead:  # which grows by what each of them reads
+        for name, reader in ahead:  # grows by what each entry reads
             if name not in entries:
                 entries[name] = self._defined(name, reader)
                 ahead += [(table, name) for _, table in entries[name].inputs]
@@ -167,23 +172,23 @@ class Catalog:
             raise PlatformError(f"there is no table or view '{name}'{who}. Run the assets that make it.")
         return entry
 
-    def placed(self, sql: str, names: Mapping[str, str]) -> str:
-        """Return Athena SQL as DuckDB takes it, with the full names of its tables."""
+    def translated(self, sql: str, names: Mapping[str, str]) -> str:
+        """Return Athena SQL translated for DuckDB, with the full names of its tables."""
         known = {name: entry for name, full in names.items() if (entry := self.get(full))}
         tables = tuple((name, entry.columns) for name, entry in known.items())
         dated = tuple(name for name, entry in known.items() if self._is_dated(entry))
-        return _placed(sql, tuple(names.items()), tables, dated)
+        return _translated(sql, tuple(names.items()), tables, dated)
 
     def _is_dated(self, entry: Entry) -> bool:
         return self.files.lasting and entry.partitioned
 
     def _view(self, entry: Entry) -> str:
-        """Return the view's SQL; sums of whole numbers are cast to what Trino answers."""
+        """Return the SQL of a view; bigint columns are cast, because sums are wider in DuckDB."""
         shown = [
             f"CAST({quoted(name)} AS BIGINT) AS {quoted(name)}" if kind == "bigint" else quoted(name)
             for name, kind in entry.columns
         ]
-        sql = self.placed(entry.sql, dict(entry.inputs))
+        sql = self.translated(entry.sql, dict(entry.inputs))
         return f"SELECT {', '.join(shown)} FROM ({sql})"
 
     def _table(self, session: "Session | None", entry: Entry) -> str:
@@ -195,8 +200,10 @@ class Catalog:
 
 
 @lru_cache(maxsize=256)
-def _placed(sql: str, names: _Pairs, tables: tuple[tuple[str, _Pairs], ...], dated: tuple[str, ...]) -> str:
-    """Return the same text for the same question: reading the SQL takes longer than answering it."""
+def _translated(
+    sql: str, names: _Pairs, tables: tuple[tuple[str, _Pairs], ...], dated: tuple[str, ...]
+) -> str:
+    """Return SQL translated for DuckDB, cached: parsing takes longer than running it."""
     from openaq_assets.sql.duckdb import to_duckdb
 
     known = {name: dict(columns) for name, columns in tables}
@@ -204,7 +211,7 @@ def _placed(sql: str, names: _Pairs, tables: tuple[tuple[str, _Pairs], ...], dat
 
 
 def _as_map(entry: Entry) -> str:
-    """Return the columns that a table's files have, as DuckDB's ``read_parquet`` takes them."""
+    """Return the columns in the files of a table, in the form of DuckDB's ``read_parquet``."""
     return "MAP {" + ", ".join(
         f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
         for name, kind in entry.types.items()
@@ -213,18 +220,18 @@ def _as_map(entry: Entry) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL takes it, whatever it is."""
+    """Return any name quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def describe(session: "Session", query: str) -> _Pairs:
-    """Return the names and Trino types of a query's answer."""
+    """Return the names and Trino types of the columns of a query."""
     rows = session.execute(f"DESCRIBE {query}").fetchall()
     return tuple((str(row[0]), trino_type(str(row[1]))) for row in rows)
 
 
 def rows_of(session: "Session", query: str) -> Rows:
-    """Return the answer to a DuckDB query."""
+    """Return the rows of a DuckDB query."""
     session.execute(query)
     columns = columns_of((name, trino_type(str(kind))) for name, kind, *_ in session.description or ())
     return Rows(columns, tuple(session.fetchall()))
@@ -232,26 +239,26 @@ def rows_of(session: "Session", query: str) -> Rows:
 
 # --- Parquet files ----------------------------------------------------------------------------------
 
-# Reference tables: a view mentions them dozens of times, and each mention of a file is planned.
+# Reference tables: a view mentions them dozens of times, and DuckDB plans each mention of a file.
 _SMALL_BYTES = 2**18
 _PATTERN = re.compile(r"[*?\[]")
 
 
 class ParquetFiles:
-    """Parquet files where DuckDB reads them itself."""
+    """Parquet files in the file system, which DuckDB reads."""
 
     lasting = True
 
     def paths(self, entry: Entry) -> list[str]:
-        """Return the files of a table, listed once: an engine would do it for every mention of the table."""
+        """Return the files of a table, listed once: DuckDB would list them at every mention of the table."""
         files = sorted(_below(os.path.normpath(entry.uri), entry.keys))
         if not _PATTERN.search("\n".join(files)):
             return files
-        # A root may hold any character: those of patterns stand for themselves.
+        # A root may contain any character; those of glob patterns are escaped.
         return [_PATTERN.sub(r"[\g<0>]", path) for path in files]
 
     def stamp(self, entry: Entry) -> str:
-        """Return what a small table of one file is known by; '' for any other."""
+        """Return the version of a small table of one file, from its status; '' for any other table."""
         files = self.paths(entry)
         try:
             status = os.stat(files[0]) if len(files) == 1 else None
@@ -262,12 +269,12 @@ class ParquetFiles:
         return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
 
     def scan(self, session: "Session | None", entry: Entry) -> str | None:
-        """Return a scan that opens only the files a filter on partition keys leaves; None without any file.
+        """Return a scan that opens only the files that filters on partition keys leave; None without files.
 
-        The columns are told, not read from the files: with years of days that is most of the time, and a
-        file that is older than a column has NULL. The keys come from the file's name, as text.
+        The columns are given, not read from the files, which would take most of the time with years of
+        days; a file that lacks a column has NULL. The keys are text from the file's path.
         """
-        uri = os.path.normpath(entry.uri)  # as the engine tells the names of files
+        uri = os.path.normpath(entry.uri)  # as DuckDB writes the paths of files
         if next(_below(uri, entry.keys), None) is None:
             return None
         schema = f"schema=getvariable('{entry.variable('columns')}')"
@@ -278,12 +285,12 @@ class ParquetFiles:
         spans = ((first, 4), (first + len("2026/month="), 2), (first + len("2026/month=01/day="), 2))
         keys = ", ".join(f"substr(_file, {at}, {wide}) AS {key}" for key, (at, wide) in zip(COLUMNS, spans))
         path = f"substr(_file, {first}, {len('2026/month=01/day=31')})"
-        day = f"translate({path}, '/monthday=', '-') AS {DAY}"  # the letters go: few steps, for every file
+        day = f"translate({path}, '/monthday=', '-') AS {DAY}"  # removes the letters in one step per file
         return f"(SELECT * EXCLUDE (_file), {keys}, {day} FROM {read}, filename='_file'))"
 
 
 def _below(folder: str, keys: Sequence[str]) -> Iterator[str]:
-    """Yield the Parquet files of a table, from the folders of its partition keys."""
+    """Yield the Parquet files of a table below the folders of its partition keys."""
     if not keys:
         yield from _files_in(folder)
         return
@@ -293,11 +300,11 @@ def _below(folder: str, keys: Sequence[str]) -> Iterator[str]:
 
 
 _SEEN: dict[str, tuple[int, tuple[str, ...]]] = {}
-_SETTLED_NS = 2_000_000_000  # a folder's clock has ticks: what changed just now may change unseen
+_SETTLED_NS = 2_000_000_000  # the clock of a file system is coarse: a second change may have the same time
 
 
 def _files_in(folder: str) -> Sequence[str]:
-    """Return the files of a folder; one that did not change is not listed again: there are years of days."""
+    """Return the files of a folder; an unchanged folder is not listed again, as there are years of days."""
     try:
         changed = os.stat(folder).st_mtime_ns
     except OSError:
@@ -320,8 +327,8 @@ def _names_in(folder: str) -> Sequence[str]:
 
 # --- sessions ---------------------------------------------------------------------------------------
 
-# Joins are carried out as they are written, the right side held, as Athena does: how many rows a file has
-# is not known here, and the guess of one row turns every join with a small table around.
+# Joins run in the written order, with the right side in memory, as in Athena. The number of rows of a file is
+# not known here, and the estimate of one row would reverse every join with a small table.
 _SETTINGS = ("SET TimeZone='UTC'", "SET disabled_optimizers='join_order,build_side_probe_side'")
 
 
@@ -329,7 +336,7 @@ def opened() -> "Session":
     """Return a new session in memory, in which all times are UTC."""
     import duckdb
 
-    threads = int(os.environ.get("OPENAQ_DUCKDB_THREADS") or 2)  # each has buffers of its own
+    threads = int(os.environ.get("OPENAQ_DUCKDB_THREADS") or 2)  # each thread has buffers of its own
     session = duckdb.connect(":memory:", config={"threads": threads})
     _execute(session, _SETTINGS)
     return session
@@ -341,26 +348,26 @@ def _execute(session: "Session", statements: Iterable[str]) -> None:
 
 
 class Lasting:
-    """One database of this process: its tables and views are defined once, and its connections kept."""
+    """A database of this process that is kept: its tables and views are defined once."""
 
     def __init__(self, files: _Pairs, columns: _Pairs, created: Sequence[str]) -> None:
         self._setup = [*_SETTINGS, *(f"SET VARIABLE {quoted(name)} = {text}" for name, text in columns)]
         self._session = opened()
         _execute(self._session, self._setup)
-        _tell(self._session, {name: [path] for name, path in files})
+        _set_files(self._session, {name: [path] for name, path in files})
         _execute(self._session, created)
         self._idle: list[tuple[Session, dict[str, Sequence[str]]]] = []
 
     @contextmanager
     def session(self, files: Mapping[str, Sequence[str]]) -> "Iterator[Session]":
-        """Yield a connection of its own for who asks, with the files there are now."""
+        """Yield a connection that no other caller has, with the present files."""
         try:
             session, known = self._idle.pop()  # two threads never get the same
         except IndexError:
             session, known = self._session.cursor(), {}
             _execute(session, self._setup)
         try:
-            _tell(session, {name: paths for name, paths in files.items() if known.get(name) != paths})
+            _set_files(session, {name: paths for name, paths in files.items() if known.get(name) != paths})
             yield session
         except BaseException:
             session.close()
@@ -368,15 +375,15 @@ class Lasting:
         self._idle.append((session, dict(files)))
 
 
-def _tell(session: "Session", files: Mapping[str, Sequence[str]]) -> None:
+def _set_files(session: "Session", files: Mapping[str, Sequence[str]]) -> None:
     for name, paths in files.items():
         session.execute(f"SET VARIABLE {quoted(name)} = $1", [list(paths)])
 
 
 @lru_cache(maxsize=4)
 def _lasting(files: _Pairs, columns: _Pairs, created: tuple[str, ...], process: int) -> Lasting:
-    """Return the database of these very definitions, with one file per table.
+    """Return the database with exactly these definitions, one file per table.
 
-    A forked ``process`` has its own.
+    ``process`` is an id, so that a forked process makes its own.
     """
     return Lasting(files, columns, created)

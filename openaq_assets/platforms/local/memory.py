@@ -1,4 +1,4 @@
-"""A whole lake in a dictionary: the local platform with no file system, for tests and trials."""
+"""A lake in a dictionary: the local platform without a file system, for tests and trials."""
 
 import io
 import threading
@@ -23,10 +23,10 @@ class MemoryStore:
         self.bodies: dict[str, bytes] = {}
         self.metadata: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
-        self._turns: dict[str, threading.Lock] = {}
+        self._folders: dict[str, threading.Lock] = {}
 
     def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
-        """Write if there is nothing yet; False if there is."""
+        """Write the object if it does not exist yet; return whether it was written."""
         with self._lock:
             if uri in self.bodies:
                 return False
@@ -35,12 +35,12 @@ class MemoryStore:
             return True
 
     def put(self, uri: str, body: bytes) -> None:
-        """Write, replacing what was there."""
+        """Write the object, replacing an existing one."""
         with self._lock:
             self.bodies[uri] = body
 
     def get(self, uri: str) -> bytes:
-        """Return the bytes; raise FileNotFoundError."""
+        """Return the bytes; raise FileNotFoundError if there is no such object."""
         if uri not in self.bodies:
             raise FileNotFoundError(uri)
         return self.bodies[uri]
@@ -51,21 +51,21 @@ class MemoryStore:
             return iter(sorted(uri for uri in self.bodies if uri.startswith(prefix.rstrip("/") + "/")))
 
     def delete(self, uri: str) -> None:
-        """Remove it; nothing happens if it is not there."""
+        """Remove the object; do nothing if there is none."""
         with self._lock:
             self.bodies.pop(uri, None)
 
     @contextmanager
     def alone(self, uri: str) -> Iterator[None]:
-        """Hold a folder for this thread; others wait."""
+        """Lock a folder for this thread; others wait."""
         with self._lock:
-            turn = self._turns.setdefault(uri, threading.Lock())
-        with turn:
+            lock = self._folders.setdefault(uri, threading.Lock())
+        with lock:
             yield
 
 
 class ArrowStream:
-    """A Polars table as the Arrow stream DuckDB reads without pyarrow."""
+    """A Polars table as an Arrow stream, which DuckDB reads without pyarrow."""
 
     def __init__(self, table: Any) -> None:
         self.table = table
@@ -75,7 +75,7 @@ class ArrowStream:
 
 
 class ParquetInMemory:
-    """Parquet bytes, shown to DuckDB as one table."""
+    """Parquet files in memory, which DuckDB reads as one table."""
 
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
@@ -83,15 +83,15 @@ class ParquetInMemory:
     lasting = False
 
     def paths(self, entry: Entry) -> list[str]:
-        """Return nothing: there is no file that an engine could read itself."""
+        """Return no path: there is no file that DuckDB could read."""
         return []
 
     def stamp(self, entry: Entry) -> str:
-        """Return nothing to hold rows by: all is in memory already."""
+        """Return no stamp: a session holds no rows, because all are in memory already."""
         return ""
 
     def scan(self, session: duckdb.DuckDBPyConnection | None, entry: Entry) -> str | None:
-        """Return a registered table with its partition columns, or None if there is no object."""
+        """Register the rows of a table and return the FROM part for them; None if there is no object."""
         uris = [uri for uri in self.store.list(entry.uri) if uri.endswith(".parquet")]
         if not uris:
             return None
@@ -117,7 +117,7 @@ STORES: dict[str, MemoryStore] = {}
 
 
 def open_memory(environment: Environment, progress: Progress = silent) -> LocalPlatform:
-    """Return a platform whose lake is this process's memory, shared by all who name the same root."""
+    """Return a platform with a lake in this process's memory, shared by all that open the same root."""
     store = STORES.setdefault(environment.root, MemoryStore())
     catalog = Catalog(store, environment.root, ParquetInMemory(store))
     platform = LocalPlatform(environment, catalog, progress)

@@ -1,4 +1,4 @@
-"""Everything on one machine: files, Polars and DuckDB. ``submit`` does the work and returns it finished."""
+"""The platform of one machine: files, Polars and DuckDB. ``submit`` returns finished tickets."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ from openaq_assets.platforms.files import FileStore
 from openaq_assets.platforms.local.catalog import Catalog, Entry, ParquetFiles, describe, rows_of
 from openaq_assets.platforms.results import answered, contract_checked, require_contract, view_of
 
-if TYPE_CHECKING:  # each engine is loaded by the operations that need it
+if TYPE_CHECKING:  # each engine is imported by the operations that need it
     import duckdb
 
 
 class LocalPlatform(BasePlatform):
-    """Carries out bound operations in this process."""
+    """The platform ``local``: carries out bound operations in this process."""
 
     name = "local"
 
@@ -29,14 +29,14 @@ class LocalPlatform(BasePlatform):
         self.catalog = catalog
 
     def _failed(self, error: Exception) -> Ticket:
-        return failed_ticket(error, text=told(error))
+        return failed_ticket(error, text=error_text(error))
 
     def poll(self, ticket: Ticket) -> Ticket:
-        """Return the same ticket: nothing is left running here."""
+        """Return the same ticket: every operation ends in ``submit``."""
         return ticket
 
     def cancel(self, ticket: Ticket) -> None:
-        """Nothing to stop."""
+        """Do nothing: every operation ends in ``submit``."""
 
     def _conform(self, table: Table) -> None:
         self.catalog.put(Entry(table.at.table, pairs(table.columns), table.at.uri, table.partitioned))
@@ -59,22 +59,22 @@ class LocalPlatform(BasePlatform):
             return contract_checked(operation, describe(session, text))
 
     def read(self, query: Query) -> Rows:
-        """Return the rows of a bound query; raise PlatformError with the engine's own words."""
+        """Return the rows of a bound query; raise PlatformError with the engine's message."""
         import duckdb
 
         try:
             with self._session(query) as (session, text):
                 return rows_of(session, text)
         except (duckdb.Error, ValueError) as error:
-            raise PlatformError(told(error)) from None
+            raise PlatformError(error_text(error)) from None
 
     def view(self, at: Ref) -> CreateView | None:
-        """Return what a view is now; None if it is not there."""
+        """Return the operation that would make a view as it is now; None if there is no such view."""
         entry = self.catalog.get(at.table)
         return view_of(at, entry.sql, entry.columns, entry.inputs) if entry and entry.sql else None
 
     def drop_view(self, at: Ref) -> None:
-        """Forget a view; nothing happens if it is not there."""
+        """Drop a view; do nothing if there is none."""
         self.catalog.delete(at.table)
 
     def views(self, database: str) -> tuple[str, ...]:
@@ -84,14 +84,14 @@ class LocalPlatform(BasePlatform):
 
     @contextmanager
     def _session(self, query: Query | CreateView) -> "Iterator[tuple[duckdb.DuckDBPyConnection, str]]":
-        """Yield a DuckDB session with a query's tables, and the query for it."""
+        """Yield a DuckDB session with the tables of a query, and the query translated for it."""
         names = {ref.asset: ref.table for ref in query.inputs}
         with self.catalog.session(names.values()) as session:
-            yield session, self.catalog.placed(query.sql, names)
+            yield session, self.catalog.translated(query.sql, names)
 
 
-def told(error: Exception) -> str:
-    """Return an error as one line; an engine's without its picture of the SQL."""
+def error_text(error: Exception) -> str:
+    """Return an error as one line, without the excerpt of SQL that DuckDB adds."""
     import duckdb
     from polars.exceptions import PolarsError
 

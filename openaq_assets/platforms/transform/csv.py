@@ -1,4 +1,4 @@
-"""A CSV that is reviewed like code, as a typed table."""
+"""Reader of reviewed CSV files as typed tables."""
 
 import csv
 import datetime as dt
@@ -17,7 +17,7 @@ from openaq_assets.platforms.transform.rows import BadRow
 
 
 def read_csv(text: str, columns: Sequence[Column]) -> pl.DataFrame:
-    """A reviewed CSV as a typed table, columns in the declared order; empty cells are NULL.
+    """Return CSV text as a typed table, with the columns in the declared order and NULL for empty cells.
 
     Raises ValueError with the line and column of the first cell that is not of its type.
     """
@@ -54,7 +54,7 @@ def _cell(column: Column, text: str, line: int) -> Any:
 
 
 def parsed(kind: ColumnType, text: str) -> Any:
-    """Text as the JSON value it stands for, if it stands for one of that type."""
+    """Return text as the JSON value of a type that it stands for; the text itself if it stands for none."""
     if kind in ("bigint", "integer") and re.fullmatch(r"[+-]?\d{1,40}", text, re.ASCII):
         return int(text)
     with suppress(ValueError):

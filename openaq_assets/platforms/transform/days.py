@@ -1,8 +1,8 @@
-"""Days of a Transform, one after another and, where it pays, in two processes.
+"""Days of a Transform, one after another and, if there are enough, in two processes.
 
-A day is all that is held at once, so the memory of a year is that of a day. Decoding is Python's and
-keeps to one core, so a second process takes days as well: it shares nothing but the files, and
-whatever it could not do is done here again, where errors are told. This module is its program, too.
+Only one day is in memory at a time, so a year needs no more memory than a day. Decoding runs in Python on one
+core, so a second process takes days as well. It shares only the files; a day that fails there is done again
+here, where errors are reported. This module is the program of the second process, too.
 """
 
 import gc
@@ -31,11 +31,11 @@ from openaq_assets.platforms.transform.polars_loading import uncollected
 from openaq_assets.platforms.transform.schema_drift import record
 
 WORKER = (sys.executable, "-P", "-m", "openaq_assets.platforms.transform.days")
-WORTH_SECONDS = 3.0  # of work still to do: starting a process takes most of one
+WORTH_SECONDS = 3.0  # of work left; to start a process takes almost one second
 
 
 def transformed(store: LocalStore, operation: Transform, progress: Progress) -> Mapping[str, Facts]:
-    """Rebuild every day of the operation; raise PlatformError at the first that cannot be."""
+    """Rebuild every day of the operation and return facts by day; raise PlatformError if a day fails."""
     days = operation.into.partitions
     waiting, facts = deque(days), dict[str, Facts]()
     second: threading.Thread | None = None
@@ -43,14 +43,14 @@ def transformed(store: LocalStore, operation: Transform, progress: Progress) -> 
     try:
         while waiting:
             progress(f"Transform {operation.into.asset}", len(facts), len(days))
-            with suppress(IndexError):  # the second process took the last one
+            with suppress(IndexError):  # the second process took the last day
                 day = waiting.popleft()
                 facts[day] = rebuilt(store, operation, day)
             if not second and _is_worth_it(store, time.monotonic() - started, len(facts), len(waiting)):
                 second = threading.Thread(target=_second_process, args=(operation, waiting, facts))
                 second.start()
     finally:
-        waiting.clear()  # after an error nothing more is begun
+        waiting.clear()  # after an error no other day begins
         if second:
             second.join()
     done = {day: facts.get(day) or rebuilt(store, operation, day) for day in days}
@@ -59,30 +59,30 @@ def transformed(store: LocalStore, operation: Transform, progress: Progress) -> 
 
 
 def rebuilt(store: LocalStore, operation: Transform, day: str) -> Facts:
-    """Make one day from all its raw objects."""
+    """Rebuild one day from all its raw objects; return its facts."""
     recipe, uri = operation.recipe, f"{operation.into.uri}/{segment(day)}"
-    # Alone, or the files of two runs at once could end older than the newest raw object.
+    # Without the lock, of two runs at once the one with older raw objects could write last.
     with store.alone(uri), uncollected():
-        ours = _named(store, operation.source, (day,))
+        own = _named(store, operation.source, (day,))
         near = [each for each in around(day, recipe.spread) if each != day]
         others = _named(store, operation.source, near)
-        others = {name: others[name] for name in others.keys() - ours.keys()}  # copies are one
+        others = {name: others[name] for name in others.keys() - own.keys()}  # a copy counts once
         if compiled(recipe):
-            rows, decoded = table_of(recipe, day, _bodies(store, ours))
+            rows, decoded = table_of(recipe, day, _bodies(store, own))
         else:
-            decoded = reference.decode(recipe, day, _pairs(store, ours), _pairs(store, others))
+            decoded = reference.decode(recipe, day, _pairs(store, own), _pairs(store, others))
             rows = reference.rows_frame(recipe, decoded.rows)
         _quarantine(store, operation, day, decoded)
         table = reference.settled(recipe, rows)
         notices = record(store, operation, day, decoded.new)
         body = reference.parquet(table)
         store.put(f"{uri}/part-0.parquet", body)
-        count = len(ours) + len(others)
+        count = len(own) + len(others)
         return Facts(table.height, len(body), count, version_of(body), len(decoded.bad), notices=notices)
 
 
 def _named(store: LocalStore, source: Ref, days: Iterable[str]) -> dict[str, tuple[RawKey, str]]:
-    """Return the keys and URIs of an asset's raw objects of some days, by name."""
+    """Return the keys and URIs of the raw objects of an asset and some days, by name."""
     return {
         uri.rsplit("/", 1)[1]: (key, uri)
         for day in days
@@ -92,7 +92,7 @@ def _named(store: LocalStore, source: Ref, days: Iterable[str]) -> dict[str, tup
 
 
 def _bodies(store: LocalStore, named: Mapping[str, tuple[RawKey, str]]) -> Iterator[RawObject]:
-    """Yield the objects, oldest retrieval first, each read when it is its turn."""
+    """Yield the objects, oldest retrieval first; each is read when it is needed."""
     order = sorted(named, key=lambda name: (named[name][0].retrieved, name))
     return ((named[name][0], name, store.get(named[name][1])) for name in order)
 
@@ -102,7 +102,7 @@ def _pairs(store: LocalStore, named: Mapping[str, tuple[RawKey, str]]) -> Iterat
 
 
 def _quarantine(store: LocalStore, operation: Transform, day: str, decoded: reference.Decoded) -> None:
-    """Keep what does not fit beside the table; raise PlatformError if the recipe allows none."""
+    """Write the rows that do not fit to quarantine; raise PlatformError if the recipe allows none."""
     uri = f"{operation.quarantine.uri}/{segment(day)}/part-0.jsonl"
     if not decoded.bad:
         store.delete(uri)
@@ -124,7 +124,7 @@ def _is_worth_it(store: LocalStore, seconds: float, done: int, waiting: int) -> 
 
 
 def _second_process(operation: Transform, waiting: "deque[str]", facts: dict[str, Facts]) -> None:
-    """Have days done by another process until none are left, or it fails: then they are not in facts."""
+    """Let another process rebuild days until none are left; days that fail there are not in ``facts``."""
     environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
     with (
         suppress(OSError, IndexError, ValueError),
@@ -147,10 +147,10 @@ def _answer(process: "subprocess.Popen[str]", line: str) -> str:
 
 
 def serve() -> None:
-    """Be the second process: an operation on the first line of input, then a day per line.
+    """Run as the second process: read an operation from the first line of input, then a day per line.
 
-    Each is answered by a line: the facts of the day, or ``null`` if it could not be done. When the input
-    ends, so does this, even if the other process was killed.
+    Write a line for each: the facts of the day, or ``null`` if it failed. The process ends when the input
+    ends, also if the first process was killed.
     """
     operation = from_json(sys.stdin.readline())
     assert isinstance(operation, Transform)
@@ -164,7 +164,7 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    gc.freeze()  # what is loaded stays, and need not be searched for garbage at the end
+    gc.freeze()  # loaded modules stay: do not search them for garbage at the end
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # both are files
     serve()

@@ -1,8 +1,8 @@
-"""The recipe, fast: only the fields that columns name are decoded, straight into their types.
+"""The fast decoder of raw objects: only the fields that columns name are decoded, directly to their types.
 
-``reference_decoder`` says what a raw object means; this reads the many objects that are as declared,
-at a quarter of the cost, and hands every other one over. So it must never accept what the reference reads
-differently: its decoder is strict about each type, and the two things it is lax about are looked for.
+``reference_decoder`` defines the meaning of a raw object. This module reads the many objects that are as
+declared, at a quarter of the cost, and leaves every other object to the reference. It must never accept what
+the reference reads differently: its decoder is strict about types, and its two lax cases are tested for.
 """
 
 import datetime as dt
@@ -27,13 +27,13 @@ from openaq_assets.platforms.transform.reference_decoder import POLARS, Decoded,
 from openaq_assets.platforms.transform.rows import opened
 from openaq_assets.platforms.transform.schema_drift import MOST_NEW, Tree, below_list, known_to, note
 
-BATCH_BYTES = 2**20  # what a cache holds with all that is made of it
+BATCH_BYTES = 2**20  # fits in a CPU cache together with all that is made of it
 MOST_REMEMBERED = 100_000
-_NEW_FIELD = "Object contains unknown field"  # what the decoder says of one; no other words do
+_NEW_FIELD = "Object contains unknown field"  # how only the decoder's message about one begins
 _TIMES = ("timestamp", "date")
 _EPOCH = dt.datetime(1970, 1, 1)
-# 640 digits is the least that Python can be told to refuse as a whole number, and no run of 640
-# digits slips between the samples: the search of all bytes is only for what they make suspicious.
+# Python can be configured to refuse whole numbers of 640 digits and more. No run of 640 digits lies between
+# the samples, so all bytes are searched only if the samples are suspicious.
 _STRIDE = 40
 _DIGITS, _AS_ZERO = b"0" * 16, bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_NUMBER = re.compile(rb"\d{640}")
@@ -42,7 +42,7 @@ RawObject = tuple[RawKey, str, bytes]
 
 
 class Remembered(dict[Any, Any]):
-    """What the reference makes of a text, worked out once: a day has few distinct times."""
+    """A cache of the values that the reference makes of texts: a day has few distinct times."""
 
     def __init__(self, read: Callable[[Any], Any]) -> None:
         super().__init__({None: None})
@@ -58,18 +58,18 @@ class Remembered(dict[Any, Any]):
 
 @lru_cache(16)
 def compiled(recipe: Recipe) -> "TypedRecipe | None":
-    """Return the recipe for decoding, or None where only the reference can carry it out."""
+    """Return the recipe prepared for decoding, or None if only the reference can carry it out."""
     # With a spread most rows of an object are of other days, and CSV has no types of its own.
     if recipe.format != "json" or recipe.spread:
         return None
     try:
         return TypedRecipe(recipe)
-    except ValueError:  # Unfit, or names the decoder cannot have
+    except ValueError:  # Unfit, or names that the decoder does not allow
         return None
 
 
 class TypedRecipe:
-    """A recipe made ready: the decoder of its fields, the walk to them, and readers of text."""
+    """A prepared recipe: the decoder of its fields, the steps to their values, and readers of text."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -85,7 +85,7 @@ class TypedRecipe:
         self.named = [column for column in recipe.columns if column.key]
 
     def read(self, key: RawKey, name: str, body: bytes) -> "Read":
-        """Return what an object, which is text, holds; raise ValueError unless it is surely as declared."""
+        """Return the values of an object of UTF-8 text; raise ValueError unless it is as declared."""
         if _DIGITS in body[::_STRIDE].translate(_AS_ZERO) and _LONG_NUMBER.search(body):
             raise Unfit("a number that the reference may refuse")
         rows: Sequence[Any] | None = self.decoder.decode(body).f0
@@ -95,11 +95,11 @@ class TypedRecipe:
         return Read(name, body, named, self._values(rows))
 
     def _values(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Return, by row, the values at the paths. One object at a time is what a cache holds."""
+        """Return, by row, the values at the paths, of one object at a time, which fits in a CPU cache."""
         if self.at_once:
             try:
                 return list(map(self.at_once, rows))
-            except AttributeError:  # nothing to go down from
+            except AttributeError:  # a part above a value is missing
                 pass
         values: dict[str, Sequence[Any]] = {"": rows}
         for step in self.walk:
@@ -107,7 +107,7 @@ class TypedRecipe:
         return list(zip(*[values[path] for path in self.paths]))
 
     def frame(self, day: str, objects: "Sequence[Read]") -> pl.DataFrame:
-        """Return the rows of objects, in order; raise ValueError if any of them does not fit."""
+        """Return the rows of objects as a table, in order; raise ValueError if a row does not fit."""
         by_path = dict(zip(self.paths, zip(*chain.from_iterable(each.rows for each in objects))))
         counts = [len(each.rows) for each in objects]
         columns = []
@@ -123,7 +123,7 @@ class TypedRecipe:
         return table
 
     def _column(self, column: RecipeColumn, choices: list[Sequence[Any]]) -> Iterable[Any]:
-        """Where the first path has nothing, the next one counts."""
+        """Return the values of a column, each at its first path that has one."""
         values, *others = choices
         for other in others:
             values = [next_value if value is None else value for value, next_value in zip(values, other)]
@@ -132,7 +132,7 @@ class TypedRecipe:
 
 @dataclass(slots=True)
 class Read:
-    """An object with the values of its name, by column, and those of its rows."""
+    """An object that was read: the values from its name, by column, and those of its rows."""
 
     name: str
     body: bytes
@@ -149,14 +149,14 @@ def _series(column: RecipeColumn, values: list[Any]) -> pl.Series:
 
 
 def table_of(recipe: Recipe, day: str, objects: Iterable[RawObject]) -> tuple[pl.DataFrame, Decoded]:
-    """Return the rows of a day's objects, which come oldest retrieval first, and what did not fit."""
+    """Return the rows of a day's objects, given oldest retrieval first, and what does not fit."""
     reading = _Day(recipe, day)
     tables = chain.from_iterable(map(reading.frames, _batches(objects)))
     return pl.concat([rows_frame(recipe, []), *tables]), reading.quarantined
 
 
 def _batches(objects: Iterable[RawObject]) -> Iterator[list[RawObject]]:
-    """Yield as many at a time as should be decoded together."""
+    """Yield lists of objects that are decoded together, by their size."""
     batch: list[RawObject] = []
     size = 0
     for each in objects:
@@ -169,7 +169,7 @@ def _batches(objects: Iterable[RawObject]) -> Iterator[list[RawObject]]:
 
 
 def _are_text(bodies: list[bytes]) -> bool:
-    """Return whether all of it is UTF-8; told at a tenth of the cost of decoding each."""
+    """Return whether all bodies are UTF-8, at a tenth of the cost of decoding each."""
     try:
         pl.Series(bodies, dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.PolarsError:
@@ -178,7 +178,7 @@ def _are_text(bodies: list[bytes]) -> bool:
 
 
 class _Day:
-    """A day being read: the objects that fit, fast, and all others by the reference."""
+    """The state of reading a day: objects that fit are read fast, all others by the reference."""
 
     def __init__(self, recipe: Recipe, day: str) -> None:
         self.recipe, self.day = recipe, day
@@ -186,13 +186,13 @@ class _Day:
         self.quarantined = Decoded()
 
     def frames(self, batch: list[RawObject]) -> Iterator[pl.DataFrame]:
-        """Yield a batch as tables in its order: the runs of objects that fit, and the others."""
+        """Yield a batch as tables, in order: one for each run of objects that fit, and each other object."""
         run: list[Read] = []
         are_text = _are_text([body for _, _, body in batch])
         for key, name, body in batch:
             try:
                 if not are_text:
-                    body.decode()  # also of what is skipped
+                    body.decode()  # also fields that are skipped must be UTF-8
                 run.append(self._read(key, name, body))
             except (ValueError, RecursionError):
                 yield from self._settled(run)
@@ -201,7 +201,7 @@ class _Day:
         yield from self._settled(run)
 
     def _read(self, key: RawKey, name: str, body: bytes) -> Read:
-        """Read an object, fast; raise ValueError or RecursionError where only the reference can."""
+        """Read an object fast; raise ValueError or RecursionError if only the reference can read it."""
         if self.fast is None:
             raise Unfit("only the reference can")
         try:
@@ -213,7 +213,7 @@ class _Day:
         return self.fast.read(key, name, body)
 
     def _learn(self, key: RawKey, name: str, body: bytes) -> None:
-        """Note what is new, and know it from now on: the next objects have it too, and are as fast."""
+        """Record new fields, and accept them from now on: the next objects have them, too, and stay fast."""
         new = self.quarantined.new
         note(new, self.recipe, (name, key.retrieved.isoformat()), *opened(self.recipe, body))
         full = len(new) >= MOST_NEW
@@ -223,7 +223,7 @@ class _Day:
             raise Unfit("only the reference can")
 
     def _settled(self, run: list[Read]) -> Iterator[pl.DataFrame]:
-        """Yield a run as one table; if something in it does not fit, the halves of it, down to the object."""
+        """Yield a run as one table; if a row does not fit, its halves, down to one object."""
         if not run or self.declared is None:
             return
         try:
@@ -260,7 +260,7 @@ def _check(recipe: Recipe, day: str, table: pl.DataFrame) -> None:
 
 
 def _reader(column: RecipeColumn) -> Callable[[Any], Any]:
-    """Return the reference's own reader, its times as microseconds."""
+    """Return the reader of the reference, with times as microseconds since 1970."""
 
     def read(text: Any) -> Any:
         value = reference.key_value(column, text) if column.key else reference.typed(column, text)
@@ -271,7 +271,7 @@ def _reader(column: RecipeColumn) -> Callable[[Any], Any]:
     return read
 
 
-# --- the fields that columns name: types to decode into, and the walk to their values ----------------
+# --- the fields that columns name: types to decode to, and the steps to their values -----------------
 
 _LEAVES: Mapping[ColumnType, Any] = {
     "varchar": str, "timestamp": str, "date": str, "double": float, "boolean": bool,
@@ -281,11 +281,11 @@ _LEAVES: Mapping[ColumnType, Any] = {
 
 
 class Unfit(ValueError):
-    """Something the reference must read."""
+    """Something that only the reference can read."""
 
 
 def tree_of(recipe: Recipe) -> dict[str, Any]:
-    """Return the steps of all paths as nested dictionaries with the leaves' types."""
+    """Return the steps of all paths as nested dictionaries, whose leaves are types."""
     tree: dict[str, Any] = {}
     for column in recipe.columns:
         for path in column.paths:
@@ -302,9 +302,10 @@ def tree_of(recipe: Recipe) -> dict[str, Any]:
 
 
 def type_of(node: Any, known: Tree | None = None) -> Any:
-    """Return the type of a node: a leaf's own, a list where steps are positions, else a struct.
+    """Return the type of a node: that of a leaf, a list if steps are positions, else a struct.
 
-    It refuses fields that are not ``known``; None is everything. What is known and not read is only skipped.
+    It refuses fields that are not ``known`` (None: every field is known). Known fields that no column reads
+    are skipped.
     """
     if not isinstance(node, dict):
         return node
@@ -326,7 +327,7 @@ def type_of(node: Any, known: Tree | None = None) -> Any:
 
 
 def _elements(known: Tree | None) -> Tree | None:
-    """Return what is known of every element of a list."""
+    """Return the known fields of every element of a list."""
     if known is None:
         return None
     below = below_list(known)
@@ -336,7 +337,7 @@ def _elements(known: Tree | None) -> Tree | None:
 
 
 def _merged(trees: Sequence[Tree | None]) -> Tree | None:
-    """Return what any of them knows."""
+    """Return the fields that are known to any of the trees."""
     merged: Tree = {}
     for tree in trees:
         if tree is None:
@@ -347,7 +348,7 @@ def _merged(trees: Sequence[Tree | None]) -> Tree | None:
 
 
 def _skipped(known: Tree | None) -> Any:
-    """Return the type of what no column reads: as it stands where all is known, else what is known of it."""
+    """Return the type of a field that no column reads: raw if all in it is known, else a struct."""
     if known is None or known.get("*", known) is None:
         return msgspec.Raw
     if any(step == "*" or step.isdecimal() for step in known):
@@ -358,7 +359,7 @@ def _skipped(known: Tree | None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step from a value already found (at path '': the row) to a field or a position in it."""
+    """A step from a value (at path '': the row) to a field or position in it."""
 
     path: str
     above: str
@@ -366,7 +367,7 @@ class Step:
     least: int = 0
 
     def down(self, above: Sequence[Any]) -> list[Any]:
-        """Return the values below; None where there is nothing to go down from."""
+        """Return the values one step below; None where there is none."""
         try:
             return list(map(self.get, above))
         except (AttributeError, TypeError, IndexError):
@@ -375,7 +376,7 @@ class Step:
 
 
 def walk(tree: dict[str, Any]) -> Iterator[Step]:
-    """Yield the steps to everything in the tree, each after the one above it."""
+    """Yield the steps to every part of a tree, each after the step above it."""
     waiting = deque([("", tree)])
     while waiting:
         above, node = waiting.popleft()
@@ -390,9 +391,9 @@ def walk(tree: dict[str, Any]) -> Iterator[Step]:
 
 
 def at_once(leaves: Sequence[tuple[str, str]]) -> Callable[[Any], tuple[Any, ...]] | None:
-    """Return a call that gets all leaves from a row that has every part: in half the time of the walk.
+    """Return a function that gets all leaves of a row at once, in half the time of the steps.
 
-    None for trees with positions, of which there may be too few.
+    It raises AttributeError for a row that lacks a part. None for trees with positions, which may be missing.
     """
     if len(leaves) < 2 or any(step.isdecimal() for path, _ in leaves for step in path.split(".")):
         return None
@@ -400,7 +401,7 @@ def at_once(leaves: Sequence[tuple[str, str]]) -> Callable[[Any], tuple[Any, ...
 
 
 def leaves_of(tree: dict[str, Any], path: str = "", field: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each path to a leaf with the same path by the names that fields have in structs."""
+    """Yield the path to each leaf, with the same path in the names of struct fields."""
     for n, (name, below) in enumerate(tree.items()):
         if isinstance(below, dict):
             yield from leaves_of(below, f"{path}{name}.", f"{field}f{n}.")

@@ -1,4 +1,4 @@
-"""Python and Polars as days of rows need them: loaded quickly, few threads, no searches for garbage."""
+"""Settings of Python and Polars for days of rows: fast loading, few threads, no garbage collection."""
 
 import gc
 import os
@@ -11,7 +11,7 @@ THREADS = "POLARS_MAX_THREADS"
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Search for no garbage meanwhile: what makes many objects at once needs all of them."""
+    """Pause garbage collection inside a ``with`` block, where many objects are made and all are needed."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -23,11 +23,11 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def loading_polars() -> Iterator[None]:
-    """Import here what needs Polars. Its loading is not searched for garbage, nor is it at the end.
+    """Pause garbage collection while Polars is imported inside a ``with`` block, and exempt it afterwards.
 
-    Those searches would be a tenth of the time of a process that transforms a day. The rows of a day
-    are sorted in less time than another thread takes to wake up, so there is one, unless the
-    environment says otherwise; it is days that are done at the same time.
+    Otherwise collections would take a tenth of the time of a process that transforms a day. Polars gets one
+    thread, unless the environment sets another number: to sort the rows of a day takes less time than to
+    wake up another thread, and days are transformed in parallel.
     """
     if "polars" in sys.modules or not gc.isenabled():
         yield
@@ -38,7 +38,7 @@ def loading_polars() -> Iterator[None]:
         try:
             import polars
 
-            polars.thread_pool_size()  # as many from now on
+            polars.thread_pool_size()  # fixes the number of threads
         finally:
             if chosen is None:
                 del os.environ[THREADS]

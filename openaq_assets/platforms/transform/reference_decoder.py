@@ -1,6 +1,6 @@
-"""The recipe on one machine: raw objects of a day -> typed rows -> one Parquet file.
+"""The reference decoder: raw objects of a day become typed rows, then one Parquet file.
 
-What does not fit is kept with its reason, key and position; nothing is silently NULL.
+A row that does not fit is kept with its object, position and reason; no value silently becomes NULL.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ POLARS: Mapping[ColumnType, Any] = {
 
 @dataclass(slots=True)
 class Decoded:
-    """Rows that fit, in order of retrieval, what did not, and the fields nobody knew, by path."""
+    """The rows that fit, in order of retrieval, what did not fit, and the new fields by path."""
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     bad: list[dict[str, Any]] = field(default_factory=list)
@@ -40,8 +40,10 @@ Bodies = Iterable[tuple[str, bytes]]
 
 
 def decode(recipe: Recipe, day: str, objects: Bodies, neighbours: Bodies = ()) -> Decoded:
-    """Return the rows of a day in its own raw objects (name, body) and in those of the days around it,
-    oldest retrieval first. What does not fit, or is new, is told of its own objects only: once.
+    """Return the rows of a day, oldest retrieval first, from its own raw objects and its neighbours'.
+
+    Objects are pairs of name and body. Rows that do not fit, and new fields, are returned only of the
+    day's own objects, so that each is reported once.
     """
     decoded, near = Decoded(), Decoded()
     near.rows = decoded.rows
@@ -60,7 +62,7 @@ def decode(recipe: Recipe, day: str, objects: Bodies, neighbours: Bodies = ()) -
         except (ValueError, RecursionError) as error:
             into.bad.append({"object": name, "position": None, "reason": f"unreadable: {error}"})
             continue
-        if into is near:  # most rows are of other days, and only one cell need be read to know
+        if into is near:  # most rows are of other days, which one cell tells
             rows = [row for row in rows if _is_near(day, recipe, row, from_key)]
         _decode_rows(recipe, day, name, rows, from_key, into)
     return decoded
@@ -84,7 +86,7 @@ def _decode_rows(
 
 
 def _is_near(day: str, recipe: Recipe, row: Any, from_key: Mapping[str, Any]) -> bool:
-    """Return whether a row of a neighbour is of the day; what does not fit is told with its own day."""
+    """Return whether a row of a neighbour is of the day; False if it does not fit: its own day reports it."""
     name = recipe.partition_by or recipe.partition_by_end
     for column in recipe.columns:
         if column.name == name:
@@ -95,7 +97,7 @@ def _is_near(day: str, recipe: Recipe, row: Any, from_key: Mapping[str, Any]) ->
 
 
 def _is_of(day: str, recipe: Recipe, stamp: dt.datetime | None) -> bool:
-    """Return whether a time is of the day; raise BadRow if no day near enough to read it has it either."""
+    """Return whether a time is of the day; raise BadRow if it is not of a day within the spread either."""
     own_day = _start(stamp, recipe).isoformat()[:10] if stamp else ""
     if own_day != day and own_day not in _near(day, recipe.spread):
         raise BadRow(f"{recipe.partition_by or recipe.partition_by_end}: {stamp} is not of the day {day}")
@@ -108,7 +110,7 @@ def _near(day: str, spread: int) -> tuple[str, ...]:
 
 
 def _start(stamp: dt.datetime, recipe: Recipe) -> dt.datetime:
-    """A time inside the period: its start, or a second before its end."""
+    """Return a time inside the period of a row: its start, or a second before its end."""
     begins = bool(recipe.partition_by) or stamp == dt.datetime.min
     return stamp if begins else stamp - dt.timedelta(seconds=1)
 
@@ -133,18 +135,18 @@ def _from_key(column: RecipeColumn, key: RawKey, name: str) -> Any:
 
 
 def key_text(column: RecipeColumn, key: RawKey, name: str) -> str | None:
-    """Return the part of an object's name that a column asks for, if it has one."""
+    """Return the part of an object's name that a column reads, None if there is none."""
     known = {"object": name, "digest": key.digest, "retrieved": key.retrieved.isoformat()}
     return known.get(column.key, key.values.get(column.key))
 
 
 def key_value(column: RecipeColumn, text: str) -> Any:
-    """Return that part as a value of the column; raise BadRow."""
+    """Return that part as a value of the column; raise BadRow if it does not fit."""
     return typed(column, typed_text(column.type, text))
 
 
 def typed(column: RecipeColumn, value: Any) -> Any:
-    """A value of JSON as a value of the column; raises BadRow."""
+    """Return a JSON value as a value of the column; raise BadRow if it does not fit."""
     try:
         return _READERS[column.type](value)
     except (TypeError, ValueError, OverflowError) as error:
@@ -154,7 +156,7 @@ def typed(column: RecipeColumn, value: Any) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not text")
-    value.encode()  # half of a surrogate pair is no character
+    value.encode()  # raises for half of a surrogate pair
     return value
 
 
@@ -195,15 +197,15 @@ _READERS: Mapping[ColumnType, Callable[[Any], Any]] = {
 
 
 def rows_frame(recipe: Recipe, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
-    """Return the rows as a table, as they are."""
+    """Return the rows as a table, unchanged."""
     schema = {column.name: POLARS[column.type] for column in recipe.columns}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def settled(recipe: Recipe, table: pl.DataFrame) -> pl.DataFrame:
-    """Return the last row of each key, which is that of the latest retrieval, in the declared order."""
+    """Return the last row of each key (the latest retrieval), in the declared order."""
     keys = table.select(recipe.unique)
-    if recipe.unique and keys.unique().height < table.height:  # else a copy of all for nothing
+    if recipe.unique and keys.unique().height < table.height:  # avoids a copy of all rows
         table = table.unique(subset=list(recipe.unique), keep="last", maintain_order=True)
     order = [*recipe.sort, *(name for name in recipe.unique if name not in recipe.sort)]
     if not order:
@@ -220,6 +222,6 @@ def parquet(table: pl.DataFrame) -> bytes:
 
 
 def quarantine(decoded: Decoded) -> bytes:
-    """Return what did not fit, one JSON object per line; half surrogates as the escapes they came as."""
+    """Return what did not fit as JSON lines; half surrogates stay escaped."""
     lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in decoded.bad)
     return "".join(lines).encode(errors="backslashreplace")

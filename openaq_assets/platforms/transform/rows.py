@@ -1,7 +1,7 @@
 """The rows inside a raw object: a list in a JSON answer, or the lines of a gzipped CSV file.
 
-Both come as mappings. JSON brings its own types; a cell of CSV is text and stands for a value only
-if it is written exactly as one. An empty cell is no value.
+Rows are mappings. JSON has its own types; a cell of CSV is text and stands for a value only if it is written
+exactly as one. An empty cell has no value.
 """
 
 import csv
@@ -20,7 +20,7 @@ MISSING = object()
 
 
 class BadRow(ValueError):
-    """A row that does not fit the recipe; the text is the reason."""
+    """A row does not fit the recipe; the message is the reason."""
 
 
 _WHOLE = re.compile(r"[+-]?\d{1,40}", re.ASCII)
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Infinity
 
 
 def opened(recipe: Recipe, body: bytes) -> tuple[Mapping[str, Any], Sequence[Any]]:
-    """Return an object and the rows in it; raise ValueError, with the reason, if it cannot be read."""
+    """Return an object and its rows; raise ValueError, with the reason, if it cannot be read."""
     if recipe.format == "csv":
         return {}, _csv_rows(body, recipe.free_text)
     page = json.loads(body)
@@ -54,9 +54,9 @@ def _csv_rows(body: bytes, free_text: str) -> Sequence[Any]:
 
 
 def _named(header: list[str], cells: list[str], free_text: str) -> Any:
-    """Return a row as a mapping; one of another length as the list of cells it is.
+    """Return a row as a mapping; a row of another length as the list of its cells.
 
-    Commas that nobody quoted can only be in the free text, so what is too much belongs there.
+    Commas without quotes can only be in the free text, so surplus cells are joined there.
     """
     surplus = len(cells) - len(header)
     if surplus > 0 and free_text in header:
@@ -67,7 +67,7 @@ def _named(header: list[str], cells: list[str], free_text: str) -> Any:
 
 
 def value_at(recipe: Recipe, path: str, kind: ColumnType, row: Any) -> Any:
-    """Return the value a path leads to in a row, as JSON would have it; MISSING if there is none."""
+    """Return the value at a path of a row, with JSON's types; MISSING if there is none."""
     if recipe.format == "csv":
         if not isinstance(row, dict):
             raise BadRow(f"{len(row)} cells, which is not what the header has")
@@ -89,7 +89,7 @@ def _down(value: Any, step: str) -> Any:
 
 
 def typed_text(kind: ColumnType, text: str) -> Any:
-    """Return text as the JSON value it is written as, if it is one of that type; else the text."""
+    """Return text as a JSON value of a type if it is written as one; else the text."""
     if kind == "double":
         return float(text) if _NUMBER.fullmatch(text) else text
     if kind in ("bigint", "integer"):

@@ -1,10 +1,10 @@
-"""New fields: what a raw object holds that no column of the recipe reads and ``known`` does not name.
+"""New fields: fields of a raw object that no column of the recipe reads and ``known`` does not name.
 
-A path names a field by its steps from the row (``summary.max``), ``*`` being any position of a list
-and, in what is known, any field; with ``/`` before it, from the page around the rows (``/meta.new``).
-What is known is known with all that it holds. For CSV a path is a column of the header.
+A path names a field by its steps from the row (``summary.max``); with ``/`` before it, from the page around
+the rows (``/meta.new``). A step ``*`` is any position of a list and, in known paths, any field. A known
+field is known with all that it holds. For CSV a path is a column of the header.
 
-Every object that is read is looked at, whole. What is new is recorded once, as a small object:
+Every object is searched completely. A new field is recorded once, as a small object:
 
     <env>/quarantine/<asset>/new_fields/<path>__<digest>.json
 """
@@ -23,16 +23,16 @@ from openaq_assets.graph.operations import Recipe, Transform
 from openaq_assets.platforms import ObjectStore
 
 FOLDER = "new_fields"
-MOST_NEW = 100  # in one day: an object that maps ids to values has no end of "fields"
+MOST_NEW = 100  # in one day: an object that maps ids to values has a new "field" for each id
 MOST_SAMPLE = 200
 
-#: What is known below a step, by the next step; None is all that may be there.
+#: The known fields below a step, by the next step; None if all fields there are known.
 Tree = dict[str, "Tree | None"]
 
 
 @dataclass(frozen=True, slots=True)
 class NewField:
-    """A path with the object that first had it, when that was retrieved, and the value as JSON, cut."""
+    """A new field: its path, the first object that has it, its retrieval, and a sample of its JSON."""
 
     path: str
     first_seen: str
@@ -42,7 +42,7 @@ class NewField:
 
 @lru_cache(64)
 def known_to(recipe: Recipe) -> tuple[Tree, Tree]:
-    """Return what is known of rows and of the page around them."""
+    """Return the known fields of rows and of the page around them."""
     rows: Tree = {}
     page: Tree = {step(recipe.rows): None}
     for path in (path for column in recipe.columns for path in column.paths):
@@ -54,7 +54,7 @@ def known_to(recipe: Recipe) -> tuple[Tree, Tree]:
 
 def _add(tree: Tree, steps: Sequence[str]) -> None:
     *above, last = steps
-    while above and last == "*":  # all that is in a field is the field
+    while above and last == "*":  # a field with all that it holds is the field
         *above, last = above
     for step in above:
         below = tree.setdefault(step, {})
@@ -65,7 +65,7 @@ def _add(tree: Tree, steps: Sequence[str]) -> None:
 
 
 def is_known(recipe: Recipe, path: str) -> bool:
-    """Return whether a path is read, or said to be known, by now."""
+    """Return whether the recipe reads a path or declares it as known."""
     rows, page = known_to(recipe)
     value: Any = path
     for each in reversed(path.removeprefix("/").split(".")):
@@ -74,7 +74,7 @@ def is_known(recipe: Recipe, path: str) -> bool:
 
 
 def step(name: str) -> str:
-    """Return the name of a field as a step of a path, in which '.' and '*' say something else."""
+    """Return the name of a field as a step of a path, with '.' and '*' escaped."""
     return "\\u002a" if name == "*" else name.replace(".", "\\u002e")
 
 
@@ -83,7 +83,7 @@ def _below(trees: Sequence[Tree | None], name: str) -> list[Tree | None]:
 
 
 def below_list(tree: Tree) -> list[Tree | None]:
-    """Return what is known of the elements of a list. What is read of one is known of all."""
+    """Return the known fields of the elements of a list: what is read of one is known of all."""
     return [below for each, below in tree.items() if each == "*" or each.isdecimal()]
 
 
@@ -92,7 +92,7 @@ def _all_of(trees: Sequence[Tree | None]) -> bool:
 
 
 def unknown(trees: Sequence[Tree | None], value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the paths in a value that lead out of the trees, each where it first does, with its value."""
+    """Yield the shortest paths in a value that are in none of the trees, each with its value."""
     if value is None or _all_of(trees):
         return
     if isinstance(value, dict):
@@ -111,7 +111,7 @@ def unknown(trees: Sequence[Tree | None], value: Any, path: str = "") -> Iterato
 def note(
     new: dict[str, NewField], recipe: Recipe, where: tuple[str, str], page: Any, rows: Iterable[Any]
 ) -> None:
-    """Add what is new in an object (``where``: its name and time of retrieval) to what is known to be new."""
+    """Add the new fields of an object to ``new``; ``where`` is its name and time of retrieval."""
     if recipe.on_new_field == "ignore":
         return
     for path, value in _new(recipe, page, rows):
@@ -133,7 +133,7 @@ def _new(recipe: Recipe, page: Any, rows: Iterable[Any]) -> Iterator[tuple[str, 
 def record(
     store: ObjectStore, operation: Transform, day: str, new: Mapping[str, NewField]
 ) -> tuple[str, ...]:
-    """Return a line for each new field that nobody recorded before; raise PlatformError if none may be."""
+    """Record new fields; return a line for each first record. Raise PlatformError if none is allowed."""
     if not new:
         return ()
     folder = f"{operation.quarantine.uri}/{FOLDER}"
@@ -156,18 +156,18 @@ def _line(field: NewField) -> str:
 
 
 def _name(path: str) -> str:
-    """Return the name of the record of a path: to read, and one for each path."""
+    """Return the name of the record of a path, readable and unique."""
     known = hashlib.sha256(path.encode(errors="backslashreplace")).hexdigest()[:12]
     return f"{re.sub('[^A-Za-z0-9]+', '-', path)[:60].strip('-')}__{known}.json"
 
 
 def _body(field: NewField) -> bytes:
-    """Return the record; half surrogates as the escapes they came as."""
+    """Return the record as JSON; half surrogates stay escaped."""
     text = json.dumps(asdict(field), ensure_ascii=False, indent=1)
     return text.encode(errors="backslashreplace")
 
 
 def recorded(store: ObjectStore, quarantine: str) -> list[NewField]:
-    """Return every record below the quarantine of an asset, the first seen first."""
+    """Return every record in the quarantine of an asset, in order of first retrieval."""
     fields = [NewField(**json.loads(store.get(uri))) for uri in store.list(f"{quarantine}/{FOLDER}")]
     return sorted(fields, key=attrgetter("first_seen", "path"))

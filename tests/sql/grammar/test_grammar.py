@@ -17,7 +17,7 @@ from support.projects import REPOSITORY
 from openaq_assets.graph.check_queries import check_queries
 from openaq_assets.graph.environment import bind
 from openaq_assets.graph.operations import CreateView, Query
-from openaq_assets.platforms.aws.athena import description, question, view_statement
+from openaq_assets.platforms.aws.athena import description, full_query, view_statement
 from openaq_assets.project.project import load
 from openaq_assets.sql import lint as sql_rules
 from openaq_assets.sql import parse as sql
@@ -68,11 +68,11 @@ def statements() -> Mapping[str, str]:
         for operation in (*asset.kind.operations(asset, graph, (), ()), *asked):
             placed = bind(operation, place)
             if isinstance(placed, CreateView):
-                text = question(placed.sql, placed.inputs)
+                text = full_query(placed.sql, placed.inputs)
                 found[f"view {asset.key}"] = view_statement(placed.into.table, text)
                 found[f"columns of {asset.key}"] = description(text)
             if isinstance(placed, Query):
-                found[f"{asset.key}: {placed.name} {placed.sql}"] = question(placed.sql, placed.inputs)
+                found[f"{asset.key}: {placed.name} {placed.sql}"] = full_query(placed.sql, placed.inputs)
     return found
 
 

@@ -1,1 +1,1 @@
-"""An AWS account for the pipeline: what ``openaq-assets deploy`` changes in it, and what ``doctor`` finds."""
+"""The AWS account of the pipeline: the changes of ``openaq-assets deploy`` and the findings of ``doctor``."""

@@ -1,4 +1,4 @@
-"""The account as boto3 sees it: one client per service, for the region and bucket of a profile."""
+"""An AWS account through boto3: one client per service, for the region and bucket of a profile."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +13,7 @@ from openaq_assets.platforms.aws.settings import Aws, aws_of
 PROFILE = "aws"
 KEY_PARAMETER = "/openaq/api-key"
 SCRIPT = "glue_jobs/openaq_raw_to_dev.py"
-CODE = "code"  # the prefix of everything that is run
+CODE = "code"  # the prefix of all uploaded code
 STACK_TEMPLATE = "infra/openaq.yaml"
 
 
@@ -27,21 +27,23 @@ class Account:
 
     @property
     def settings(self) -> Aws:
+        """Return the AWS settings of the profile."""
         return aws_of(self.environment.profile)
 
     @property
     def bucket(self) -> str:
+        """Return the name of the bucket."""
         return self.environment.root.removeprefix("s3://").partition("/")[0]
 
     @cached_property
     def _session(self) -> Any:
         import boto3
 
-        return boto3.Session()  # not the one of the process, which keeps the first credentials it saw
+        return boto3.Session()  # not that of the process, which keeps its first credentials
 
     @cached_property
     def region(self) -> str:
-        """The region; raises PlatformError if nothing names one."""
+        """Return the region; raise PlatformError if none is set."""
         region = self.settings.region or self._session.region_name
         if not region:
             raise PlatformError("no region is set. Set OPENAQ_REGION or AWS_DEFAULT_REGION.")
@@ -55,22 +57,23 @@ class Account:
         return self.clients[service]
 
     def ask(self, what: str, service: str, call: str, /, *absent: str, **arguments: Any) -> Any:
-        """Return a service's answer, None if it refuses with a code of ``absent``; raise PlatformError."""
+        """Return the result of a call, None for an error code of ``absent``; raise PlatformError."""
         return ask(what, getattr(self.client(service), call), *absent, **arguments)
 
     @cached_property
     def identity(self) -> tuple[str, str]:
-        """The account's number and who we are in it; raises PlatformError without valid credentials."""
+        """Return the account's number and the ARN of the caller; raise PlatformError without credentials."""
         identity = self.ask("ask who we are", "sts", "get_caller_identity")
         return identity["Account"], identity["Arn"]
 
     @property
     def databases(self) -> tuple[str, ...]:
+        """Return the databases of all environments, in order."""
         return tuple(sorted({str(sibling.database) for sibling in self.environment.siblings.values()}))
 
 
 def open_account(root: Path, environment: Environment, profile: str) -> Account:
-    """Return the account where a project's environment lies; raise SelectionError if it is not on AWS."""
+    """Return the account of an environment; raise SelectionError if its profile is not on AWS."""
     if environment.profile.platform != "aws" or not environment.root.startswith("s3://"):
         raise SelectionError(f"profile '{profile}' is not on AWS. Use --profile {PROFILE}.")
     return Account(root, environment)

@@ -1,4 +1,4 @@
-"""What ``deploy`` would change: found by looking, shown, and only then done. Nothing found, nothing done."""
+"""The changes of ``deploy``: the differences between project and account, first shown, then carried out."""
 
 import hashlib
 from collections import Counter
@@ -11,9 +11,9 @@ from openaq_assets.errors import PlatformError
 from openaq_assets.platforms.aws.deploy.account import CODE, KEY_PARAMETER, SCRIPT, STACK_TEMPLATE, Account
 from openaq_assets.platforms.aws.errors import ask, asking
 
-# A folder in the console; a bucket has none until something lies below it.
+# Folders to see in the console; a bucket shows none while nothing lies below it.
 FOLDERS = ("athena-results/", "dev/processed/", "dev/raw/", "prod/processed/", "prod/raw/")
-LIMIT = 1_073_741_824  # bytes; that of the template for the work group 'openaq'
+LIMIT = 1_073_741_824  # bytes; the same as in the template for the work group 'openaq'
 PROJECT = f"{CODE}/project/"
 SCRIPT_KEY = f"{CODE}/{SCRIPT.rpartition('/')[2]}"  # where the Glue job looks for its script
 _FOLDERS = ("conf", "views", "dags", "plugins", "glue_jobs", "openaq_assets", "infra")
@@ -21,14 +21,14 @@ _FILES = (
     "Dockerfile", ".dockerignore", "docker-compose.yml", "requirements.txt", "setup.cfg",
     "pyproject.toml", "README.md",
 )  # fmt: skip
-_NOT = {"__pycache__", ".DS_Store"}
+_IGNORED = {"__pycache__", ".DS_Store"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do: ``+`` add, ``~`` change, ``-`` remove; ``do`` does it.
+    """One change: ``+`` add, ``~`` change, ``-`` remove; ``do`` carries it out.
 
-    ``folder`` is where a file lies, so that many can be told as one line.
+    ``folder`` is that of an uploaded file, so that many files can be shown as one line.
     """
 
     sign: str
@@ -41,7 +41,7 @@ class Change:
 
 
 def find_changes(account: Account, root: Path, environ: Mapping[str, str]) -> list[Change]:
-    """Return what differs between this project and the account, in the order to be done."""
+    """Return the changes that bring the account to the state of this project, in order."""
     _require_bucket(account)
     key = _key(account, environ.get("OPENAQ_API_KEY", ""))
     settings = [*_folders(account), *_databases(account), *_primary(account), *key]
@@ -49,7 +49,7 @@ def find_changes(account: Account, root: Path, environ: Mapping[str, str]) -> li
 
 
 def lines(changes: Sequence[Change], most: int) -> Iterator[str]:
-    """Yield what to show: every change, or for more than so many files how many there are in each folder."""
+    """Yield the lines to show: every change, or the number per folder for more than ``most`` files."""
     files = [change for change in changes if change.folder]
     yield from (str(change) for change in changes if not change.folder or len(files) <= most)
     if len(files) > most:
@@ -73,7 +73,7 @@ def _folders(account: Account) -> Iterator[Change]:
 
 
 def _databases(account: Account) -> Iterator[Change]:
-    """The databases of conf/environments.yaml; the template has the two it comes with."""
+    """Yield the missing databases of conf/environments.yaml; the template makes only two."""
     glue = account.client("glue")
     pages = glue.get_paginator("get_databases").paginate()
     there = ask("list the databases", lambda: set(pages.search("DatabaseList[].Name")))
@@ -86,7 +86,7 @@ def _uploads(account: Account, wanted: Mapping[str, bytes]) -> Iterator[Change]:
     s3, bucket = account.client("s3"), account.bucket
     there = _etags(account)
     for key, body in wanted.items():
-        # Objects encrypted by S3 itself and put in one piece have their MD5 as ETag.
+        # The ETag of an object is its MD5 if S3 encrypts it and it was uploaded in one part.
         if there.get(key) != hashlib.md5(body, usedforsecurity=False).hexdigest():
             what = f"{key} ({len(body):,} bytes)"
             put = partial(s3.put_object, Bucket=bucket, Key=key, Body=body)
@@ -97,7 +97,7 @@ def _uploads(account: Account, wanted: Mapping[str, bytes]) -> Iterator[Change]:
 
 
 def _folder(key: str) -> str:
-    """Return where a file lies, as deep as a person cares: ``code/project/conf/``."""
+    """Return the folder of a file, at most three levels deep: ``code/project/conf/``."""
     return "/".join(key.split("/")[:3][: max(1, key.count("/"))]) + "/"
 
 
@@ -109,13 +109,13 @@ def _etags(account: Account) -> dict[str, str]:
 
 
 def _primary(account: Account) -> Iterator[Change]:
-    """A limit for the work group OWOX uses. CloudFormation cannot change it: it comes with the account."""
+    """Yield the limit of the work group of OWOX, which every account has: CloudFormation cannot set it."""
     answer = account.ask("read the work group primary", "athena", "get_work_group", WorkGroup="primary")
     settings = answer["WorkGroup"].get("Configuration", {})
     limit = settings.get("BytesScannedCutoffPerQuery")
     if limit and not settings.get("EnforceWorkGroupConfiguration"):
         return
-    # A limit that is there is somebody's choice; enforcing would send OWOX's results elsewhere.
+    # A limit that is set stays; to enforce settings would send OWOX's results elsewhere.
     updates = {"EnforceWorkGroupConfiguration": False, "BytesScannedCutoffPerQuery": limit or LIMIT}
     update = account.client("athena").update_work_group
     what = f"work group primary: a query may scan {limit or LIMIT:,} bytes, results go where a client says"
@@ -123,7 +123,7 @@ def _primary(account: Account) -> Iterator[Change]:
 
 
 def _key(account: Account, key: str) -> Iterator[Change]:
-    """The key of the OpenAQ API, if this shell has one and the account has none or another."""
+    """Yield the key of the OpenAQ API, if this shell has one that the account lacks."""
     if not key:
         return
     what = f"read the parameter {KEY_PARAMETER}"
@@ -138,15 +138,15 @@ def _key(account: Account, key: str) -> Iterator[Change]:
 
 
 def carry_out(change: Change) -> None:
-    """Do it; raise PlatformError with AWS's reason."""
+    """Carry out a change; raise PlatformError with AWS's reason."""
     ask(f"change {change.what}", change.do)
 
 
-# --- what is uploaded: the files of the instance's image, and the script of the Glue job ---------------
+# --- uploads: the files of the instance's image, and the script of the Glue job ---------------
 
 
 def bundle(root: Path) -> Mapping[str, bytes]:
-    """Return every object to be uploaded, by key; ``VERSION`` is a digest of all the others."""
+    """Return every object to upload, by key; ``VERSION`` is a digest of all project files."""
     objects = {f"{PROJECT}{name}": (root / name).read_bytes() for name in _names(root)}
     version = hashlib.sha256()
     for key, body in objects.items():
@@ -161,5 +161,5 @@ def _names(root: Path) -> Iterator[str]:
     yield from (name for name in sorted(_FILES) if (root / name).is_file())
     for folder in sorted(_FOLDERS):
         for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and not _NOT & set(path.parts) and path.suffix != ".pyc":
+            if path.is_file() and not _IGNORED & set(path.parts) and path.suffix != ".pyc":
                 yield path.relative_to(root).as_posix()

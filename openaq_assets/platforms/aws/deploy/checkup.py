@@ -1,6 +1,6 @@
-"""What ``doctor`` says of an account, in the order a person would mend it.
+"""The checks of ``doctor`` on an account, in the order in which a person would fix it.
 
-Each thing that is looked at is fine, worth a note, or missing, in plain words, with the fix.
+Each finding is ok, a note, or missing, in plain words and with the fix.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from openaq_assets.platforms.aws.deploy.changes import PROJECT, SCRIPT_KEY, bund
 DEPLOY = "Run 'openaq-assets deploy'."
 STACK = "Update the stack with infra/openaq.yaml (docs/how-to/aws.md)."
 GLUE_VERSION = "5.1"
-LONGEST = 60  # minutes a job may run unnoticed
+LONGEST = 60  # minutes that the job may run
 TABLE_LEVEL = 4  # <bucket>/dev/processed/<table>
 HOST_NAME = "openaq-airflow"
 USER = "owox-integrator"
@@ -30,25 +30,25 @@ _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A thing that was looked at: it is as it should be, somebody may want to know, or it does not work."""
+    """The result of one check: ok, a note that is worth knowing, or something missing or wrong."""
 
     level: Literal["ok", "note", "missing"]
     what: str
-    says: str
+    message: str
     fix: str = ""
 
     def __str__(self) -> str:
-        return f"{_MARKS[self.level]} {self.what}: {self.says}" + (f" {self.fix}" if self.fix else "")
+        return f"{_MARKS[self.level]} {self.what}: {self.message}" + (f" {self.fix}" if self.fix else "")
 
 
 def findings(account: Account) -> Iterator[Finding]:
-    """Yield what is found; raise PlatformError only if there are no valid credentials or no region."""
+    """Yield all findings; raise PlatformError only without valid credentials or without a region."""
     number, arn = account.identity
     yield Finding("ok", "credentials", f"account {number}, {arn}, region {account.region}")
     for what, check in _CHECKS.items():
         try:
             yield from check(account)
-        except PlatformError as error:  # never the end of the others
+        except PlatformError as error:  # the other checks go on
             if error.retryable or "denied" in str(error):
                 yield Finding("note", what, f"could not be looked at: {error}")
             else:
@@ -56,8 +56,8 @@ def findings(account: Account) -> Iterator[Finding]:
 
 
 def _judged(what: str, rules: Iterable[tuple[bool, str]], good: str, fix: str) -> Finding:
-    """Return all that is wrong with a thing; ``rules`` are pairs of 'is so' and 'what if not'."""
-    wrong = [says for holds, says in rules if not holds]
+    """Return a finding: ``rules`` are pairs of whether a rule holds and what to say if it does not."""
+    wrong = [message for holds, message in rules if not holds]
     return Finding("missing", what, f"{'; '.join(wrong)}.", fix) if wrong else Finding("ok", what, good)
 
 
@@ -65,7 +65,7 @@ def _judged(what: str, rules: Iterable[tuple[bool, str]], good: str, fix: str) -
 
 
 def _bucket(account: Account) -> Iterator[Finding]:
-    """Check that the bucket is there, ours, in this region, private, encrypted, over TLS, and cleans up."""
+    """Check that the bucket exists, in this region, private, encrypted, over TLS, and expires old objects."""
     what, bucket = f"bucket {account.bucket}", {"Bucket": account.bucket}
     if account.ask(what, "s3", "head_bucket", "404", "NoSuchBucket", **bucket) is None:
         yield Finding("missing", what, "there is none.", f"{STACK} Another name: its parameter BucketName.")
@@ -117,14 +117,14 @@ def _cleaned(account: Account) -> Finding:
 
 
 def _databases(account: Account) -> Iterator[Finding]:
-    """Check that every database of conf/environments.yaml is there."""
+    """Check that every database of conf/environments.yaml exists."""
     for name in account.databases:
         answer = account.ask(f"database {name}", "glue", "get_database", _GONE, Name=name)
         yield _judged(f"database {name}", [(answer is not None, "there is none")], "there", DEPLOY)
 
 
 def _code(account: Account) -> Iterator[Finding]:
-    """Check that the script and the project that were uploaded are those of this folder."""
+    """Check that the uploaded script and project are the same as in this folder."""
     wanted, absent = bundle(account.root), ("404", "NoSuchKey", "NoSuchBucket")
     for what, key in ((SCRIPT, SCRIPT_KEY), ("code of the instance", f"{PROJECT}VERSION")):
         answer = account.ask(what, "s3", "head_object", *absent, Bucket=account.bucket, Key=key)
@@ -140,7 +140,7 @@ def _code(account: Account) -> Iterator[Finding]:
 
 
 def _job(account: Account) -> Iterator[Finding]:
-    """Check that the Glue job is the one the pipeline starts, pinned and bounded."""
+    """Check the Glue job: its version, its time-out, its script, and that bookmarks are off."""
     name = account.settings.job
     answer = account.ask(f"job {name}", "glue", "get_job", _GONE, JobName=name)
     if answer is None:
@@ -163,7 +163,7 @@ def _job(account: Account) -> Iterator[Finding]:
 
 
 def _crawler(account: Account) -> Iterator[Finding]:
-    """Check that the crawler makes one table per folder and leaves the contract's columns alone."""
+    """Check that the crawler makes one table per folder and never changes the declared columns."""
     name = account.settings.crawler
     answer = account.ask(f"crawler {name}", "glue", "get_crawler", _GONE, Name=name)
     if account.settings.catalog == "partitions":
@@ -197,7 +197,7 @@ def _of_crawler(account: Account, crawler: Mapping[str, Any]) -> list[tuple[bool
 
 
 def _work_groups(account: Account) -> Iterator[Finding]:
-    """Check that no query can scan, and cost, more than was meant; that of OWOX neither."""
+    """Check that work groups limit what a query may scan, also a query of OWOX."""
     name = account.settings.workgroup
     group = _work_group(account, name)
     if group is None:
@@ -228,11 +228,11 @@ def _work_group(account: Account, name: str) -> Mapping[str, Any] | None:
     return settings
 
 
-# --- around the pipeline: the key, the instance, the user of OWOX, money and quotas ------------------------
+# --- outside of the pipeline: the key, the instance, the user of OWOX, money and quotas ---------------------
 
 
 def _key(account: Account) -> Iterator[Finding]:
-    """Check that the key of the OpenAQ API is there, and encrypted."""
+    """Check that the key of the OpenAQ API exists and is encrypted."""
     read, what = f"parameter {KEY_PARAMETER}", f"OpenAQ key {KEY_PARAMETER}"
     answer = account.ask(read, "ssm", "get_parameter", "ParameterNotFound", Name=KEY_PARAMETER)
     if answer is None:
@@ -245,7 +245,7 @@ def _key(account: Account) -> Iterator[Finding]:
 
 
 def _instance(account: Account) -> Iterator[Finding]:
-    """Check that the instance runs, gives containers credentials, and lets nobody in."""
+    """Check that the instance runs, has a role that containers can use, and no open ports."""
     wanted = [
         {"Name": "tag:Name", "Values": [HOST_NAME]},
         {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
@@ -285,7 +285,7 @@ def _open_ports(account: Account, groups: list[str]) -> list[str]:
 
 
 def _dashboard_user(account: Account) -> Iterator[Finding]:
-    """Check that the user of OWOX is there, with its rights, a key, and no password."""
+    """Check that the user of OWOX exists, with its policies, an access key, and no password."""
     what, gone, user = f"user {USER}", "NoSuchEntity", {"UserName": USER}
     if account.ask(what, "iam", "get_user", gone, **user) is None:
         yield Finding("note", what, "there is none: OWOX cannot read.", STACK)
@@ -306,7 +306,7 @@ def _dashboard_user(account: Account) -> Iterator[Finding]:
 
 
 def _money(account: Account) -> Iterator[Finding]:
-    """Check that somebody is told when money is spent; yield what plan the account is on."""
+    """Check that a budget exists, which reports spending; yield also the plan of the account."""
     number, _ = account.identity
     answer = account.ask("budgets", "budgets", "describe_budgets", "NotFoundException", AccountId=number)
     names = [budget["BudgetName"] for budget in (answer or {}).get("Budgets", ())]
@@ -315,7 +315,7 @@ def _money(account: Account) -> Iterator[Finding]:
 
 
 def _plan(account: Account) -> Iterator[Finding]:
-    """The free plan closes the account when it ends: better known before."""
+    """Yield the plan of the account and when it ends: at the end of a free plan, AWS closes the account."""
     what, absent = "the account's plan", "ResourceNotFoundException"
     answer = account.ask(what, "freetier", "get_account_plan_state", absent)
     if not answer:
@@ -333,7 +333,7 @@ def _plan(account: Account) -> Iterator[Finding]:
 
 
 def _quotas(account: Account) -> Iterator[Finding]:
-    """Check that the account may run what the pipeline needs."""
+    """Check that the quota of vCPUs is enough for the instance."""
     what, absent, quota = "the quota of vCPUs", "NoSuchResourceException", {"QuotaCode": VCPU_QUOTA}
     answer = account.ask(what, "service-quotas", "get_service_quota", absent, ServiceCode="ec2", **quota)
     if answer:

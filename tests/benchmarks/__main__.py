@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
 
 
 def shown(row: Row) -> Row:
-    """The row, printed as soon as it is there."""
+    """Return the row, printed as soon as it is there."""
     peer = f"{row.peer:28} {row.peer_s:8.2f} s   ratio {row.ratio:.3f}"
     print(f"  {row.name:60} ours {row.ours_s:8.2f} s {row.peak_mb:5.0f} MB   {peer}", flush=True)
     return row

@@ -42,7 +42,7 @@ PEERS = {
 
 
 def ours(project: Path, cache: Path) -> Command:
-    """Our check of a project, with a folder for what it keeps between runs."""
+    """Return our check of a project, with a folder for what it keeps between runs."""
     command = Path(sys.executable).with_name("openaq-assets")
     environ = {"OPENAQ_CACHE": str(cache), "OPENAQ_PROJECT": str(project)}
     return Command((str(command), "check"), project, environ, log=BUILD / "ours.log")
@@ -74,7 +74,7 @@ def project(name: str, files: Iterator[tuple[str, str]]) -> Path:
 
 
 def rows(quick: bool = False) -> Iterator[Row]:
-    """This project beside a Python that does nothing, then many views beside the peers."""
+    """Yield this project beside a Python that does nothing, then many views beside the peers."""
     count, rounds = (100, 1) if quick else (1000, 3)
     shutil.rmtree(BUILD, ignore_errors=True)
     (BUILD / "home").mkdir(parents=True)

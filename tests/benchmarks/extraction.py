@@ -35,7 +35,7 @@ def _serve(latency: float, pipe: Connection) -> None:
 
 @contextmanager
 def api_with(latency: float) -> Iterator[str]:
-    """The URL of a simulator in a process of its own, each answer ``latency`` seconds late."""
+    """Yield the URL of a simulator in a process of its own, each answer ``latency`` seconds late."""
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(latency, there))
     server.start()
@@ -62,7 +62,7 @@ def ours(url: str) -> Callable[[], object]:
 
 
 def serial_httpx(url: str) -> Callable[[], object]:
-    """The loop most people write: one keep-alive client, one request after another, files at the end."""
+    """Return the loop most people write: one keep-alive client, one request after another, files at the end."""
 
     def work() -> None:
         with httpx.Client(headers={"X-API-Key": KEY}) as client, tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ def serial_httpx(url: str) -> Callable[[], object]:
 
 
 def official(url: str) -> Callable[[], object]:
-    """The official ``openaq`` client, one request after another."""
+    """Return the official ``openaq`` client, one request after another."""
 
     def work() -> None:
         os.environ["HOME"] = tempfile.gettempdir()
@@ -93,7 +93,7 @@ def official(url: str) -> Callable[[], object]:
 
 
 def alive(places: list[dict], last: str = "datetimeLast") -> list[int]:
-    """The sensors ours asks as well: of locations that had data within two weeks."""
+    """Return the sensors ours asks as well: of locations that had data within two weeks."""
     return [
         sensor["id"]
         for place in places
@@ -103,7 +103,7 @@ def alive(places: list[dict], last: str = "datetimeLast") -> list[int]:
 
 
 def rows(quick: bool = False) -> Iterator[Row]:
-    """Every comparison of extraction."""
+    """Yield every comparison of extraction."""
     for latency in (0.05,) if quick else (0.0, 0.05, 0.2):
         with api_with(latency) as url:
             peers = {"serial httpx": serial_httpx(url), "official openaq": official(url)}

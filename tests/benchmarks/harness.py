@@ -84,7 +84,7 @@ class Command:
     log: Path | None = None
 
     def run(self) -> Sample:
-        """The time of one run, and the most memory its processes had together."""
+        """Return the time of one run, and the most memory its processes had together."""
         for path in self.clear:
             shutil.rmtree(path, ignore_errors=True)
         with self.log.open("wb") if self.log else nullcontext() as output:
@@ -108,7 +108,7 @@ class Command:
 
 @contextmanager
 def watched(process: int) -> Iterator[list[float]]:
-    """The memory of a process and its children, looked at beside the wait for its end: that is to be exact."""
+    """Yield the memory of a process and its children, looked at beside the wait for its end: that is to be exact."""
     peaks: list[float] = []
     ended = threading.Event()
 
@@ -124,7 +124,7 @@ def watched(process: int) -> Iterator[list[float]]:
 
 
 def memory(process: int) -> float:
-    """The memory of a process and its children in MB; what several share counts once."""
+    """Return the memory of a process and its children in MB; what several share counts once."""
     total = 0
     with suppress(psutil.Error):
         top = psutil.Process(process)
@@ -135,7 +135,7 @@ def memory(process: int) -> float:
 
 
 def measured(work: Callable[[], object] | Command) -> Sample:
-    """One run in a process of its own, so that memory and caches are its own.
+    """Return one run in a process of its own, so that memory and caches are its own.
 
     Work that answers with a number of seconds has measured itself: it begins warm.
     """
@@ -190,7 +190,7 @@ COLUMNS = ("name", "ours_s", "peer", "peer_s", "ratio", "peak_mb")
 
 
 def known() -> list[dict[str, object]]:
-    """The rows of build/bench.json; in a fresh clone those of the page."""
+    """Return the rows of build/bench.json; in a fresh clone those of the page."""
     if not RESULTS.exists():
         return list(rows_of(PAGE.read_text(encoding="utf-8")))
     rows: list[dict[str, object]] = json.loads(RESULTS.read_text())
@@ -198,7 +198,7 @@ def known() -> list[dict[str, object]]:
 
 
 def rows_of(text: str) -> Iterator[dict[str, object]]:
-    """The rows of the page's table."""
+    """Yield the rows of the page's table."""
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     for cells in lines[1:]:
         values = [cell if name in ("name", "peer") else float(cell) for name, cell in zip(COLUMNS, cells)]
@@ -220,7 +220,7 @@ def save(rows: list[Row]) -> None:
 
 
 def page(rows: list[dict[str, object]]) -> str:
-    """The table of docs/explanation/benchmarks.md."""
+    """Return the table of docs/explanation/benchmarks.md."""
     machine = f"{multiprocessing.cpu_count()} cores, {platform.system()} {platform.machine()}"
     lines = [
         "# Benchmarks",
@@ -240,14 +240,14 @@ def page(rows: list[dict[str, object]]) -> str:
 
 
 def versions() -> list[str]:
-    """What was measured: packages of this environment, and of those that peers have to themselves."""
+    """Return what was measured: packages of this environment, and of those that peers have to themselves."""
     here = [f"{name} {version(name)}" for name in ("polars", "duckdb", "msgspec", "httpx", "openaq")]
     others = [found for place, name in APART.values() if (found := _version_there(place, name))]
     return here + others
 
 
 def python_of(peer: str) -> str | None:
-    """The Python in which a peer lives, or None where it was not installed."""
+    """Return the Python in which a peer lives, or None where it was not installed."""
     place, name = APART[peer]
     return str(ROOT / place / "bin" / "python") if _version_there(place, name) else None
 

@@ -43,7 +43,7 @@ MEASURED = """(async () => {
 
 
 def measured(tab: chromium.Tab, page: Path) -> Iterator[tuple[str, float]]:
-    """Each quantity with its median, in milliseconds."""
+    """Yield each quantity with its median, in milliseconds."""
     paints, drawings = [], []
     for _ in range(LOADS):
         tab.open(page.as_uri())

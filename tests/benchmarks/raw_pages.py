@@ -31,7 +31,7 @@ ROW = (
 
 
 def sensor_day(sensor: int, day: dt.date, step: dt.timedelta = HOUR) -> list[str]:
-    """The rows of a sensor and day: 97 % of the hours (or shorter periods)."""
+    """Return the rows of a sensor and day: 97 % of the hours (or shorter periods)."""
     chance = random.Random(sensor * 1_000_003 + day.toordinal())
     number, name, units = PARAMETERS[sensor % len(PARAMETERS)]
     start = dt.datetime.combine(day, dt.time())
@@ -58,12 +58,12 @@ def stored(root: Path, day: dt.date, sensor: int, rows: list[str], number: int =
 
 
 def days_of(count: int) -> Iterator[dt.date]:
-    """So many days."""
+    """Return so many days."""
     return (FIRST + dt.timedelta(days=one) for one in range(count))
 
 
 def make_days(root: Path, sensors: int, days: int) -> Path:
-    """One object per sensor and day; made once and kept."""
+    """Return one object per sensor and day; made once and kept."""
     if not (root / "done").exists():
         for day in days_of(days):
             for sensor in range(1000, 1000 + sensors):
@@ -73,7 +73,7 @@ def make_days(root: Path, sensors: int, days: int) -> Path:
 
 
 def make_pages(root: Path, sensors: int, days: int) -> Path:
-    """The same rows in pages of a thousand, under the day each begins with."""
+    """Return the same rows in pages of a thousand, under the day each begins with."""
     if not (root / "done").exists():
         for sensor in range(1000, 1000 + sensors):
             paged(root, sensor, [(day, row) for day in days_of(days) for row in sensor_day(sensor, day)])
@@ -82,7 +82,7 @@ def make_pages(root: Path, sensors: int, days: int) -> Path:
 
 
 def make_minutes(root: Path, sensors: int, days: int) -> Path:
-    """A row a minute in pages of a thousand: each sensor and day is two pages, of that day alone."""
+    """Return a row a minute in pages of a thousand: each sensor and day is two pages, of that day alone."""
     if not (root / "done").exists():
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
             list(pool.map(partial(minutes_of, root, sensors), days_of(days)))
@@ -118,7 +118,7 @@ def write_operation(root: Path) -> None:
 
 
 def operation(raw: Path, into: Path) -> Transform:
-    """The Transform of the project's measurements, for every day there is."""
+    """Return the Transform of the project's measurements, for every day there is."""
     made = from_json((raw.parent / RECIPE).read_text(encoding="utf-8"))
     assert isinstance(made, Transform)
     days = tuple(sorted(key_of(str(one)) or "" for one in raw.glob("raw/*/*/*")))

@@ -15,7 +15,7 @@ SLOW = ("pandas", "pyspark")
 
 
 def way(name: str, raw: Path, into: str = "") -> Command:
-    """A way as the command of a process."""
+    """Return a way as the command of a process."""
     name = name.removeprefix("floor: ")
     where = BUILD / "out" / (into or name)
     python = python_of(name) if name in APART else sys.executable
@@ -23,7 +23,7 @@ def way(name: str, raw: Path, into: str = "") -> Command:
 
 
 def rows(quick: bool = False) -> Iterator[Row]:
-    """A day, a month, a year; pages as large as the API gives them; ten million rows for their memory."""
+    """Yield a day, a month, a year; pages as large as the API gives them; ten million rows for their memory."""
     raw_pages.write_operation(BUILD)
     day = raw_pages.make_days(BUILD / "days-1", SENSORS, 1)
     for one in filter(python_of, SLOW):

@@ -156,7 +156,7 @@ def write(folder: Path, files: Iterator[tuple[str, str]]) -> None:
 
 
 def ours(views: Sequence[View]) -> Iterator[tuple[str, str]]:
-    """The files of a project of ours: tables are reference tables of a row each."""
+    """Yield the files of a project of ours: tables are reference tables of a row each."""
     yield "conf/openaq.yaml", SETTINGS
     yield "conf/environments.yaml", ENVIRONMENTS
     yield "conf/locations.yaml", LOCATIONS
@@ -179,7 +179,7 @@ def _entry(name: str, fields: str) -> str:
 
 
 def dbt(views: Sequence[View]) -> Iterator[tuple[str, str]]:
-    """The files of a dbt project: columns are declared, as in ours."""
+    """Yield the files of a dbt project: columns are declared, as in ours."""
     yield "dbt_project.yml", DBT
     yield "profiles.yml", DBT_PROFILE
     tables = "".join(f"      - name: {table}\n{_dbt_columns('        ')}" for table in TABLES)
@@ -200,7 +200,7 @@ def _dbt_reference(name: str) -> str:
 
 
 def sqlmesh(views: Sequence[View]) -> Iterator[tuple[str, str]]:
-    """The files of a SQLMesh project: columns of views are worked out, and lint looks for those nobody has."""
+    """Yield the files of a SQLMesh project: columns of views are worked out, and lint looks for those nobody has."""
     yield "config.yaml", SQLMESH
     columns = "".join(f"    {column}: {kind}\n" for column, kind in COLUMNS.items())
     yield "external_models.yaml", "".join(f"- name: lake.{table}\n  columns:\n{columns}" for table in TABLES)
@@ -210,7 +210,7 @@ def sqlmesh(views: Sequence[View]) -> Iterator[tuple[str, str]]:
 
 
 def dagster(views: Sequence[View]) -> Iterator[tuple[str, str]]:
-    """The files of a Dagster project: an asset per view, of which Dagster knows what it reads, and no SQL."""
+    """Yield the files of a Dagster project: an asset per view, of which Dagster knows what it reads, and no SQL."""
     graph = {view.name: view.reads for view in views}
     yield "graph.json", json.dumps(dict.fromkeys(TABLES, ()) | graph)
     yield "definitions.py", DAGSTER

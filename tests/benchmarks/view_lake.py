@@ -36,7 +36,7 @@ MISSING, SENTINELS, NEGATIVE, NULLS = 0.001, 0.001, 0.002, 0.02  # shares of hou
 
 
 def stations(sensors: int) -> pl.DataFrame:
-    """One row per station: four sensors each, spread around five cities."""
+    """Return one row per station: four sensors each, spread around five cities."""
     count = -(-sensors // len(PER_STATION))
     numbers = range(1, count + 1)
     middle = [CITIES[one % len(CITIES)] for one in numbers]
@@ -58,7 +58,7 @@ def stations(sensors: int) -> pl.DataFrame:
 
 
 def sensors_of(count: int) -> pl.DataFrame:
-    """One row per sensor: what it measures and around which value; gases of every fifth station in ppm."""
+    """Return one row per sensor: what it measures and around which value; gases of every fifth station in ppm."""
     found = []
     for number in range(count):
         location, kind = number // len(PER_STATION) + 1, number % len(PER_STATION)
@@ -71,13 +71,13 @@ def sensors_of(count: int) -> pl.DataFrame:
 
 
 def chance(seed: int) -> pl.Expr:
-    """A number from 0 to 1 that depends on the sensor, the hour and the seed alone."""
+    """Return a number from 0 to 1 that depends on the sensor, the hour and the seed alone."""
     mixed = pl.struct("sensor_id", "period_from").hash(seed)
     return (mixed % 1_000_003).cast(pl.Float64) / 1_000_003
 
 
 def hours(sensors: pl.DataFrame, first: dt.datetime, end: dt.datetime) -> pl.DataFrame:
-    """The rows of every sensor from first to end, as the transform types and sorts them."""
+    """Return the rows of every sensor from first to end, as the transform types and sorts them."""
     each = pl.datetime_range(first, end, "1h", closed="left", eager=True, time_unit="us")
     grid = sensors.join(each.alias("period_from").to_frame(), how="cross").filter(chance(1) >= MISSING)
     hour, month = pl.col("period_from").dt.hour() + 7, pl.col("period_from").dt.month()
@@ -108,7 +108,7 @@ def months(end: dt.datetime, days: int) -> Iterator[tuple[dt.datetime, dt.dateti
 
 
 def promised(project: Project, table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the table's declared columns: in order, of their types, NULL where there is none."""
+    """Return the rows with the table's declared columns: in order, of their types, NULL where there is none."""
     columns = [one for one in project.graph.columns(table) if one.name not in ("year", "month", "day")]
     return rows.select(
         (pl.col(one.name) if one.name in rows.columns else pl.lit(None)).cast(POLARS[one.type]).alias(one.name)
@@ -152,13 +152,13 @@ def define(project: Project) -> list[str]:
 
 
 def open_lake(root: Path) -> Project:
-    """This project with its lake at ``root``."""
+    """Return this project with its lake at ``root``."""
     os.environ["OPENAQ_ROOT"] = str(root.resolve())
     return load(ROOT)
 
 
 def make(root: Path, years: float = 5, sensors: int = 200) -> bool:
-    """A lake of so many rows, fresh to the hour; whether its rows had to be made."""
+    """Return a lake of so many rows, fresh to the hour; whether its rows had to be made."""
     if (root / "dev").exists() and not list(root.glob("rows-*")):
         raise SystemExit(f"{root} is a lake that this did not make. Name another folder.")
     end = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)

@@ -29,7 +29,7 @@ PEERS = {
 
 
 def warm(ask: Callable[[], object]) -> float:
-    """The median of some calls, of which the first does not count."""
+    """Return the median of some calls, of which the first does not count."""
     seconds = []
     for _ in range(CALLS + 1):
         started = time.perf_counter()
@@ -39,7 +39,7 @@ def warm(ask: Callable[[], object]) -> float:
 
 
 def ours(lake: Path, view: str) -> Callable[[], float]:
-    """Every column of a view of prod, as the dashboard asks it."""
+    """Return every column of a view of prod, as the dashboard asks it."""
 
     def work() -> float:
         from openaq_assets.project.project import load
@@ -71,7 +71,7 @@ def one_file(file: Path, view: str) -> Callable[[], float]:
 
 
 def rows(quick: bool = False) -> Iterator[Row]:
-    """Both views; one year instead of five if it is to be quick."""
+    """Yield both views; one year instead of five if it is to be quick."""
     years = 1 if quick else 5
     lake, file = BUILD / f"lake-{years}", BUILD / f"measurements-{years}.parquet"
     made = Command((sys.executable, "-m", "benchmarks.view_lake", str(lake), "--years", str(years), "--file", str(file)))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.archive_server import BROKEN, BUCKET, SLOW_DOWN, Archive, serving, without_aws
-from support.scripted_server import KEY, Asked, Objects, Reply
+from support.scripted_server import KEY, Objects, Reply, Request
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile
@@ -198,7 +198,7 @@ def test_passing_trouble_is_overcome(bench: Bench, answer: Reply) -> None:
 
 def test_a_location_that_fails_is_named_and_the_others_go_on(bench: Bench) -> None:
     """Persistent failure is a line of the days it concerns; what was there stays, the rest arrives."""
-    def fault(asked: Asked, number: int) -> Reply | None:
+    def fault(asked: Request, number: int) -> Reply | None:
         listing = f"locationid={QUARTERLY}/year=2025/month=03" in asked.query.get("prefix", "")
         one_file = asked.path.endswith(f"location-{OSLO}-20250401.csv.gz")
         return BROKEN if listing or one_file else None

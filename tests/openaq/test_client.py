@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scripted_server import KEY, Asked, Clock, Reply, Script, Scripted, page, row, zipped
+from support.scripted_server import KEY, Clock, Reply, Request, Script, Scripted, page, row, zipped
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.openaq.client import Answer, Client, error_text
@@ -66,7 +66,7 @@ def test_an_inventory_is_read_to_the_short_page() -> None:
     """A country is asked for page by page until one is short; the key is only in its header."""
     places = [{"id": n, "country": {"code": "VN"}} for n in range(1, 1501)]
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: Request, number: int) -> Reply:
         start = (int(asked.query["page"]) - 1) * 1000
         return page(places[start : start + 1000])
 
@@ -196,7 +196,7 @@ def test_recorded_answers_keep_every_byte(name: str, ask: Ask, compress: bool) -
     """Real answers come out as they went in, compressed for transport or not."""
     body = recorded(name)
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: Request, number: int) -> Reply:
         reply = Reply(200, body) if asked.query["page"] == "1" else page([])
         return zipped(reply) if compress else reply
 
@@ -288,7 +288,7 @@ def test_a_server_that_lowers_the_limit_is_read_to_the_end() -> None:
     """A page as long as the limit the server says it used is not the last one."""
     rows = [row(f"2026-01-09T{n:02d}:00:00Z") for n in range(1, 6)]
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: Request, number: int) -> Reply:
         start = (int(asked.query["page"]) - 1) * 2
         return page(rows[start : start + 2], limit=2)
 
@@ -408,7 +408,7 @@ def test_429_is_not_waited_for_without_end() -> None:
 SLOW = Reply(408, b'{"detail":"Connection timed out: Try a smaller time frame."}')
 
 
-def span(asked: Asked) -> Window:
+def span(asked: Request) -> Window:
     """The window of a request."""
     first, last = asked.query["datetime_from"], asked.query["datetime_to"]
     return dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last)
@@ -426,7 +426,7 @@ def test_408_once_is_asked_again() -> None:
 def test_408_halves_the_window(longest: int) -> None:
     """Windows the server finds too long are halved until it answers; together they are the day."""
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: Request, number: int) -> Reply:
         first, last = span(asked)
         long = last - first > dt.timedelta(hours=longest)
         return SLOW if long else page([row(f"{last:%Y-%m-%dT%H:%M:%SZ}")])
@@ -450,7 +450,7 @@ def test_no_page_beyond_four_is_asked() -> None:
     step = dt.timedelta(seconds=15)
     rows = [DAY[0] + step * n for n in range(1, 5761)]
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: Request, number: int) -> Reply:
         first, last = span(asked)
         inside = [row(f"{end:%Y-%m-%dT%H:%M:%SZ}") for end in rows if first < end <= last]
         start = (int(asked.query["page"]) - 1) * 1000

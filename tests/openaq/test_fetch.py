@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from support.scripted_server import KEY, Asked, Clock, Objects, Reply, Scripted, page, row
+from support.scripted_server import KEY, Clock, Objects, Reply, Request, Scripted, page, row
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.graph.operations import Ref
@@ -233,11 +233,11 @@ class Station:
     def __init__(self, sensors: tuple[int, ...] = (1,)) -> None:
         self.value = 1.0
         self.sensors = sensors
-        self.hours: Callable[[Asked, int], Reply] = lambda asked, number: page(
+        self.hours: Callable[[Request, int], Reply] = lambda asked, number: page(
             [row("2026-01-09T05:00:00Z", self.value)]
         )
 
-    def __call__(self, asked: Asked, number: int) -> Reply:
+    def __call__(self, asked: Request, number: int) -> Reply:
         if asked.path.startswith("/v3/locations"):
             return page([place(7, self.sensors)])
         return self.hours(asked, number)
@@ -308,7 +308,7 @@ def test_the_recorded_answers_pass_into_the_store(folder: str) -> None:
     data = recorded(f"{folder}/sensors_7772024_measurements__no_params__2025-12-22.json")
     rows = json.loads(data)["results"]
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: Request, number: int) -> Reply:
         if asked.path == "/v3/locations":
             return Reply(200, inventory)
         if asked.path != "/v3/sensors/7772024/measurements":
@@ -334,7 +334,7 @@ def test_the_recorded_country_is_asked_as_it_should_be() -> None:
     """Of the 53 recorded locations, the six active ones of 2025-12-22 are asked, pm25 only."""
     inventory = recorded("wire_form/locations__iso_VN__2025-12-22.json")
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: Request, number: int) -> Reply:
         return Reply(200, inventory) if asked.path == "/v3/locations" else page([])
 
     with Scripted(script) as server:

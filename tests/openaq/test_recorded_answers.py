@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.scripted_server import Asked, Clock, Objects, Reply, Scripted, page, zipped
+from support.scripted_server import Clock, Objects, Reply, Request, Scripted, page, zipped
 
 from openaq_assets.graph.operations import Ref
 from openaq_assets.openaq.client import Answer, Client
@@ -78,7 +78,7 @@ def test_recorded_rows_are_stored_byte_for_byte_day_by_day() -> None:
     rows = json.loads((SHARED / name).read_bytes())["results"]
     sent: dict[str, bytes] = {}
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: Request, number: int) -> Reply:
         if asked.path == "/v3/locations":
             return Reply(200, inventory)
         first, last = asked.query["datetime_from"], asked.query["datetime_to"]

@@ -13,7 +13,7 @@ from openaq_assets.testing.laws import EVENS, NUMBERS, failed, view
 
 @pytest.fixture
 def numbers(lake: Lake) -> Lake:
-    """A lake with a table of numbers."""
+    """Return a lake with a table of numbers."""
     lake.load("numbers", "n,name\n1,one\n2,two\n3,\n", n="bigint", name="varchar")
     return lake
 

@@ -11,5 +11,5 @@ class TestBuiltIn(PlatformConformance):
 
     @pytest.fixture
     def lake(self, lake: Lake) -> Lake:
-        """The lake of each platform in turn."""
+        """Return the lake of each platform in turn."""
         return lake

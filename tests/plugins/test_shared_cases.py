@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are
 
 
 def case(name: str) -> str:
-    """The text of a case, as it was written."""
+    """Return the text of a case, as it was written."""
     return (CASES / f"{name}.py").read_text(encoding="utf-8")
 
 

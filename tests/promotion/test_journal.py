@@ -38,7 +38,7 @@ AMOUNTS = {"sums": RENAMED, "all": WITH_AMOUNT, "tops": "SELECT place FROM sums 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """A run of a lake in which everything was made; the gate made prod's first views."""
+    """Return a run of a lake in which everything was made; the gate made prod's first views."""
     found = small_run(small(tmp_path), **settled(1))
     run_it(found)
     return found
@@ -74,7 +74,7 @@ class Mortal(Flaky):
 
 
 def killed(run: Run, at: dt.datetime = START) -> Run:
-    """A promotion of renamed columns that is killed between its two views."""
+    """Return a promotion of renamed columns that is killed between its two views."""
     later = edited(run, **AMOUNTS)
     later.platform, later.clock = Mortal(run.environment), lambda: at
     with pytest.raises(Killed):
@@ -385,7 +385,7 @@ def test_nothing_to_roll_back(tmp_path: Path) -> None:
 
 
 def keyed(columns: str = "") -> str:
-    """The assets, with a unique check that says what names a row of ``sums``."""
+    """Return the assets, with a unique check that says what names a row of ``sums``."""
     text = SMALL["conf/assets/all.yaml"].replace("- {check: contract}", "- {check: contract}\n      - {check: unique, table: sums, columns: [place]}")
     return text.replace("{name: total, type: double}]", "{name: total, type: double}" + columns + "]")
 

@@ -65,7 +65,7 @@ def yaml_of(columns: str) -> str:
 
 
 def project_of(folder: Path, platform: str, root: str, sums: str, tops: str) -> Project:
-    """The project with one version of each view."""
+    """Return the project with one version of each view."""
     assets = (
         "assets:\n"
         "  stations: {kind: raw, endpoint: locations, partitions: snapshot}\n"
@@ -252,7 +252,7 @@ class Promotions(RuleBasedStateMachine):
 
     @property
     def lake(self) -> Platform:
-        """The lake as it is, with nothing happening to it."""
+        """Return the lake as it is, with nothing happening to it."""
         return open_local(self.dev) if self.platform_name == "local" else open_memory(self.dev)
 
     @property
@@ -273,7 +273,7 @@ class Promotions(RuleBasedStateMachine):
     # --- what is done ---
 
     def command(self, allow: set[str], happens: Faults, act: Callable[[Run], object]) -> bool:
-        """Whether a command ended well; whatever happens, it leaves prod as it may."""
+        """Return whether a command ended well; whatever happens, it leaves prod as it may."""
 
         def happen(what: str) -> None:
             if "hour" in what:
@@ -319,7 +319,7 @@ class Promotions(RuleBasedStateMachine):
             assert_same(self.prod, self.settled)
 
     def missed(self, views: Snapshot) -> list[str]:
-        """What readers miss, but for what somebody dropped by hand and nobody made again."""
+        """Return what readers miss, but for what somebody dropped by hand and nobody made again."""
         by_hand = self.told.keys() - self.settled.keys()
         return [name for name in broken(self.told, views) if name in views or name not in by_hand]
 

@@ -14,7 +14,7 @@ from support.promotion_project import (
     prod,
     records,
 )
-from support.runner_fixtures import SMALL, place, run_it, settled, small, small_run
+from support.runner_fixtures import SMALL, environment_on, run_it, settled, small, small_run
 
 from openaq_assets.errors import PromotionError, SelectionError
 from openaq_assets.graph.operations import Query, Ref
@@ -25,7 +25,7 @@ from openaq_assets.runs.run import materialize
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """A run of a lake in which everything was made, and promoted once."""
+    """Return a run of a lake in which everything was made, and promoted once."""
     found = small_run(small(tmp_path), **settled(1))
     run_it(found)
     promote(found, "prod")
@@ -76,7 +76,7 @@ def test_a_breaking_change_can_be_allowed(run: Run) -> None:
     """Named, it passes, with the views that read it."""
     later = edited(run, sums=RENAMED, all=WITH_AMOUNT, tops="SELECT place FROM sums WHERE amount >= 0\n")
     assert promote(later, "prod", ["sums"]).replaced == ("sums", "tops")
-    home = place("memory", later.environment.root, "prod")
+    home = environment_on("memory", later.environment.root, "prod")
     query = Query("q", "SELECT place FROM tops", (Ref("tops", "view"),))
     from openaq_assets.graph.environment import bind
 
@@ -175,7 +175,7 @@ def test_the_gate_makes_missing_views_once(tmp_path: Path) -> None:
     later = edited(run, tops="SELECT place FROM sums WHERE total >= 5\n")
     run_it(later)
     assert prod(later) == first
-    run.platform.drop_view(place("memory", run.environment.root, "prod").locate(Ref("tops", "view")))
+    run.platform.drop_view(environment_on("memory", run.environment.root, "prod").locate(Ref("tops", "view")))
     run_it(edited(run, tops="SELECT place FROM sums WHERE total >= 5\n"))
     assert prod(run) == first
     assert [record.action for record in records(run)] == ["bootstrap", "bootstrap"]

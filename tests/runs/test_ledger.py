@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.runner_fixtures import memory_root, place
+from support.runner_fixtures import environment_on, memory_root
 
 from openaq_assets.graph.records import Facts, Materialization
 from openaq_assets.platforms import ObjectStore
@@ -34,7 +34,7 @@ def record(minute: int = 0, **more: Any) -> Materialization:
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
     """Return an empty ledger in memory or in files."""
     store: ObjectStore = MemoryStore() if request.param == "memory" else FileStore()
-    return Ledger(store, place("local", memory_root() if request.param == "memory" else str(tmp_path / "a b")))
+    return Ledger(store, environment_on("local", memory_root() if request.param == "memory" else str(tmp_path / "a b")))
 
 
 def test_a_record_reads_back(ledger: Ledger) -> None:
@@ -125,7 +125,7 @@ states = st.lists(st.tuples(st.integers(0, 99), st.sampled_from(["ok", "partial"
 @given(states)
 def test_entries_depend_on_the_records_alone(records: list[tuple[int, str]]) -> None:
     """The entry is the newest success, else the newest failure; it is marked if a failure is newer."""
-    ledger = Ledger(MemoryStore(), place("memory", "memory://x"))
+    ledger = Ledger(MemoryStore(), environment_on("memory", "memory://x"))
     for minute, state in records:
         ledger.append(record(minute, state=state))
     ordered = sorted(records)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support.runner_fixtures import (
     SMALL,
+    environment_on,
     memory_root,
-    place,
     run_it,
     settled,
     small,
@@ -244,7 +244,7 @@ def chain(root: Path, count: int, width: int = 1) -> Any:
 def test_a_chain_of_two_thousand_views(tmp_path: Path) -> None:
     """The version of the last of two thousand views is computed without recursion, and follows the table."""
     project = chain(tmp_path, 2000)
-    home = place("memory", memory_root())
+    home = environment_on("memory", memory_root())
     ledger = Ledger(MemoryStore(), home)
     plan_state = PlanState(project.graph, ledger, Request(("2026-01-01",), TODAY))
     first = plan_state.version("v1999")
@@ -258,7 +258,7 @@ def test_a_chain_of_two_thousand_views(tmp_path: Path) -> None:
 def test_views_that_share_inputs(tmp_path: Path) -> None:
     """A version is computed quickly also if every view reads the three views before it."""
     project = chain(tmp_path, 60, width=3)
-    plan_state = PlanState(project.graph, Ledger(MemoryStore(), place("memory", "memory://x")), Request((), TODAY))
+    plan_state = PlanState(project.graph, Ledger(MemoryStore(), environment_on("memory", "memory://x")), Request((), TODAY))
     assert plan_state.version("v59") != plan_state.version("v58")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.runner_fixtures import Scripted, place, run_it, settled, small, small_run
+from support.runner_fixtures import Scripted, environment_on, run_it, settled, small, small_run
 
 from openaq_assets.errors import PlatformError, SelectionError
 from openaq_assets.graph.operations import Operation
@@ -370,7 +370,7 @@ def test_a_new_lake_gets_its_first_prod_views(tmp_path: Path) -> None:
     """The validation makes missing views of prod once; a run does not bring later edits to prod."""
     project = small(tmp_path)
     run = small_run(project, **settled())
-    prod = place("memory", run.environment.root, "prod")
+    prod = environment_on("memory", run.environment.root, "prod")
     assert run_it(run)["validate"].state == "ok"
     first = run.platform.view(prod.locate(_ref("sums")))
     assert first is not None and first.inputs[0].table == "openaq_dev.answers"

@@ -16,7 +16,7 @@ COLUMNS = "[{name: a, type: varchar}, {name: b, type: varchar}]"
 
 
 def graph_of(tmp_path: Path, sql: str, column: str = "z") -> AssetGraph:
-    """A graph with a reference table ``letters`` (a, b) and a view of one column over it."""
+    """Return a graph with a reference table ``letters`` (a, b) and a view of one column over it."""
     files = {
         "conf/assets/all.yaml": "assets:\n"
         f"  letters: {{kind: reference, file: letters.csv, columns: {COLUMNS}}}\n"

@@ -46,7 +46,7 @@ FROMS = (
 
 @st.composite
 def queries(draw: st.DrawFn) -> str:
-    """A query over the tables, perhaps with a WITH, perhaps wrong."""
+    """Return a query over the tables, perhaps with a WITH, perhaps wrong."""
     def some(text: str) -> str:
         return text.replace("{}", draw(expressions))
 
@@ -63,7 +63,7 @@ def queries(draw: st.DrawFn) -> str:
 
 
 def _sound(*tables: str) -> st.SearchStrategy[str]:
-    """Expressions over columns that these tables have."""
+    """Return expressions over columns that these tables have."""
     columns = [f"{table}.{name}" for table in tables for name in {"t": TYPES, "u": "axd", "c": "nm"}[table]]
     others = [leaf for leaf in LEAVES if not leaf.isidentifier() and leaf[1:2] != "."]
     forms = [form for form in FORMS if "SELECT" not in form and "FILTER" not in form]
@@ -72,7 +72,7 @@ def _sound(*tables: str) -> st.SearchStrategy[str]:
 
 @st.composite
 def sound_queries(draw: st.DrawFn) -> str:
-    """A query in plain form whose names are all there."""
+    """Return a query in plain form whose names are all there."""
     inner, outer = _sound("t", "u"), _sound("t", "u", "c")
     with_ = f"WITH c AS (SELECT t.a AS n, {draw(inner)} AS m\nFROM t JOIN u ON t.a = u.a WHERE {draw(inner)} = 1)"
     select = f"SELECT {draw(outer)} AS a, {draw(outer)} AS b\nFROM t LEFT JOIN u ON t.a = u.a CROSS JOIN c"
@@ -80,7 +80,7 @@ def sound_queries(draw: st.DrawFn) -> str:
 
 
 def compare(sql: str) -> bool:
-    """Whether a query is plain; if it is, both ways must say the same of it, and leave its tree as it was."""
+    """Return whether a query is plain; if it is, both ways must say the same of it, and leave its tree as it was."""
     tree = parse.parse(sql)
     if isinstance(tree, SqlProblem):
         return False

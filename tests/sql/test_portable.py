@@ -24,7 +24,7 @@ from openaq_assets.sql.types import Tables, typed
 
 
 def ask(query: str, tables: Tables | None = None, session: Any = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Types and rows of a query in Athena SQL, from DuckDB."""
+    """Return types and rows of a query in Athena SQL, from DuckDB."""
     names = {name: f"memory.main.{name}" for name in tables or {}}
     connection = session or duckdb.connect()
     connection.execute("SET TimeZone='UTC'")
@@ -33,7 +33,7 @@ def ask(query: str, tables: Tables | None = None, session: Any = None) -> tuple[
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equality in which NaN is NaN."""
+    """Return equality in which NaN is NaN."""
     if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
         return math.isnan(other)
     return type(one) is type(other) and bool(one == other)
@@ -105,7 +105,7 @@ moments = st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2040, 1, 1)).map(lam
 
 
 def over(columns: dict[str, str], rows: Iterable[tuple[Any, ...]], expression: str) -> list[Any]:
-    """An expression over each of some rows, in their order."""
+    """Return an expression over each of some rows, in their order."""
     session = duckdb.connect()
     kinds = {"double": "DOUBLE", "bigint": "BIGINT", "date": "DATE", "timestamp": "TIMESTAMP", "varchar": "VARCHAR"}
     made = ", ".join(f"{name} {kinds[kind]}" for name, kind in columns.items())

@@ -1,1 +1,1 @@
-"""What tests share: servers, worlds, lakes, strategies and small projects."""
+"""Helpers of tests: servers, worlds, lakes, strategies and small projects."""

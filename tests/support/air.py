@@ -18,20 +18,20 @@ from openaq_assets.platforms.local.memory import open_memory
 from openaq_assets.platforms.transform.reference_decoder import POLARS
 from openaq_assets.plugins.kinds.view import table_ref
 from openaq_assets.project.project import Project, load
-from support.runner_fixtures import ROOT, Lake, memory_root, place
+from support.runner_fixtures import ROOT, Lake, environment_on, memory_root
 
 HANOI, OSLO = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Oslo")
 HOUR = dt.timedelta(hours=1)
 
 
 def now_hour() -> dt.datetime:
-    """The end of the last full hour, naive UTC."""
+    """Return the end of the last full hour, naive UTC."""
     return dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
 
 
 @cache
 def project() -> Project:
-    """This project."""
+    """Return this project."""
     return load(ROOT)
 
 
@@ -42,61 +42,61 @@ class Air:
     lake: Lake
 
     def clear(self) -> None:
-        """Forget every row."""
+        """Remove every row."""
         store = self.lake.platform.objects
         for uri in list(store.list(self.lake.home.uri("processed"))):
             store.delete(uri)
 
     def stations(self, *rows: dict[str, Any]) -> None:
-        """The inventory: one row per station; what is not said is NULL."""
+        """Write the inventory, one row per station; a missing column is NULL."""
         stamp = dt.datetime(2026, 1, 1)
         self.write("locations", "2026-01-01", [{"retrieved_at": stamp} | row for row in rows])
 
     def hours(self, *rows: dict[str, Any]) -> None:
-        """The measurements, in the partition of the UTC day of their start."""
+        """Write measurements to the partition of the UTC day of their start."""
         by_day: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             by_day.setdefault(row["period_from"].date().isoformat(), []).append(row)
-        for day, found in by_day.items():
-            self.write("measurements", day, found)
+        for day, of_day in by_day.items():
+            self.write("measurements", day, of_day)
 
     def write(self, table: str, day: str, rows: list[dict[str, Any]]) -> None:
-        """One Parquet file of a table."""
+        """Write a Parquet file of a table."""
         columns = project().graph.columns(table)
-        schema = {str(one.name): POLARS[one.type] for one in columns if one.name not in ("year", "month", "day")}
+        schema = {str(column.name): POLARS[column.type] for column in columns if column.name not in ("year", "month", "day")}
         buffer = io.BytesIO()
         pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema).write_parquet(buffer)
         uri = self.lake.home.uri("processed", table, *segment(day).split("/"), "part-0.parquet")
         self.lake.platform.objects.put(uri, buffer.getvalue())
 
     def ask(self, view: str, columns: str = "*", rest: str = "ORDER BY location_id") -> list[dict[str, Any]]:
-        """Rows of a view."""
+        """Return the rows of a view."""
         if columns == "*":
-            columns = ", ".join(str(one.name) for one in project().graph.columns(view))
+            columns = ", ".join(str(column.name) for column in project().graph.columns(view))
         query = Query("q", f"SELECT {columns} FROM {view} {rest}", (table_ref(project().graph, view),))
         bound = bind(query, self.lake.home)
         assert isinstance(bound, Query)
         return self.lake.platform.read(bound).as_dicts()
 
-    def one(self, view: str = "view_latest_aqi") -> dict[str, Any]:
-        """The only row of a view."""
+    def row(self, view: str = "view_latest_aqi") -> dict[str, Any]:
+        """Return the only row of a view."""
         (row,) = self.ask(view)
         return row
 
-    def one_of(self, location: int, view: str = "view_latest_aqi") -> dict[str, Any]:
-        """The only row of a location."""
+    def row_of(self, location: int, view: str = "view_latest_aqi") -> dict[str, Any]:
+        """Return the only row of a location."""
         (row,) = self.ask(view, rest=f"WHERE location_id = {location}")
         return row
 
     def day(self, day: dt.date) -> dict[str, Any]:
-        """The only row of a local day."""
+        """Return the only row of a local day."""
         (row,) = self.ask("view_daily_average", rest=f"WHERE local_day = DATE '{day}'")
         return row
 
 
 def open_air(trusting: bool = False) -> Air:
-    """An empty lake with everything that is not raw or processed; a trusting one doubts no number."""
-    home = place("memory", memory_root())
+    """Return a lake with reference tables and views, and no rows; a trusting one accepts every number."""
+    home = environment_on("memory", memory_root())
     lake = Lake(open_memory(home), home)
     for asset in project().graph:
         if asset.kind.name in ("reference", "catalog", "view"):
@@ -106,7 +106,7 @@ def open_air(trusting: bool = False) -> Air:
 
 
 def trusted(key: str, operation: Operation) -> Operation:
-    """The rules of quality, edited as a user may: no sentinels, and limits no number reaches."""
+    """Return the rules of quality, edited as a user may: no sentinels, and limits that no number reaches."""
     if not isinstance(operation, Load) or not key.startswith("qc_"):
         return operation
     head, *rows = operation.csv.splitlines()
@@ -119,25 +119,25 @@ def trusted(key: str, operation: Operation) -> Operation:
 
 @cache
 def shared_air(trusting: bool = False) -> Air:
-    """One lake for all tests of this process: views are made once."""
+    """Return the lake that all tests of this process share, so that views are made once."""
     return open_air(trusting)
 
 
 def fresh_air(trusting: bool = False) -> Air:
-    """The shared lake with no rows in it."""
-    found = shared_air(trusting)
-    found.clear()
-    return found
+    """Return the shared lake with no rows in it."""
+    air = shared_air(trusting)
+    air.clear()
+    return air
 
 
 def station(number: int = 1, **more: Any) -> dict[str, Any]:
-    """A station in Hanoi."""
+    """Return a station in Hanoi."""
     known = {"location_id": number, "name": f"S{number}", "country": "VN", "provider": "P"}
     return known | {"latitude": 21.03, "longitude": 105.85, "timezone": "Asia/Ho_Chi_Minh"} | more
 
 
 def hour(value: float | None, end: dt.datetime | None = None, zone: ZoneInfo = HANOI, **more: Any) -> dict[str, Any]:
-    """An hour of PM2.5 that ends then (the last full hour), of station and sensor 1."""
+    """Return an hour of PM2.5 that ends then (the last full hour), of station and sensor 1."""
     until = end or now_hour()
     start = until - HOUR
     local = start.replace(tzinfo=dt.UTC).astimezone(zone).isoformat()
@@ -150,7 +150,7 @@ def hour(value: float | None, end: dt.datetime | None = None, zone: ZoneInfo = H
 
 
 def back(values: Iterable[float | None], end: dt.datetime | None = None, **more: Any) -> list[dict[str, Any]]:
-    """Hours of one sensor, the newest first."""
+    """Return hours of one sensor, the newest first."""
     until = end or now_hour()
     return [hour(value, until - n * HOUR, **more) for n, value in enumerate(values)]
 
@@ -158,7 +158,7 @@ def back(values: Iterable[float | None], end: dt.datetime | None = None, **more:
 def of_day(
     values: Sequence[float | None], day: dt.date, first: int = 0, zone: ZoneInfo = HANOI, **more: Any
 ) -> list[dict[str, Any]]:
-    """Hours of one sensor in order, from a local hour of a local day on; NULL values are no rows."""
+    """Return hours of one sensor in order, from a local hour of a local day on; a NULL value gives no row."""
     start = dt.datetime(day.year, day.month, day.day, first, tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None)
     return [
         hour(value, start + (n + 1) * HOUR, zone, **more) for n, value in enumerate(values) if value is not None

@@ -15,7 +15,7 @@ from support.loopback import free_port
 
 @dataclass(frozen=True)
 class Served:
-    """Where it answers, and the password of its admin."""
+    """The port of a served Airflow, and the password of its admin."""
 
     port: int
     password: str
@@ -25,11 +25,11 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
 
-def until(found: Callable[[], Any], seconds: float = 240) -> Any:
-    """What ``found`` gives once it gives something."""
+def until(read: Callable[[], Any], seconds: float = 240) -> Any:
+    """Return what ``read`` returns as soon as it is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if value := found():
+        if value := read():
             return value
         time.sleep(0.5)
     raise TimeoutError("it never came")
@@ -37,14 +37,14 @@ def until(found: Callable[[], Any], seconds: float = 240) -> Any:
 
 @contextmanager
 def serving_airflow(folder: Path, environ: Mapping[str, str]) -> Iterator[Served]:
-    """``serve.py`` in a folder, as ``make airflow`` starts it; it must end well when it is told to."""
+    """Run ``serve.py`` in a folder, as ``make airflow`` does; it must end without an error when it is stopped."""
     port = free_port()
     command = ["-m", "openaq_assets.airflow.standalone", "--home", str(folder / ".airflow"), "--port", str(port)]
     with (folder / "out").open("w", encoding="utf-8") as out:
         process = subprocess.Popen([sys.executable, *command], env=environ, cwd=folder, stdout=out, stderr=out)
     try:
-        said = until(lambda: "password: " in (text := (folder / "out").read_text()) and text)
-        yield Served(port, said.split("password: ")[1].split()[0])
+        output = until(lambda: "password: " in (text := (folder / "out").read_text()) and text)
+        yield Served(port, output.split("password: ")[1].split()[0])
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=60)

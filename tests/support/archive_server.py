@@ -13,17 +13,17 @@ from moto.server import ThreadedMotoServer
 
 from openaq_simulator import World
 from openaq_simulator.archive import archive_objects
-from support.scripted_server import Asked, Reply, Scripted
+from support.scripted_server import Reply, Request, Scripted
 
 BUCKET = "openaq-data-archive"
 SLOW_DOWN = Reply(503, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>")
 BROKEN = Reply(500, b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>")
 
-Fault = Callable[[Asked, int], Reply | None]
+Fault = Callable[[Request, int], Reply | None]
 
 
-def nothing(asked: Asked, number: int) -> Reply | None:
-    """No fault."""
+def nothing(request: Request, number: int) -> Reply | None:
+    """Return no fault."""
     return None
 
 
@@ -34,7 +34,7 @@ class Archive:
     moto: str
     fault: Fault = nothing
     url: str = ""
-    log: list[Asked] = field(default_factory=list)
+    log: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._http = httpx.Client(base_url=self.moto, timeout=20)
@@ -44,7 +44,7 @@ class Archive:
         )  # fmt: skip
 
     def fill(self, world: World, first: dt.date, last: dt.date, now: dt.datetime) -> dict[str, bytes]:
-        """Upload the simulator's files; they by key."""
+        """Upload the simulator's files; return them by key."""
         files = dict(archive_objects(world, first, last, now))
         self.put(files)
         return files
@@ -60,25 +60,25 @@ class Archive:
             self._s3.delete_object(Bucket=BUCKET, Key=key)
 
     def downloads(self) -> list[str]:
-        """The keys that were asked for, in order."""
+        """Return the keys that were requested, in order."""
         prefix = f"/{BUCKET}/"
-        return [one.path.removeprefix(prefix) for one in self.log if one.path.endswith(".gz")]
+        return [request.path.removeprefix(prefix) for request in self.log if request.path.endswith(".gz")]
 
-    def answer(self, asked: Asked, number: int) -> Reply:
-        """What moto says, unless the fault says otherwise."""
-        instead = self.fault(asked, number)
+    def answer(self, request: Request, number: int) -> Reply:
+        """Return the response of moto, or that of the fault."""
+        instead = self.fault(request, number)
         if instead is not None and instead.fault != "truncate":
             return instead
-        found = self._http.get(asked.url, headers={"accept-encoding": "identity"})
+        response = self._http.get(request.url, headers={"accept-encoding": "identity"})
         kept = ("content-type", "etag", "last-modified")
-        headers = {name: found.headers[name] for name in kept if name in found.headers}
+        headers = {name: response.headers[name] for name in kept if name in response.headers}
         headers["Content-Type"] = headers.pop("content-type", "application/xml")
-        return Reply(found.status_code, found.content, headers, instead.fault if instead else "")
+        return Reply(response.status_code, response.content, headers, instead.fault if instead else "")
 
 
 @contextlib.contextmanager
 def serving() -> Iterator[Archive]:
-    """An empty bucket on loopback."""
+    """Yield an empty bucket on loopback."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -99,7 +99,7 @@ def serving() -> Iterator[Archive]:
 
 
 def without_aws(monkeypatch: Any) -> None:
-    """No account, profile or region of the developer takes part."""
+    """Hide the account, profile and region of the developer."""
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

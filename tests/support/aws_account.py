@@ -35,7 +35,7 @@ class AwsAccount:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str, **keys: str) -> Any:
-        """A client of an administrator, or of whoever has these keys."""
+        """Return a client of an administrator, or of the owner of these keys."""
         given = keys or {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
         if keys or service not in self._clients:
             made = boto3.client(service, endpoint_url=self.url, region_name=REGION, **given)
@@ -45,7 +45,7 @@ class AwsAccount:
         return self._clients[service]
 
     def fresh(self) -> None:
-        """An empty account."""
+        """Reset the account to an empty one."""
         urlopen(Request(f"{self.url}/moto-api/reset", method="POST")).read()
         self.plan, self.refused = {"accountId": "123456789012", "accountPlanType": "PAID"}, set()
 
@@ -72,12 +72,12 @@ class AwsAccount:
 
 def _answer(start_response: Any, status: str, body: Mapping[str, Any]) -> Iterable[bytes]:
     start_response(status, [("Content-Type", "application/x-amz-json-1.1")])
-    return [json.dumps(body, default=lambda one: one.timestamp() if isinstance(one, dt.datetime) else str(one)).encode()]
+    return [json.dumps(body, default=lambda value: value.timestamp() if isinstance(value, dt.datetime) else str(value)).encode()]
 
 
 @contextmanager
 def listening() -> Iterator[AwsAccount]:
-    """The account while it listens."""
+    """Yield the account while it listens."""
     account = AwsAccount()
     with serving(account) as account.url:
         yield account
@@ -87,13 +87,13 @@ def listening() -> Iterator[AwsAccount]:
 
 
 def build(account: AwsAccount, stack: Stack) -> None:
-    """What CloudFormation would make of the template."""
+    """Make the resources of the template, as CloudFormation does."""
     makers: Mapping[str, Callable[[AwsAccount, str, dict[str, Any]], None]] = {
         "AWS::S3::Bucket": _bucket,
         "AWS::S3::BucketPolicy": _bucket_policy,
-        "AWS::Glue::Database": lambda a, _, one: a.client("glue").create_database(DatabaseInput=one["DatabaseInput"]),
-        "AWS::Glue::Job": lambda a, _, one: a.client("glue").create_job(**one),
-        "AWS::Glue::Crawler": lambda a, _, one: a.client("glue").create_crawler(**one),
+        "AWS::Glue::Database": lambda a, _, properties: a.client("glue").create_database(DatabaseInput=properties["DatabaseInput"]),
+        "AWS::Glue::Job": lambda a, _, properties: a.client("glue").create_job(**properties),
+        "AWS::Glue::Crawler": lambda a, _, properties: a.client("glue").create_crawler(**properties),
         "AWS::Athena::WorkGroup": _work_group,
         "AWS::IAM::ManagedPolicy": _policy,
         "AWS::IAM::Role": _role,
@@ -104,95 +104,95 @@ def build(account: AwsAccount, stack: Stack) -> None:
         "AWS::Budgets::Budget": _budget,
     }
     order = list(makers)
-    for name, one in sorted(stack.resources.items(), key=lambda each: order.index(each[1]["Type"])):
-        makers[one["Type"]](account, name, one["Properties"])
+    for name, resource in sorted(stack.resources.items(), key=lambda each: order.index(each[1]["Type"])):
+        makers[resource["Type"]](account, name, resource["Properties"])
 
 
-def _bucket(account: AwsAccount, _: str, one: dict[str, Any]) -> None:
-    s3, name = account.client("s3"), one["BucketName"]
+def _bucket(account: AwsAccount, _: str, properties: dict[str, Any]) -> None:
+    s3, name = account.client("s3"), properties["BucketName"]
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=one["PublicAccessBlockConfiguration"])
-    encryption = one["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"])
+    encryption = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     rules = [{"ApplyServerSideEncryptionByDefault": each["ServerSideEncryptionByDefault"]} for each in encryption]
     s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
     s3.put_bucket_lifecycle_configuration(
-        Bucket=name, LifecycleConfiguration={"Rules": [_rule(each) for each in one["LifecycleConfiguration"]["Rules"]]}
+        Bucket=name, LifecycleConfiguration={"Rules": [_rule(each) for each in properties["LifecycleConfiguration"]["Rules"]]}
     )
 
 
-def _rule(one: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"ID": one["Id"], "Status": one["Status"], "Filter": {"Prefix": one.get("Prefix", "")}}
-    if "ExpirationInDays" in one:
-        made["Expiration"] = {"Days": one["ExpirationInDays"]}
-    if "AbortIncompleteMultipartUpload" in one:
-        made["AbortIncompleteMultipartUpload"] = one["AbortIncompleteMultipartUpload"]
+def _rule(declared: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {"ID": declared["Id"], "Status": declared["Status"], "Filter": {"Prefix": declared.get("Prefix", "")}}
+    if "ExpirationInDays" in declared:
+        made["Expiration"] = {"Days": declared["ExpirationInDays"]}
+    if "AbortIncompleteMultipartUpload" in declared:
+        made["AbortIncompleteMultipartUpload"] = declared["AbortIncompleteMultipartUpload"]
     return made
 
 
-def _bucket_policy(account: AwsAccount, _: str, one: dict[str, Any]) -> None:
+def _bucket_policy(account: AwsAccount, _: str, properties: dict[str, Any]) -> None:
     # moto takes no notice of conditions: with the objects in it, the policy would deny everything.
-    statements = [{**each, "Resource": each["Resource"][0]} for each in one["PolicyDocument"]["Statement"]]
-    document = {**one["PolicyDocument"], "Statement": statements}
-    account.client("s3").put_bucket_policy(Bucket=one["Bucket"], Policy=json.dumps(document))
+    statements = [{**each, "Resource": each["Resource"][0]} for each in properties["PolicyDocument"]["Statement"]]
+    document = {**properties["PolicyDocument"], "Statement": statements}
+    account.client("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=json.dumps(document))
 
 
-def _work_group(account: AwsAccount, _: str, one: dict[str, Any]) -> None:
+def _work_group(account: AwsAccount, _: str, properties: dict[str, Any]) -> None:
     account.client("athena").create_work_group(
-        Name=one["Name"], Description=one["Description"], Configuration=one["WorkGroupConfiguration"]
+        Name=properties["Name"], Description=properties["Description"], Configuration=properties["WorkGroupConfiguration"]
     )
 
 
-def _policy(account: AwsAccount, name: str, one: dict[str, Any]) -> None:
-    account.client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(one["PolicyDocument"]))
+def _policy(account: AwsAccount, name: str, properties: dict[str, Any]) -> None:
+    account.client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(properties["PolicyDocument"]))
 
 
-def _role(account: AwsAccount, name: str, one: dict[str, Any]) -> None:
+def _role(account: AwsAccount, name: str, properties: dict[str, Any]) -> None:
     iam = account.client("iam")
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(one["AssumeRolePolicyDocument"]))
-    for each in one["Policies"]:
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]))
+    for each in properties["Policies"]:
         document = json.dumps(each["PolicyDocument"])
         iam.put_role_policy(RoleName=name, PolicyName=each["PolicyName"], PolicyDocument=document)
 
 
-def _user(account: AwsAccount, _: str, one: dict[str, Any]) -> None:
+def _user(account: AwsAccount, _: str, properties: dict[str, Any]) -> None:
     iam = account.client("iam")
-    iam.create_user(UserName=one["UserName"])
-    for given in one["ManagedPolicyArns"]:
+    iam.create_user(UserName=properties["UserName"])
+    for given in properties["ManagedPolicyArns"]:
         arn = given
         if ":aws:policy/" in arn:  # loading all of AWS's own takes moto ten seconds: this one is enough
             document = json.dumps(managed()[arn.rpartition("/")[2]]["Document"])
             made = iam.create_policy(PolicyName=arn.rpartition("/")[2], PolicyDocument=document)
             arn = made["Policy"]["Arn"]
-        iam.attach_user_policy(UserName=one["UserName"], PolicyArn=arn)
+        iam.attach_user_policy(UserName=properties["UserName"], PolicyArn=arn)
 
 
-def _profile(account: AwsAccount, name: str, one: dict[str, Any]) -> None:
+def _profile(account: AwsAccount, name: str, properties: dict[str, Any]) -> None:
     iam = account.client("iam")
     iam.create_instance_profile(InstanceProfileName=name)
-    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=one["Roles"][0])
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=properties["Roles"][0])
 
 
-def _firewall(account: AwsAccount, name: str, one: dict[str, Any]) -> None:
-    made = account.client("ec2").create_security_group(GroupName=name, Description=one["GroupDescription"])
-    if one["SecurityGroupIngress"]:
-        account.client("ec2").authorize_security_group_ingress(GroupId=made["GroupId"], IpPermissions=one["SecurityGroupIngress"])
+def _firewall(account: AwsAccount, name: str, properties: dict[str, Any]) -> None:
+    made = account.client("ec2").create_security_group(GroupName=name, Description=properties["GroupDescription"])
+    if properties["SecurityGroupIngress"]:
+        account.client("ec2").authorize_security_group_ingress(GroupId=made["GroupId"], IpPermissions=properties["SecurityGroupIngress"])
 
 
-def _instance(account: AwsAccount, _: str, one: dict[str, Any]) -> None:
+def _instance(account: AwsAccount, _: str, properties: dict[str, Any]) -> None:
     ec2 = account.client("ec2")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     groups = [each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"] if each["GroupName"] == "HostFirewall"]
     made = ec2.run_instances(
-        ImageId=image, InstanceType=one["InstanceType"], MinCount=1, MaxCount=1, SecurityGroupIds=groups,
-        IamInstanceProfile={"Name": one["IamInstanceProfile"]}, UserData=one["UserData"],
-        TagSpecifications=[{"ResourceType": "instance", "Tags": one["Tags"]}],
+        ImageId=image, InstanceType=properties["InstanceType"], MinCount=1, MaxCount=1, SecurityGroupIds=groups,
+        IamInstanceProfile={"Name": properties["IamInstanceProfile"]}, UserData=properties["UserData"],
+        TagSpecifications=[{"ResourceType": "instance", "Tags": properties["Tags"]}],
     )  # fmt: skip
-    options = dict(one["MetadataOptions"])
+    options = dict(properties["MetadataOptions"])
     ec2.modify_instance_metadata_options(InstanceId=made["Instances"][0]["InstanceId"], **options)
 
 
-def _budget(account: AwsAccount, _: str, one: dict[str, Any]) -> None:
-    limit = {**one["Budget"]["BudgetLimit"], "Amount": str(one["Budget"]["BudgetLimit"]["Amount"])}
+def _budget(account: AwsAccount, _: str, properties: dict[str, Any]) -> None:
+    limit = {**properties["Budget"]["BudgetLimit"], "Amount": str(properties["Budget"]["BudgetLimit"]["Amount"])}
     account.client("budgets").create_budget(
-        AccountId="123456789012", Budget={**one["Budget"], "BudgetLimit": limit}
+        AccountId="123456789012", Budget={**properties["Budget"], "BudgetLimit": limit}
     )

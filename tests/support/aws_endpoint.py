@@ -72,7 +72,7 @@ class Endpoint:
         }  # fmt: skip
 
     def client(self, service: str) -> Any:
-        """A client of our own, which no fault meets."""
+        """Return a client of the tests, which faults do not affect."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._new_client(service)
@@ -94,11 +94,11 @@ class Endpoint:
         return fault
 
     def called(self, action: str) -> list[Body]:
-        """The bodies of all requests of an action so far."""
-        return [one.body for one in self.calls if one.action == action]
+        """Return the bodies of all requests of an action so far."""
+        return [call.body for call in self.calls if call.action == action]
 
     def fresh(self) -> None:
-        """An empty account with what a deployment makes: bucket, databases, job, crawler, work group."""
+        """Reset the account to what a deployment makes: bucket, databases, job, crawler, work group."""
         self.jobs.forget()
         self.crawlers.forget()
         self.athena.forget()
@@ -132,19 +132,19 @@ class Endpoint:
         if action not in self._ours:
             return list(self._moto(environ, start_response))
         try:
-            found = self._ours[action](body)
+            answer = self._ours[action](body)
         except Refused as error:
             return _refusal(action, error, start_response)
-        text = json.dumps(found, default=_stamp).encode()
+        text = json.dumps(answer, default=_stamp).encode()
         start_response("200 OK", [("Content-Type", "application/x-amz-json-1.1")])
         return [text]
 
     def _fault(self, action: str, path: str) -> Fault | None:
         with self._lock:
-            for one in self.faults:
-                if one.action == action and one.path in path and one.times > 0:
-                    one.times -= 1
-                    return one
+            for fault in self.faults:
+                if fault.action == action and fault.path in path and fault.times > 0:
+                    fault.times -= 1
+                    return fault
         return None
 
 
@@ -155,11 +155,11 @@ def _stamp(value: Any) -> Any:
 
 
 def _body(environ: Any) -> Body:
-    """The JSON of a request, which can be read again afterwards."""
+    """Return the JSON of a request, which can be read again afterwards."""
     raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(raw)
-    found: Body = json.loads(raw or b"{}")
-    return found
+    body: Body = json.loads(raw or b"{}")
+    return body
 
 
 def _action(environ: Any, target: str) -> str:
@@ -186,7 +186,7 @@ def _refusal(target: str, error: Refused, start_response: Any) -> list[bytes]:
 
 
 def deploy(endpoint: Endpoint) -> None:
-    """What infra/ and 'openaq-assets deploy' make in an account."""
+    """Make in an account what infra/ and 'openaq-assets deploy' make."""
     endpoint.client("s3").create_bucket(Bucket=BUCKET)
     glue = endpoint.client("glue")
     for name in ("openaq_dev", "openaq_prod"):
@@ -202,7 +202,7 @@ def deploy(endpoint: Endpoint) -> None:
 
 
 def crawl_of(endpoint: Endpoint, root: str) -> None:
-    """The crawler over the processed tables below a root, as infra/ makes it."""
+    """Make the crawler over the processed tables below a root, as infra/ does."""
     level = len(f"{root}/dev/processed".removeprefix("s3://").split("/")) + 1
     grouping = {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": level}
     endpoint.client("glue").create_crawler(
@@ -214,7 +214,7 @@ def crawl_of(endpoint: Endpoint, root: str) -> None:
 
 @contextmanager
 def served() -> Iterator[Endpoint]:
-    """The endpoint, listening on loopback."""
+    """Yield the endpoint, listening on loopback."""
     endpoint = Endpoint()
     with serving(endpoint) as endpoint.url:
         try:
@@ -224,7 +224,7 @@ def served() -> Iterator[Endpoint]:
 
 
 def variables(endpoint: Endpoint) -> dict[str, str]:
-    """The environment of a process that is to use the endpoint."""
+    """Return the environment of a process that is to use the endpoint."""
     return {
         "AWS_ENDPOINT_URL": endpoint.url, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "2",
@@ -234,7 +234,7 @@ def variables(endpoint: Endpoint) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def listening() -> Iterator[Endpoint]:
-    """One endpoint for all tests of a process."""
+    """Yield one endpoint for all tests of a process."""
     with served() as endpoint:
         yield endpoint
 
@@ -251,8 +251,8 @@ def speak_to(url: str) -> None:
 
 @pytest.fixture
 def endpoint(listening: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
-    """A fresh account, found by the default chain of this process and its children."""
-    for name in [one for one in os.environ if one.startswith("AWS_")]:
+    """Return a fresh account, found by the default chain of this process and its children."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in variables(listening).items():
         monkeypatch.setenv(name, value)

@@ -19,26 +19,26 @@ ROOT = f"s3://{BUCKET}"
 
 
 def home(root: str = ROOT, **settings: Any) -> Environment:
-    """An environment in the account."""
+    """Return an environment in the account."""
     chosen: dict[str, Any] = {"transform": "local", "catalog": "partitions", "crawler": CRAWLER, **settings}
     return Environment("dev", Profile("aws", root, settings={"aws": Aws(**chosen)}), ENVIRONMENTS)
 
 
 @pytest.fixture
 def lake_of(endpoint: Endpoint) -> Lakes:
-    """Opens a lake with settings of the profile; every test has one account."""
+    """Return a function that opens a lake with settings of the profile; each test has its own account."""
     crawl_of(endpoint, ROOT)
 
     def opened(**settings: Any) -> Lake:
-        place = home(**settings)
-        return Lake(open_aws(place), place)
+        environment = home(**settings)
+        return Lake(open_aws(environment), environment)
 
     return opened
 
 
 @pytest.fixture
 def lake(lake_of: Lakes) -> Lake:
-    """A lake whose days Polars makes, registered directly."""
+    """Return a lake whose days Polars makes, registered directly."""
     return lake_of()
 
 

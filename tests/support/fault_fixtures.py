@@ -71,17 +71,17 @@ Rows = Mapping[str, list[dict[str, Any]]]
 
 
 def small_world(places: Mapping[int, tuple[str, ...]] = PLACES, seed: int = 7) -> World:
-    """A few synthetic stations with these of their sensors."""
+    """Return a few synthetic stations with these of their sensors."""
     world = World.synthetic(seed)
     sensors = {
-        key: one
-        for key, one in world.sensors.items()
-        if one.parameter.name in places.get(one.location_id, ())
+        key: sensor
+        for key, sensor in world.sensors.items()
+        if sensor.parameter.name in places.get(sensor.location_id, ())
     }
     kept = [
-        one | {"sensors": [each for each in one["sensors"] if each["id"] in sensors]}
-        for one in world.locations
-        if one["id"] in places
+        location | {"sensors": [each for each in location["sensors"] if each["id"] in sensors]}
+        for location in world.locations
+        if location["id"] in places
     ]
     return replace(world, locations=tuple(kept), sensors=sensors)
 
@@ -122,7 +122,7 @@ class Time:
             self.targets.remove(target)
 
     async def skip(self, seconds: float) -> None:
-        """A wait that the simulator does not notice."""
+        """Wait without the simulator noticing it."""
         self.ahead += seconds
         await asyncio.sleep(0)
 
@@ -149,7 +149,7 @@ class Lab:
 
     @property
     def store(self) -> Any:
-        """The lake's objects."""
+        """Return the lake's objects."""
         return STORES[self.project.environment("dev", "local").root]
 
     def run(
@@ -158,20 +158,20 @@ class Lab:
         """Run assets (all by default) for the days; the raw layer must only have grown."""
         self.patch.setattr(extract, "fetch", self._fetch())
         first, last = dt.date.fromisoformat(days[0]), dt.date.fromisoformat(days[-1])
-        asked = make_request(self.project.graph, first=first, last=last, today=TODAY, force=force)
+        request = make_request(self.project.graph, first=first, last=last, today=TODAY, force=force)
         try:
-            return run_it(open_run(self.project, asked, "dev", "local"), *keys)
+            return run_it(open_run(self.project, request, "dev", "local"), *keys)
         finally:
             self.patch.setattr(extract, "fetch", PLAIN)
             raw = self.raw()
             assert self.seen.items() <= raw.items(), "a raw object was changed or deleted"
             self.seen = raw
 
-    def under(self, *faults: Fault | str, **asked: Any) -> dict[str, Result]:
-        """A run with these faults, which are off again afterwards."""
+    def under(self, *faults: Fault | str, **more: Any) -> dict[str, Result]:
+        """Return a run with these faults, which are off again afterwards."""
         self.simulator.faults = list(faults)
         try:
-            return self.run(**asked)
+            return self.run(**more)
         finally:
             self.simulator.faults = []
 
@@ -185,30 +185,30 @@ class Lab:
         )
 
     def raw(self) -> dict[str, bytes]:
-        """Every raw object."""
+        """Return every raw object."""
         return {uri: body for uri, body in dict(self.store.bodies).items() if parse_raw_key(uri)}
 
     def tables(self) -> Rows:
-        """The rows of every table but when they were retrieved."""
-        found: dict[str, list[dict[str, Any]]] = {}
+        """Return the rows of every table without the time of retrieval."""
+        tables: dict[str, list[dict[str, Any]]] = {}
         for uri, body in sorted(self.store.bodies.items()):
             if "/processed/" in uri and uri.endswith(".parquet"):
                 name = uri.partition("/processed/")[2].partition("/")[0]
                 rows = pl.read_parquet(io.BytesIO(body)).drop("retrieved_at").to_dicts()
-                found.setdefault(name, []).extend(rows)
-        return found
+                tables.setdefault(name, []).extend(rows)
+        return tables
 
     def written(self) -> bytes:
-        """Everything that was ever written, with the metadata."""
-        told = json.dumps(self.store.metadata).encode()
-        return b"\n".join([told, *self.store.bodies.values(), *map(str.encode, self.store.bodies)])
+        """Return everything that was ever written, with the metadata."""
+        metadata = json.dumps(self.store.metadata).encode()
+        return b"\n".join([metadata, *self.store.bodies.values(), *map(str.encode, self.store.bodies)])
 
 
 PLAIN = extract.fetch
 
 
 def lab_project(folder: Path, simulator: Simulator, raw: str = RAW, limit: int = 0) -> Project:
-    """The project of a lab, with a lake of its own; the key is in the environment."""
+    """Return the project of a lab, with a lake of its own; the key is in the environment."""
     api = (
         f"{{url: '{simulator.url}', key: '${{env:OPENAQ_API_KEY}}', "
         f"requests_per_minute: {limit}, requests_per_hour: 0}}"
@@ -228,14 +228,14 @@ def lab_project(folder: Path, simulator: Simulator, raw: str = RAW, limit: int =
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The key of the deployment."""
+    """Return the key of the deployment."""
     monkeypatch.setenv("OPENAQ_API_KEY", KEY)
     return KEY
 
 
 @contextmanager
 def a_lab(patch: pytest.MonkeyPatch, now: dt.datetime = NOW, **options: Any) -> Iterator[Lab]:
-    """A lab and its simulator, which stands at a moment."""
+    """Yield a lab and its simulator, which stands at a moment."""
     limit = options.get("limit", 0)
     world = options.pop("world", None) or small_world()
     with (
@@ -246,19 +246,19 @@ def a_lab(patch: pytest.MonkeyPatch, now: dt.datetime = NOW, **options: Any) -> 
 
 
 def undisturbed(patch: pytest.MonkeyPatch, now: dt.datetime = NOW, **options: Any) -> Rows:
-    """The tables that one run without faults leaves."""
+    """Return the tables that one run without faults leaves."""
     with a_lab(patch, now, **options) as lab:
-        assert {one.state for one in lab.run().values()} == {"ok"}
+        assert {result.state for result in lab.run().values()} == {"ok"}
         return lab.tables()
 
 
 def rows_at(rows: Rows, sensor: int = SENSOR) -> dict[dt.datetime, dict[str, Any]]:
-    """A sensor's measurements by the end of their hour."""
-    return {one["period_to"]: one for one in rows["measurements"] if one["sensor_id"] == sensor}
+    """Return a sensor's measurements by the end of their hour."""
+    return {row["period_to"]: row for row in rows["measurements"] if row["sensor_id"] == sensor}
 
 
 def ends(first: str = DAYS[0], hours: Iterable[int] = range(1, 49)) -> list[dt.datetime]:
-    """The ends of hours counted from a day's beginning, as the tables have them."""
+    """Return the ends of hours counted from a day's beginning, as the tables have them."""
     start = dt.datetime.fromisoformat(first)
     return [start + dt.timedelta(hours=hour) for hour in hours]
 
@@ -266,7 +266,7 @@ def ends(first: str = DAYS[0], hours: Iterable[int] = range(1, 49)) -> list[dt.d
 BUSY = 90000020
 
 def busy_world(count: int = 1440) -> World:
-    """A world whose one sensor has a row each minute: two pages a day."""
+    """Return a world whose one sensor has a row each minute: two pages a day."""
     start = unix(f"{DAYS[0]}T00:00:00Z")
     rows = [Row(start + 60 * n, float(n % 97)) for n in range(1, 2 * count + 1)]
     world = small_world({9000004: ("pm25",), 9000006: ("pm25",)})

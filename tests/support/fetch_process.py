@@ -21,11 +21,11 @@ class Mortal(FileStore):
         self.turn, self.at, self.after = itertools.count(1), at, after
 
     def put_new(self, uri: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
-        mine = next(self.turn) == self.at
-        if mine and not self.after:
+        due = next(self.turn) == self.at
+        if due and not self.after:
             os.kill(os.getpid(), signal.SIGKILL)
         written = super().put_new(uri, body, metadata)
-        if mine:
+        if due:
             os.kill(os.getpid(), signal.SIGKILL)
         return written
 
@@ -39,22 +39,22 @@ def main() -> None:
     parser.add_argument("--now", default="")
     parser.add_argument("--at", type=int, default=0)
     parser.add_argument("--after", action="store_true")
-    asked = parser.parse_args()
-    moment = dt.datetime.fromisoformat(asked.now) if asked.now else None
+    options = parser.parse_args()
+    moment = dt.datetime.fromisoformat(options.now) if options.now else None
     now = (lambda: moment) if moment else (lambda: dt.datetime.now(dt.UTC))
-    api = Api(asked.url, "0" * 64, requests_per_minute=0, requests_per_hour=0, concurrency=2)
-    days = tuple(asked.days.split(","))
-    store, inventory = Mortal(asked.at, asked.after), Ref("places_raw", "raw", uri=asked.root)
+    api = Api(options.url, "0" * 64, requests_per_minute=0, requests_per_hour=0, concurrency=2)
+    days = tuple(options.days.split(","))
+    store, inventory = Mortal(options.at, options.after), Ref("places_raw", "raw", uri=options.root)
     places = Fetch(
-        "locations", ("country=VN",), Ref("places_raw", "raw", days[-1:], uri=asked.root)
+        "locations", ("country=VN",), Ref("places_raw", "raw", days[-1:], uri=options.root)
     )
-    into = Ref("answers_raw", "raw", days, uri=asked.root)
+    into = Ref("answers_raw", "raw", days, uri=options.root)
     settled = 0 if moment else 72
-    answers = Fetch(asked.endpoint, ("country=VN",), into, inventory, settled_after_hours=settled)
+    answers = Fetch(options.endpoint, ("country=VN",), into, inventory, settled_after_hours=settled)
     fetch(places, FileStore(), api, now=now)
     facts = fetch(answers, store, api, now=now)
-    assert not any(one.failures for one in facts.values()), facts
-    print(*(one.version for one in facts.values()))
+    assert not any(entry.failures for entry in facts.values()), facts
+    print(*(entry.version for entry in facts.values()))
 
 
 if __name__ == "__main__":

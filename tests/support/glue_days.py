@@ -32,23 +32,23 @@ RECIPE = Recipe("results", COLUMNS, ("sensor", "at"), ("at",), "at")
 
 TABLE = Table(
     Ref("answers", "processed"),
-    tuple(Column(Name(one.name), one.type) for one in COLUMNS)
+    tuple(Column(Name(column.name), column.type) for column in COLUMNS)
     + tuple(Column(Name(name), "varchar") for name in ("year", "month", "day")),
     True,
 )
 
 def transform(*days: str, recipe: Recipe = RECIPE) -> Transform:
-    """The operation for these days."""
-    into, aside = Ref("answers", "processed", days), Ref("answers", "quarantine", days)
-    return Transform(Ref("answers_raw", "raw", days), recipe, into, aside)
+    """Return the operation for these days."""
+    into, quarantined = Ref("answers", "processed", days), Ref("answers", "quarantine", days)
+    return Transform(Ref("answers_raw", "raw", days), recipe, into, quarantined)
 
 def store(lake: Lake, day: str, hour: int, **row: Any) -> None:
-    """A raw object of one row."""
+    """Store a raw object of one row."""
     body = page([{"at": f"{day}T{hour:02d}:00:00Z", **row}])
     put_raw(lake.platform, lake.home, day, body, sensor=str(hour + 1))
 
 def submitted(lake: Lake, operation: Transform) -> Ticket:
-    """The ticket of an operation as it is given at first."""
+    """Return the ticket of an operation as it is given at first."""
     return lake.platform.submit(bind(operation, lake.home))
 
 @dataclasses.dataclass
@@ -75,7 +75,7 @@ class Script:
 
 @pytest.fixture
 def script(endpoint: Endpoint) -> Iterator[Script]:
-    """The job's script, in the hands of the test."""
+    """Yield the job's script, which the test controls."""
     facts = {"rows": 3, "objects": 2, "quarantined": 1, "bytes": 400, "version": "0123456789ab"}
     script = Script(endpoint, {DAY: facts})
     endpoint.jobs.script = script
@@ -83,7 +83,7 @@ def script(endpoint: Endpoint) -> Iterator[Script]:
     script.end("the test is over")
 
 def finished(lake: Lake, ticket: Ticket) -> Ticket:
-    """The ticket once it is over."""
+    """Return the ticket once it is over."""
     while ticket.state == "running":
         threading.Event().wait(0.02)
         ticket = lake.platform.poll(ticket)

@@ -16,37 +16,37 @@ Statement = Mapping[str, Any]
 
 
 def principal(stack: Stack, name: str) -> list[Statement]:
-    """Every statement that speaks for a role or user of the template, managed policies included."""
+    """Return every statement of a role or user of the template, managed policies included."""
     properties = stack.resources[name]["Properties"]
-    documents = [one["PolicyDocument"] for one in properties.get("Policies", ())]
+    documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
     for arn in properties.get("ManagedPolicyArns", ()):
         own = arn.rpartition("/")[2]
         if own in stack.resources:
             documents.append(stack.resources[own]["Properties"]["PolicyDocument"])
         else:
             documents.append(managed()[own]["Document"])
-    return [one for document in documents for one in _listed(document["Statement"])]
+    return [statement for document in documents for statement in _listed(document["Statement"])]
 
 
 @cache
 def managed() -> dict[str, Any]:
-    """The policies of AWS itself, by name."""
+    """Return the policies of AWS itself, by name."""
     return dict(json.loads(aws_managed_policies_data))
 
 
 def allows(statements: Iterable[Statement], action: str, resource: str = "*", **context: str) -> bool:
-    """Whether an action on a resource is allowed; ``context`` holds condition keys, ``s3_prefix='dev/'``."""
+    """Return whether an action on a resource is allowed; ``context`` holds condition keys, ``s3_prefix='dev/'``."""
     given = {key.replace("_", ":", 1): value for key, value in context.items()}
-    effects = {one["Effect"] for one in statements if _speaks(one, action, resource, given)}
+    effects = {statement["Effect"] for statement in statements if _speaks(statement, action, resource, given)}
     return effects == {"Allow"}
 
 
-def _speaks(one: Statement, action: str, resource: str, given: Mapping[str, str]) -> bool:
-    assert not {"NotAction", "NotResource", "NotPrincipal"} & one.keys(), "this evaluator cannot tell"
+def _speaks(statement: Statement, action: str, resource: str, given: Mapping[str, str]) -> bool:
+    assert not {"NotAction", "NotResource", "NotPrincipal"} & statement.keys(), "this evaluator cannot tell"
     return (
-        any(_like(action.lower(), pattern.lower()) for pattern in _listed(one["Action"]))
-        and any(_like(resource, pattern) for pattern in _listed(one["Resource"]))
-        and all(_holds(operator, keys, given) for operator, keys in one.get("Condition", {}).items())
+        any(_like(action.lower(), pattern.lower()) for pattern in _listed(statement["Action"]))
+        and any(_like(resource, pattern) for pattern in _listed(statement["Resource"]))
+        and all(_holds(operator, keys, given) for operator, keys in statement.get("Condition", {}).items())
     )
 
 

@@ -1,4 +1,4 @@
-"""What the tests of deploy and doctor share."""
+"""Helpers of the tests of deploy and doctor."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Command = Callable[..., Result]
 
 
 def keys(account: AwsAccount) -> list[str]:
-    """Every key in the bucket."""
+    """Return every key in the bucket."""
     pages = account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-    return [one["Key"] for page in pages for one in page.get("Contents", ())]
+    return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
 
 
-def without_log(said: Result) -> Result:
-    """What a person is told: Airflow's log speaks up where another test of this process has set it up."""
-    lines = said.output_bytes.splitlines(keepends=True)
-    said.output_bytes = b"".join(one for one in lines if not re.match(rb"\d{4}-\d\d-\d\dT", one))
-    return said
+def without_log(result: Result) -> Result:
+    """Return the output without lines of Airflow's log, which another test of this process may have set up."""
+    lines = result.output_bytes.splitlines(keepends=True)
+    result.output_bytes = b"".join(line for line in lines if not re.match(rb"\d{4}-\d\d-\d\dT", line))
+    return result

@@ -17,20 +17,20 @@ NAME = "lake [of] 'Việt' *"  # the characters that break quoting
 
 
 def in_memory(request: pytest.FixtureRequest, folder: Path) -> Profile:
-    """A lake in this process."""
+    """Return a lake in this process."""
     return Profile("memory", memory_root())
 
 
 def on_disk(request: pytest.FixtureRequest, folder: Path) -> Profile:
-    """A lake in a folder."""
+    """Return a lake in a folder."""
     return Profile("local", str(folder / NAME))
 
 
 def in_account(request: pytest.FixtureRequest, folder: Path) -> Profile:
-    """A lake in a bucket, its tables registered by a crawler and its days made by Polars."""
-    found: Endpoint = request.getfixturevalue("endpoint")
+    """Return a lake in a bucket, its tables registered by a crawler and its days made by Polars."""
+    endpoint: Endpoint = request.getfixturevalue("endpoint")
     root = f"s3://{BUCKET}/{NAME}"
-    crawl_of(found, root)
+    crawl_of(endpoint, root)
     return Profile("aws", root, settings={"aws": Aws(transform="local")})
 
 
@@ -41,7 +41,7 @@ PROFILES: dict[str, Callable[[pytest.FixtureRequest, Path], Profile]] = {
 
 @pytest.fixture(params=sorted(PROFILES))
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
-    """An empty lake on each platform, below a root with the characters that break quoting."""
+    """Return an empty lake on each platform, below a root with the characters that break quoting."""
     home = Environment("dev", PROFILES[request.param](request, tmp_path), ENVIRONMENTS)
-    kind = next(one for one in platforms() if one.name == request.param)
+    kind = next(platform for platform in platforms() if platform.name == request.param)
     return Lake(kind.open(home, handlers=operation_handlers()), home)

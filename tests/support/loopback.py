@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 
 @contextmanager
 def serving(application: Callable[..., Any]) -> Iterator[str]:
-    """The URL where a WSGI application answers, each request in a thread of its own."""
+    """Yield the URL where a WSGI application answers, each request in a thread of its own."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -26,7 +26,7 @@ def serving(application: Callable[..., Any]) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
+    """Return a port that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -29,9 +29,9 @@ class _Session(socketserver.StreamRequestHandler):
             if word == "DATA":
                 self._say("354 go on")
                 body = b"".join(iter(self.rfile.readline, b".\r\n"))
-                found = email.message_from_bytes(body, policy=email.policy.default)
-                assert isinstance(found, EmailMessage)
-                box.messages.append((recipients, found))
+                message = email.message_from_bytes(body, policy=email.policy.default)
+                assert isinstance(message, EmailMessage)
+                box.messages.append((recipients, message))
             self._say("550 no" if box.refuse and word.startswith("MAIL") else "221 bye" if word == "QUIT" else "250 well")
 
     def _say(self, text: str) -> None:
@@ -45,7 +45,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def mail_server(refuse: bool = False) -> Iterator[tuple[int, Mailbox]]:
-    """A server for as long as it is needed: its port, and its mailbox."""
+    """Yield a server for as long as it is needed: its port, and its mailbox."""
     box = Mailbox(refuse)
     with _Server(("127.0.0.1", 0), _Session) as server:
         server.box = box

@@ -31,12 +31,12 @@ _JUNK = st.one_of(
 
 @st.composite
 def junk(draw: st.DrawFn) -> Any:
-    """Anything JSON can say."""
+    """Return any JSON value."""
     return draw(_JUNK)
 
 @st.composite
 def mostly(draw: st.DrawFn, good: st.SearchStrategy[Any]) -> Any:
-    """Mostly as it should be, sometimes anything."""
+    """Return valid values mostly, sometimes any JSON."""
     return draw(_JUNK if draw(st.integers(0, 7)) == 7 else good)
 
 ZONES = ("UTC", "Asia/Ho_Chi_Minh", "Europe/Oslo", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")
@@ -44,13 +44,13 @@ ZONES = ("UTC", "Asia/Ho_Chi_Minh", "Europe/Oslo", "America/New_York", "Asia/Kat
 DAYS = (DAY, "2026-03-08", "2026-03-29", "2026-04-05", "2026-10-25", "2026-11-01", "2024-02-29", "2026-12-31")
 
 def stamps_of(day: str) -> st.SearchStrategy[Any]:
-    """Times, mostly of the day, in any zone's clock, at its borders and around them, or as nobody should write them."""
+    """Return times, mostly of the day, with any offset, at its borders and around them, or malformed."""
     start = dt.datetime.fromisoformat(f"{day}T00:00:00+00:00")
 
     def written(hour: int, zone: str) -> str:
         return (start + dt.timedelta(hours=hour)).astimezone(ZoneInfo(zone)).isoformat()
 
-    before, after = (start + dt.timedelta(seconds=one) for one in (-1, 86400))
+    before, after = (start + dt.timedelta(seconds=seconds) for seconds in (-1, 86400))
     hours = st.sampled_from([f"{day}T{hour:02d}:00:00Z" for hour in range(4)])
     odd = [
         before.isoformat(), after.isoformat(), f"{day}T00:00:00Z", f"{day}T23:59:59.999999Z", f"{day}T00:00:00+07:00",
@@ -64,10 +64,10 @@ NUMBERS = st.one_of(
     st.sampled_from([5e-324, -0.0, 1.7976931348623157e308, -999, 985, 2**53 + 1, 10**308, 10**309]),
 )  # fmt: skip
 
-FOUND = st.sampled_from([7, ">1000", "1,000", None, -1, 10**30, {}, "n/a"])
+META_COUNTS = st.sampled_from([7, ">1000", "1,000", None, -1, 10**30, {}, "n/a"])
 
 def answers_of(day: str) -> st.SearchStrategy[Any]:
-    """What a day's objects hold: (sensor, hour of retrieval, body)."""
+    """Return the contents of a day's objects: (sensor, hour of retrieval, body)."""
     rows = st.fixed_dictionaries(
         {"period": mostly(st.fixed_dictionaries({"from": stamps_of(day)}))},
         optional={
@@ -81,25 +81,25 @@ def answers_of(day: str) -> st.SearchStrategy[Any]:
             "extra": junk(),
         },
     )
-    meta = st.fixed_dictionaries({"page": st.just(1)}, optional={"found": FOUND, "next": junk()})
+    meta = st.fixed_dictionaries({"page": st.just(1)}, optional={"found": META_COUNTS, "next": junk()})
     pages = st.fixed_dictionaries({"results": st.lists(mostly(rows), max_size=6)}, optional={"meta": meta})
     bodies = st.one_of(
-        pages.map(lambda found: json.dumps(found).encode()),
-        pages.map(lambda found: json.dumps(found, indent=1).encode()),
+        pages.map(lambda page: json.dumps(page).encode()),
+        pages.map(lambda page: json.dumps(page, indent=1).encode()),
         st.binary(max_size=6),
-        junk().map(lambda found: json.dumps({"results": found}).encode()),
+        junk().map(lambda value: json.dumps({"results": value}).encode()),
     )
     stored = st.tuples(st.integers(1, 3), st.integers(0, 3), bodies)
-    return st.lists(stored, max_size=6, unique_by=lambda one: one[:2])
+    return st.lists(stored, max_size=6, unique_by=lambda answer: answer[:2])
 
 class Bad(Exception):
     """A row that does not fit."""
 
 def expected(stored: list[tuple[int, int, bytes]], day: str) -> tuple[dict[Any, tuple[Any, ...]], int]:
-    """The rows by (sensor, start), and how many entries are in quarantine."""
-    found: dict[Any, tuple[Any, ...]] = {}
+    """Return the rows by (sensor, start), and how many entries are in quarantine."""
+    rows: dict[Any, tuple[Any, ...]] = {}
     quarantined = 0
-    for sensor, _, body in sorted(stored, key=lambda one: one[1]):
+    for sensor, _, body in sorted(stored, key=lambda answer: answer[1]):
         try:
             document = json.loads(body)
             results = document["results"]
@@ -107,13 +107,13 @@ def expected(stored: list[tuple[int, int, bytes]], day: str) -> tuple[dict[Any, 
         except (ValueError, KeyError, TypeError, AssertionError, RecursionError):
             quarantined += 1
             continue
-        for one in results:
+        for entry in results:
             try:
-                row = plain_row(sensor, one, day)
-                found[row[0], row[1]] = row
+                row = plain_row(sensor, entry, day)
+                rows[row[0], row[1]] = row
             except Bad:
                 quarantined += 1
-    return found, quarantined
+    return rows, quarantined
 
 def plain_row(sensor: int, row: Any, day: str) -> tuple[Any, ...]:
     if not isinstance(row, dict):

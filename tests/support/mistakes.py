@@ -34,17 +34,17 @@ class Edit:
 
 
 def swap(path: str, old: str, new: str) -> Edit:
-    """Text for text."""
+    """Return an edit that replaces text."""
     return Edit(path, old, new)
 
 
 def whole(path: str, new: str | bytes) -> Edit:
-    """Another file."""
+    """Return an edit that replaces a whole file."""
     return Edit(path, None, new)
 
 
 def gone(path: str) -> Edit:
-    """No file."""
+    """Return an edit that removes a file."""
     return Edit(path, None, None)
 
 

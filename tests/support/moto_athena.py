@@ -73,7 +73,7 @@ class DuckAthena:
         }
 
     def forget(self) -> None:
-        """Nothing was ever asked."""
+        """Forget all statements."""
         self.executions: dict[str, Execution] = {}
         self._tokens: dict[str, tuple[str, Body]] = {}
         self._sound: set[str] = set()
@@ -98,51 +98,51 @@ class DuckAthena:
             output = body.get("ResultConfiguration", {}).get("OutputLocation", "")
             if not output:
                 raise Refused("InvalidRequestException", "No output location provided.")
-            one = Execution(str(uuid.uuid4()), body["QueryString"], output)
-            self.executions[one.id] = one
-            self._tokens[token] = (one.id, body)
+            execution = Execution(str(uuid.uuid4()), body["QueryString"], output)
+            self.executions[execution.id] = execution
+            self._tokens[token] = (execution.id, body)
             cutoff = min(self.cutoff, self._cutoff(body.get("WorkGroup", "primary")))
-            self._carry_out(one, cutoff)
-        return {"QueryExecutionId": one.id}
+            self._carry_out(execution, cutoff)
+        return {"QueryExecutionId": execution.id}
 
     def _cutoff(self, group: str) -> int:
         try:
-            found = self._client("athena").get_work_group(WorkGroup=group)["WorkGroup"]
+            settings = self._client("athena").get_work_group(WorkGroup=group)["WorkGroup"]
         except Exception:
             raise Refused("InvalidRequestException", f"WorkGroup {group} is not found.") from None
-        return int(found.get("Configuration", {}).get("BytesScannedCutoffPerQuery") or 10**15)
+        return int(settings.get("Configuration", {}).get("BytesScannedCutoffPerQuery") or 10**15)
 
-    def _carry_out(self, one: Execution, cutoff: int) -> None:
+    def _carry_out(self, execution: Execution, cutoff: int) -> None:
         if self.fails:
-            one.state, one.reason, one.category = self.fails.pop(0)
+            execution.state, execution.reason, execution.category = self.fails.pop(0)
             return
         try:
             with Session(self._client, Path(self._folder.name), self._sound) as session:
-                one.columns, one.rows = session.answer(one.sql)
-                one.scanned = session.scanned
+                execution.columns, execution.rows = session.answer(execution.sql)
+                execution.scanned = session.scanned
         except Failed as error:
-            one.state, one.reason = "FAILED", str(error)
+            execution.state, execution.reason = "FAILED", str(error)
             return
         except duckdb.Error as error:
-            one.state, one.reason = "FAILED", _as_athena(error)
+            execution.state, execution.reason = "FAILED", _as_athena(error)
             return
         except Exception as error:
-            one.state, one.reason, one.category = "FAILED", f"GENERIC_INTERNAL_ERROR: {error!r}", 1
+            execution.state, execution.reason, execution.category = "FAILED", f"GENERIC_INTERNAL_ERROR: {error!r}", 1
             return
-        if one.scanned > cutoff:
-            one.state, one.reason = "CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded"
+        if execution.scanned > cutoff:
+            execution.state, execution.reason = "CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded"
             return
-        one.state = "SUCCEEDED"
-        self._store(one)
+        execution.state = "SUCCEEDED"
+        self._store(execution)
 
-    def _store(self, one: Execution) -> None:
-        """The CSV that Athena leaves at the result location."""
-        bucket, _, key = one.output.removeprefix("s3://").partition("/")
+    def _store(self, execution: Execution) -> None:
+        """Write the CSV that Athena writes to the result location."""
+        bucket, _, key = execution.output.removeprefix("s3://").partition("/")
         text = io.StringIO()
         writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-        writer.writerow([name for name, _ in one.columns])
-        writer.writerows([[_cell(value) for value in row] for row in one.rows])
-        self._client("s3").put_object(Bucket=bucket, Key=f"{key}{one.id}.csv", Body=text.getvalue().encode())
+        writer.writerow([name for name, _ in execution.columns])
+        writer.writerows([[_cell(value) for value in row] for row in execution.rows])
+        self._client("s3").put_object(Bucket=bucket, Key=f"{key}{execution.id}.csv", Body=text.getvalue().encode())
 
     def _of(self, body: Body) -> Execution:
         if body["QueryExecutionId"] not in self.executions:
@@ -150,38 +150,38 @@ class DuckAthena:
         return self.executions[body["QueryExecutionId"]]
 
     def get(self, body: Body) -> Body:
-        one = self._of(body)
-        one.polls += 1
-        state = one.state if one.polls > self.wait or one.state == "CANCELLED" else "RUNNING"
+        execution = self._of(body)
+        execution.polls += 1
+        state = execution.state if execution.polls > self.wait or execution.state == "CANCELLED" else "RUNNING"
         status: Body = {"State": state, "SubmissionDateTime": dt.datetime.now(dt.UTC)}
         if state in ("FAILED", "CANCELLED"):
-            status["StateChangeReason"] = one.reason
+            status["StateChangeReason"] = execution.reason
         if state == "FAILED":
-            error = {"ErrorCategory": one.category, "Retryable": one.category == 1, "ErrorMessage": one.reason}
+            error = {"ErrorCategory": execution.category, "Retryable": execution.category == 1, "ErrorMessage": execution.reason}
             status["AthenaError"] = error
         return {
             "QueryExecution": {
-                "QueryExecutionId": one.id, "Query": one.sql, "Status": status,
-                "ResultConfiguration": {"OutputLocation": f"{one.output}{one.id}.csv"},
-                "Statistics": {"DataScannedInBytes": one.scanned},
+                "QueryExecutionId": execution.id, "Query": execution.sql, "Status": status,
+                "ResultConfiguration": {"OutputLocation": f"{execution.output}{execution.id}.csv"},
+                "Statistics": {"DataScannedInBytes": execution.scanned},
             }
         }  # fmt: skip
 
     def results(self, body: Body) -> Body:
-        one, most = self._of(body), body.get("MaxResults", 1000)
-        if one.state != "SUCCEEDED":
-            raise Refused("InvalidRequestException", f"Query has not yet finished. Current state: {one.state}")
+        execution, most = self._of(body), body.get("MaxResults", 1000)
+        if execution.state != "SUCCEEDED":
+            raise Refused("InvalidRequestException", f"Query has not yet finished. Current state: {execution.state}")
         if most > 1000:
             raise Refused("InvalidRequestException", "MaxResults is more than maximum allowed length 1000.")
         everything: list[Body] = []
-        if one.columns:
-            everything.append({"Data": [{"VarCharValue": name} for name, _ in one.columns]})
-        everything += [{"Data": [_datum(value) for value in row]} for row in one.rows]
+        if execution.columns:
+            everything.append({"Data": [{"VarCharValue": name} for name, _ in execution.columns]})
+        everything += [{"Data": [_datum(value) for value in row]} for row in execution.rows]
         first = int(body.get("NextToken") or 0)
         answer: Body = {
             "ResultSet": {
                 "Rows": everything[first : first + most],
-                "ResultSetMetadata": {"ColumnInfo": [_info(name, kind) for name, kind in one.columns]},
+                "ResultSetMetadata": {"ColumnInfo": [_info(name, kind) for name, kind in execution.columns]},
             }
         }
         if first + most < len(everything):
@@ -189,16 +189,16 @@ class DuckAthena:
         return answer
 
     def stop(self, body: Body) -> Body:
-        one = self._of(body)
-        if one.polls <= self.wait:
-            one.state, one.reason = "CANCELLED", "Query was cancelled by the user"
+        execution = self._of(body)
+        if execution.polls <= self.wait:
+            execution.state, execution.reason = "CANCELLED", "Query was cancelled by the user"
         return {}
 
 
 def _info(name: str, kind: str) -> Body:
     info: Body = {"CatalogName": "hive", "Name": name, "Label": name, "Type": kind, "Nullable": "UNKNOWN"}
-    if found := re.fullmatch(r"decimal\((\d+),(\d+)\)", kind):
-        info |= {"Type": "decimal", "Precision": int(found[1]), "Scale": int(found[2])}
+    if match := re.fullmatch(r"decimal\((\d+),(\d+)\)", kind):
+        info |= {"Type": "decimal", "Precision": int(match[1]), "Scale": int(match[2])}
     return info
 
 
@@ -207,7 +207,7 @@ def _datum(value: Any) -> Body:
 
 
 def _cell(value: Any) -> str:
-    """A value as Athena writes it."""
+    """Return a value as Athena writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dt.datetime):
@@ -221,7 +221,7 @@ def _cell(value: Any) -> str:
 
 
 def _as_athena(error: duckdb.Error) -> str:
-    """A complaint of DuckDB with the name Athena has for it."""
+    """Return an error of DuckDB with the name that Athena has for it."""
     text = str(error).split("\n")[0]
     if isinstance(error, duckdb.CatalogException):
         return f"FUNCTION_NOT_FOUND: line 1:8: {text}"
@@ -248,7 +248,7 @@ class Session:
         self._duckdb.close()
 
     def answer(self, text: str) -> tuple[tuple[tuple[str, str], ...], list[tuple[Any, ...]]]:
-        """Columns with Trino types, and rows; a view that is to be made is made."""
+        """Return columns with Trino types, and rows; CREATE VIEW makes the view."""
         try:
             tree = sqlglot.parse_one(text, dialect="athena")
         except sqlglot.ParseError as error:
@@ -270,13 +270,13 @@ class Session:
     def _definition(self, name: str) -> Body:
         database, _, table = name.partition(".")
         try:
-            found: Body = self._glue.get_table(DatabaseName=database, Name=table)["Table"]
+            definition: Body = self._glue.get_table(DatabaseName=database, Name=table)["Table"]
         except self._glue.exceptions.EntityNotFoundException as error:
             if "Database" in str(error):
                 raise Failed(f"SCHEMA_NOT_FOUND: line 1:15: Schema '{database}' does not exist.") from None
             what = f"Table 'awsdatacatalog.{name}' does not exist"
             raise Failed(f"TABLE_NOT_FOUND: line 1:15: {what}") from None
-        return found
+        return definition
 
     def _need(self, tree: exp.Expr, within: tuple[str, ...] = ()) -> None:
         """Make every table and view that a query names, after what those read."""
@@ -289,29 +289,29 @@ class Session:
             if name not in self._made:
                 self._make(name, self._definition(name), (*within, name))
 
-    def _make(self, name: str, found: Body, within: tuple[str, ...]) -> None:
+    def _make(self, name: str, definition: Body, within: tuple[str, ...]) -> None:
         database, table = name.split(".")
-        if found["TableType"] == "VIRTUAL_VIEW":
-            body = self._view(name, found, within)
+        if definition["TableType"] == "VIRTUAL_VIEW":
+            body = self._view(name, definition, within)
         else:
-            body = self._table(found)
-            self._made[name] = str(found["StorageDescriptor"]["Columns"])
+            body = self._table(definition)
+            self._made[name] = str(definition["StorageDescriptor"]["Columns"])
         self._duckdb.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
         self._duckdb.execute(f'CREATE VIEW "{database}"."{table}" AS {body}')
 
-    def _view(self, name: str, found: Body, within: tuple[str, ...]) -> str:
-        encoded = found["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    def _view(self, name: str, definition: Body, within: tuple[str, ...]) -> str:
+        encoded = definition["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
         try:
-            definition = json.loads(base64.b64decode(encoded))
+            view = json.loads(base64.b64decode(encoded))
         except ValueError:
             raise Failed(f"INVALID_VIEW: Invalid view JSON: {encoded}") from None
-        reads = sqlglot.parse_one(definition["originalSql"], dialect="athena")
+        reads = sqlglot.parse_one(view["originalSql"], dialect="athena")
         self._need(reads, within)
-        below = sorted(self._made[f"{one.db}.{one.name}"] for one in reads.find_all(exp.Table) if one.db)
-        known = hashlib.sha256(f"{found['ViewOriginalText']}{below}".encode()).hexdigest()
+        below = sorted(self._made[f"{table.db}.{table.name}"] for table in reads.find_all(exp.Table) if table.db)
+        known = hashlib.sha256(f"{definition['ViewOriginalText']}{below}".encode()).hexdigest()
         self._made[name] = known
-        query = athena_sql.qualified(definition["originalSql"], {}, "duckdb")
-        kept = tuple((one["name"], one["type"]) for one in definition["columns"])
+        query = athena_sql.qualified(view["originalSql"], {}, "duckdb")
+        kept = tuple((column["name"], column["type"]) for column in view["columns"])
         if known not in self._sound:
             self._refuse_stale(name, query, kept)
             self._sound.add(known)
@@ -319,66 +319,66 @@ class Session:
         return f"SELECT {columns} FROM ({query})"
 
     def _refuse_stale(self, name: str, query: str, kept: tuple[tuple[str, str], ...]) -> None:
-        """A view's columns must still be those of its SQL."""
+        """Raise Failed if a view's columns are no longer those of its SQL."""
         is_stale = f"INVALID_VIEW: line 1:15: View 'awsdatacatalog.{name}' is stale or in invalid state: "
         try:
             now = self._described(query)
         except duckdb.Error as error:
             raise Failed(is_stale + _as_athena(error)) from None
-        for place, (was, new) in enumerate(zip(kept, now)):
+        for position, (was, new) in enumerate(zip(kept, now)):
             if was != new:
                 raise Failed(
-                    f"{is_stale}column [{new[0]}] of type {new[1]} projected from query view at position {place}"
+                    f"{is_stale}column [{new[0]}] of type {new[1]} projected from query view at position {position}"
                     f" cannot be coerced to column [{was[0]}] of type {was[1]} stored in view definition"
                 )
         if len(kept) != len(now):
             raise Failed(f"{is_stale}stored view column count ({len(kept)}) does not match column count ({len(now)})")
 
-    def _table(self, found: Body) -> str:
-        keys = [one["Name"] for one in found.get("PartitionKeys", ())]
-        names = [one["Name"] for one in found["StorageDescriptor"]["Columns"]]
-        kinds = [one["Type"] for one in found["StorageDescriptor"]["Columns"]]
-        promised = {n: PRESTO_OF_HIVE.get(kind, kind) for n, kind in zip(names, kinds)} | dict.fromkeys(keys, "varchar")
-        nothing = ", ".join(f'CAST(NULL AS {DUCKDB_OF_PRESTO[kind]}) AS "{n}"' for n, kind in promised.items())
+    def _table(self, table: Body) -> str:
+        keys = [key["Name"] for key in table.get("PartitionKeys", ())]
+        names = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+        kinds = [column["Type"] for column in table["StorageDescriptor"]["Columns"]]
+        declared = {n: PRESTO_OF_HIVE.get(kind, kind) for n, kind in zip(names, kinds)} | dict.fromkeys(keys, "varchar")
+        nothing = ", ".join(f'CAST(NULL AS {DUCKDB_OF_PRESTO[kind]}) AS "{n}"' for n, kind in declared.items())
         nothing = f"SELECT {nothing} WHERE false"
-        files = [f"'{one}'" for one in self._files(found, keys)]
+        files = [f"'{file}'" for file in self._files(table, keys)]
         if not files:
             return nothing
         hive = "true, hive_types_autocast=false" if keys else "false"
         scan = f"read_parquet([{', '.join(files)}], hive_partitioning={hive}, union_by_name=true)"
-        self._refuse_others(scan, promised)
-        columns = ", ".join(f'CAST("{n}" AS {DUCKDB_OF_PRESTO[kind]}) AS "{n}"' for n, kind in promised.items())
+        self._refuse_others(scan, declared)
+        columns = ", ".join(f'CAST("{n}" AS {DUCKDB_OF_PRESTO[kind]}) AS "{n}"' for n, kind in declared.items())
         return f"SELECT {columns} FROM (SELECT * FROM {scan} UNION ALL BY NAME {nothing})"
 
-    def _refuse_others(self, scan: str, promised: dict[str, str]) -> None:
+    def _refuse_others(self, scan: str, declared: dict[str, str]) -> None:
         for name, kind, *_ in self._duckdb.execute(f"DESCRIBE FROM {scan}").fetchall():
-            if name in promised and DUCKDB_OF_PRESTO[promised[name]] != kind and (kind, promised[name]) not in WIDENED:
-                raise Failed(f"HIVE_BAD_DATA: Field {name}'s type {kind} in parquet file is incompatible with type {promised[name]} defined in table schema")
+            if name in declared and DUCKDB_OF_PRESTO[declared[name]] != kind and (kind, declared[name]) not in WIDENED:
+                raise Failed(f"HIVE_BAD_DATA: Field {name}'s type {kind} in parquet file is incompatible with type {declared[name]} defined in table schema")
 
-    def _files(self, found: Body, keys: list[str]) -> Iterator[Path]:
-        """Local copies of the table's files: of a partitioned one, those of registered partitions."""
+    def _files(self, table: Body, keys: list[str]) -> Iterator[Path]:
+        """Yield local copies of a table's files; for a partitioned table, of registered partitions."""
         if not keys:
-            yield from self._copies(found["StorageDescriptor"]["Location"], "")
+            yield from self._copies(table["StorageDescriptor"]["Location"], "")
             return
         pages = self._glue.get_paginator("get_partitions")
-        for page in pages.paginate(DatabaseName=found["DatabaseName"], TableName=found["Name"]):
-            for one in page["Partitions"]:
-                place = "/".join(f"{key}={value}" for key, value in zip(keys, one["Values"]))
-                yield from self._copies(one["StorageDescriptor"]["Location"], place)
+        for page in pages.paginate(DatabaseName=table["DatabaseName"], TableName=table["Name"]):
+            for partition in page["Partitions"]:
+                folder = "/".join(f"{key}={value}" for key, value in zip(keys, partition["Values"]))
+                yield from self._copies(partition["StorageDescriptor"]["Location"], folder)
 
-    def _copies(self, location: str, place: str) -> Iterator[Path]:
+    def _copies(self, location: str, folder: str) -> Iterator[Path]:
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for one in page.get("Contents", ()):
-                name = one["Key"].rsplit("/", 1)[1]
+            for entry in page.get("Contents", ()):
+                name = entry["Key"].rsplit("/", 1)[1]
                 if not name or name[0] in "._":
                     continue
-                version = hashlib.sha256(f"{bucket}/{one['Key']}{one['ETag']}".encode()).hexdigest()[:24]
-                copy = self._folder / version / place / "file.parquet"
+                version = hashlib.sha256(f"{bucket}/{entry['Key']}{entry['ETag']}".encode()).hexdigest()[:24]
+                copy = self._folder / version / folder / "file.parquet"
                 if not copy.exists():
                     copy.parent.mkdir(parents=True, exist_ok=True)
-                    copy.write_bytes(self._s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read())
-                self.scanned += one["Size"]
+                    copy.write_bytes(self._s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+                self.scanned += entry["Size"]
                 yield copy
 
     def _create_view(self, tree: exp.Create) -> None:
@@ -388,8 +388,8 @@ class Session:
         # Athena stores its own print of the query, not the text that was given.
         text = query.sql(dialect="athena", comments=False)
         columns = [
-            (name, f"varchar({len(one.unalias().name)})" if isinstance(one.unalias(), exp.Literal) and kind == "varchar" else kind)
-            for (name, kind), one in zip(self._described(athena_sql.qualified(text, {}, "duckdb")), query.selects)
+            (name, f"varchar({len(item.unalias().name)})" if isinstance(item.unalias(), exp.Literal) and kind == "varchar" else kind)
+            for (name, kind), item in zip(self._described(athena_sql.qualified(text, {}, "duckdb")), query.selects)
         ]  # the type of a text that is written out has its length
         definition = {
             "originalSql": text, "catalog": "awsdatacatalog", "schema": target.db,

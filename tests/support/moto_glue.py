@@ -41,12 +41,12 @@ class Run:
     started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
     def as_answer(self) -> Body:
-        """As GetJobRun answers."""
-        found: Body = {
+        """Return the run as GetJobRun does."""
+        answer: Body = {
             "Id": self.id, "JobName": self.job, "Arguments": self.arguments, "JobRunState": self.state,
             "StartedOn": self.started, "Timeout": self.timeout, "Attempt": 0,
         }  # fmt: skip
-        return {**found, "ErrorMessage": self.error} if self.error else found
+        return {**answer, "ErrorMessage": self.error} if self.error else answer
 
 
 class Jobs:
@@ -65,7 +65,7 @@ class Jobs:
         }
 
     def forget(self) -> None:
-        """Nothing ever ran; a run is of the real script."""
+        """Forget all runs, and run the real script."""
         self.runs: list[Run] = []
         self.script: Callable[[Run], str] = self.spark
 
@@ -80,7 +80,7 @@ class Jobs:
             raise Refused("EntityNotFoundException", f"Failed to start job run due to missing metadata: {body['JobName']}") from None
         most = job.get("ExecutionProperty", {}).get("MaxConcurrentRuns", 1)
         with self._lock:
-            going = [one for one in self.runs if one.state not in OVER]
+            going = [run for run in self.runs if run.state not in OVER]
             if len(going) >= most and not body.get("JobRunQueuingEnabled"):
                 raise Refused("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {body['JobName']}")
             run = Run(f"jr_{uuid.uuid4().hex}", body["JobName"], body.get("Arguments", {}), job.get("Timeout", 480))
@@ -105,8 +105,8 @@ class Jobs:
         return {"JobRun": self._of(body["RunId"]).as_answer()}
 
     def list(self, body: Body) -> Body:
-        found = [one.as_answer() for one in reversed(self.runs) if one.job == body["JobName"]]
-        return {"JobRuns": found[: body.get("MaxResults", 200)]}
+        answers = [run.as_answer() for run in reversed(self.runs) if run.job == body["JobName"]]
+        return {"JobRuns": answers[: body.get("MaxResults", 200)]}
 
     def stop(self, body: Body) -> Body:
         stopped = []
@@ -129,7 +129,7 @@ class SparkScript:
 
     @staticmethod
     def python() -> Path:
-        """Where Spark is, if it is."""
+        """Return the path of the Python with Spark, which may be missing."""
         return ROOT / ".venv-spark35" / "bin" / "python"
 
     def __call__(self, run: Run) -> str:
@@ -141,21 +141,21 @@ class SparkScript:
             operation = json.loads(text)
             mirror.fetch(operation)
             facts = Path(folder) / "facts.json"
-            argv = ["--JOB_NAME", run.job, "--operation", json.dumps(mirror.placed(operation))]
+            argv = ["--JOB_NAME", run.job, "--operation", json.dumps(mirror.mirrored(operation))]
             argv += ["--facts-uri", str(facts), "--TempDir", f"{folder}/staging"]
-            answer = self._ask({"argv": argv, "glue": True})
+            answer = self._send({"argv": argv, "glue": True})
             mirror.store(operation)
             if not answer["error"]:
                 mirror.put(arguments["--facts-uri"], facts.read_bytes())
             return str(answer["error"]).replace(f"{folder}/", "s3://")
 
-    def _ask(self, asked: Body) -> Body:
+    def _send(self, request: Body) -> Body:
         process = self.process = self.process or self._started()
         assert process.stdin and process.stdout
-        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
-        found: Body = json.loads(process.stdout.readline() or '{"error": "Spark ended"}')
-        return found
+        answer: Body = json.loads(process.stdout.readline() or '{"error": "Spark ended"}')
+        return answer
 
     def _started(self) -> "subprocess.Popen[str]":
         python = str(self.python())
@@ -189,39 +189,39 @@ class Mirror:
     folder: Path
 
     def path(self, uri: str) -> str:
-        """Where an object is while the run goes."""
+        """Return the path of an object during a run."""
         return f"{self.folder}/{uri.removeprefix('s3://')}"
 
-    def placed(self, operation: Body) -> Body:
-        """The operation with places on this machine."""
-        refs = {name: {**operation[name], "uri": self.path(operation[name]["uri"])} for name in PLACES}
+    def mirrored(self, operation: Body) -> Body:
+        """Return the operation with paths of this machine."""
+        refs = {name: {**operation[name], "uri": self.path(operation[name]["uri"])} for name in REFS}
         return {**operation, **refs}
 
     def fetch(self, operation: Body) -> None:
         """Copy what is there of the operation's days."""
         for uri in self._folders(operation):
-            for one in self._list(uri):
-                path = Path(self.path(one))
+            for object_uri in self._list(uri):
+                path = Path(self.path(object_uri))
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(self.get(one))
+                path.write_bytes(self.get(object_uri))
 
     def store(self, operation: Body) -> None:
         """Put what the run wrote, and remove what it removed."""
         for uri in self._folders(operation):
             if uri.startswith(operation["source"]["uri"] + "/"):
                 continue
-            left = {str(one): one for one in Path(self.path(uri)).rglob("*") if one.is_file()}
-            for name, one in left.items():
-                if not one.name.startswith("."):
-                    self.put("s3://" + name.removeprefix(f"{self.folder}/"), one.read_bytes())
-            for uri_of_one in self._list(uri):
-                if self.path(uri_of_one) not in left:
-                    bucket, key = split(uri_of_one)
+            left = {str(file): file for file in Path(self.path(uri)).rglob("*") if file.is_file()}
+            for name, file in left.items():
+                if not file.name.startswith("."):
+                    self.put("s3://" + name.removeprefix(f"{self.folder}/"), file.read_bytes())
+            for object_uri in self._list(uri):
+                if self.path(object_uri) not in left:
+                    bucket, key = split(object_uri)
                     self.s3.delete_object(Bucket=bucket, Key=key)
 
     def _folders(self, operation: Body) -> Iterator[str]:
         days = operation["into"]["partitions"]
-        near = {one for day in days for one in around(day, operation["recipe"]["spread"])}
+        near = {near_day for day in days for near_day in around(day, operation["recipe"]["spread"])}
         yield from (f"{operation['source']['uri']}/{segment(day)}" for day in sorted(near))
         for name in ("into", "quarantine"):
             yield from (f"{operation[name]['uri']}/{segment(day)}" for day in days)
@@ -229,7 +229,7 @@ class Mirror:
     def _list(self, uri: str) -> list[str]:
         bucket, key = split(uri)
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{key}/")
-        return [f"s3://{bucket}/{one['Key']}" for page in pages for one in page.get("Contents", ())]
+        return [f"s3://{bucket}/{entry['Key']}" for page in pages for entry in page.get("Contents", ())]
 
     def get(self, uri: str) -> bytes:
         bucket, key = split(uri)
@@ -241,11 +241,11 @@ class Mirror:
         self.s3.put_object(Bucket=bucket, Key=key, Body=body)
 
 
-PLACES = ("source", "into", "quarantine")
+REFS = ("source", "into", "quarantine")
 
 
 def split(uri: str) -> tuple[str, str]:
-    """``s3://bucket/key`` in its parts."""
+    """Return the bucket and key of ``s3://bucket/key``."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -256,7 +256,7 @@ HIVE = {polars.String: "string", polars.Int64: "bigint", polars.Int32: "int", po
 
 @dataclass
 class Crawl:
-    """What a crawler is doing, and what it saw when it began."""
+    """The state of a crawler, and the objects that it saw when it began."""
 
     state: str = "READY"
     seen: list[str] = field(default_factory=list)
@@ -276,7 +276,7 @@ class Crawlers:
         }  # fmt: skip
 
     def forget(self) -> None:
-        """Nothing was ever crawled."""
+        """Forget all crawls."""
         self.crawls: dict[str, Crawl] = {}
         self.started = 0
         self.wait = 1
@@ -284,9 +284,9 @@ class Crawlers:
 
     def _declared(self, name: str) -> Body:
         glue = self._client("glue")
-        for one in glue.get_crawlers()["Crawlers"]:
-            if one["Name"] == name:
-                return dict(one)
+        for crawler in glue.get_crawlers()["Crawlers"]:
+            if crawler["Name"] == name:
+                return dict(crawler)
         raise Refused("EntityNotFoundException", f"Crawler entry with name {name} does not exist")
 
     def start(self, body: Body) -> Body:
@@ -296,7 +296,7 @@ class Crawlers:
             if crawl.state != "READY":
                 raise Refused("CrawlerRunningException", f"Crawler with name {body['Name']} has already started")
             self.started += 1
-            seen = [one for target in declared["Targets"]["S3Targets"] for one in self._objects(target)]
+            seen = [uri for target in declared["Targets"]["S3Targets"] for uri in self._objects(target)]
             crawl.state, crawl.seen, crawl.polls = "RUNNING", seen, 0
         return {}
 
@@ -308,8 +308,8 @@ class Crawlers:
             if crawl.state == "RUNNING" and crawl.polls > self.wait:
                 crawl.state = "READY"
                 crawl.last = {"Status": "FAILED", "ErrorMessage": self.fails.pop(0)} if self.fails else self._crawl(declared, crawl)
-            found = {"Name": body["Name"], "State": crawl.state, "Targets": declared["Targets"]}
-            return {"Crawler": {**found, "LastCrawl": crawl.last} if crawl.last else found}
+            crawler = {"Name": body["Name"], "State": crawl.state, "Targets": declared["Targets"]}
+            return {"Crawler": {**crawler, "LastCrawl": crawl.last} if crawl.last else crawler}
 
     def stop(self, body: Body) -> Body:
         crawl = self.crawls.get(body["Name"], Crawl())
@@ -321,32 +321,32 @@ class Crawlers:
     def _objects(self, target: Body) -> list[str]:
         bucket, key = split(target["Path"])
         pages = self._client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-        uris = [f"s3://{bucket}/{one['Key']}" for page in pages for one in page.get("Contents", ())]
-        return [one for one in uris if one.endswith(".parquet") and "/_" not in one]
+        uris = [f"s3://{bucket}/{entry['Key']}" for page in pages for entry in page.get("Contents", ())]
+        return [uri for uri in uris if uri.endswith(".parquet") and "/_" not in uri]
 
     def _crawl(self, declared: Body, crawl: Crawl) -> Body:
-        """A table per folder of the level, as the first file says; every folder of a day a partition."""
+        """Register a table per folder of the level, with the columns of its first file, and a partition per day."""
         level = json.loads(declared["Configuration"])["Grouping"]["TableLevelConfiguration"]
         tables: dict[str, list[str]] = {}
         for uri in crawl.seen:
             parts = uri.removeprefix("s3://").split("/")
             tables.setdefault("s3://" + "/".join(parts[:level]), []).append(uri)
-        for place, uris in tables.items():
-            self._register(declared["DatabaseName"], place, uris)
+        for folder, uris in tables.items():
+            self._register(declared["DatabaseName"], folder, uris)
         return {"Status": "SUCCEEDED"}
 
-    def _register(self, database: str, place: str, uris: list[str]) -> None:
-        glue, name = self._client("glue"), place.rsplit("/", 1)[1]
+    def _register(self, database: str, folder: str, uris: list[str]) -> None:
+        glue, name = self._client("glue"), folder.rsplit("/", 1)[1]
         bucket, key = split(uris[0])
         body = self._client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         schema = polars.read_parquet_schema(io.BytesIO(body))
         columns = [{"Name": n, "Type": HIVE.get(type(kind) if not isinstance(kind, type) else kind, "timestamp")} for n, kind in schema.items()]
         formats = "org.apache.hadoop.hive.ql.io.parquet.Mapred"
-        storage = {"Columns": columns, "Location": f"{place}/", "InputFormat": f"{formats}ParquetInputFormat",
+        storage = {"Columns": columns, "Location": f"{folder}/", "InputFormat": f"{formats}ParquetInputFormat",
                    "OutputFormat": f"{formats}ParquetOutputFormat",
                    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"}}  # fmt: skip
         days = sorted({day for uri in uris if (day := key_of(uri))})
-        keys = [{"Name": one, "Type": "string"} for one in COLUMNS] if days else []
+        keys = [{"Name": name, "Type": "string"} for name in COLUMNS] if days else []
         table = {"Name": name, "TableType": "EXTERNAL_TABLE", "PartitionKeys": keys, "StorageDescriptor": storage,
                  "Parameters": {"classification": "parquet", "CrawlerSchemaDeserializerVersion": "1.0"}}  # fmt: skip
         try:
@@ -354,5 +354,5 @@ class Crawlers:
         except glue.exceptions.AlreadyExistsException:
             glue.update_table(DatabaseName=database, TableInput=table)
         for day in days:
-            one = {"Values": day.split("-"), "StorageDescriptor": {**storage, "Location": f"{place}/{segment(day)}/"}}
-            glue.batch_create_partition(DatabaseName=database, TableName=name, PartitionInputList=[one])
+            partition = {"Values": day.split("-"), "StorageDescriptor": {**storage, "Location": f"{folder}/{segment(day)}/"}}
+            glue.batch_create_partition(DatabaseName=database, TableName=name, PartitionInputList=[partition])

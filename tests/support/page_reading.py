@@ -37,13 +37,13 @@ def marks(tab: Tab) -> list[list[str]]:
     """Return id and number of every disc on the visible maps, in order of id; the drawing must agree."""
     panels = tab.run("""[...document.querySelectorAll("#map, .inset")]
       .filter((node) => node.checkVisibility()).map((node) => node.id)""")
-    found = [row for panel in panels for row in rows(tab, panel, "discs")]
+    drawn_rows = [row for panel in panels for row in rows(tab, panel, "discs")]
     drawn = tab.run("""[...document.querySelectorAll("#map, .inset")].filter((node) => node.checkVisibility())
       .flatMap((node) => [...node.querySelectorAll(".mark-text.number text")].map((one) => one.textContent))""")
     discs = count_visible(tab, ".mark-symbol.disc path")
-    numbers = sorted(row["number"] for row in found)
-    assert (sorted(drawn), discs) == (numbers, len(found))
-    return sorted(([str(row["id"]), row["number"]] for row in found), key=lambda one: int(one[0]))
+    numbers = sorted(row["number"] for row in drawn_rows)
+    assert (sorted(drawn), discs) == (numbers, len(drawn_rows))
+    return sorted(([str(row["id"]), row["number"]] for row in drawn_rows), key=lambda entry: int(entry[0]))
 
 
 def count_visible(tab: Tab, selector: str) -> int:

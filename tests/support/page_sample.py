@@ -119,8 +119,8 @@ def serving(
     """Return one environment's rows; the last `drop` stations are left out."""
     chance = random.Random(seed)
     latest, daily, hours = [], [], []
-    places = [place for place in cities for _ in range(place[3])]
-    for number, (city, longitude, latitude, _, usual) in enumerate(places[: len(places) - drop], 1):
+    stations = [city for city in cities for _ in range(city[3])]
+    for number, (city, longitude, latitude, _, usual) in enumerate(stations[: len(stations) - drop], 1):
         value = round(max(2.0, chance.gauss(usual * scale * 1.25, usual * 0.45)), 1)
         old = 9 if number % 7 == 5 else chance.randrange(2)
         where = {

@@ -38,7 +38,7 @@ def year_of(stations: int, cities: int) -> Overview:
 
     chance, now = random.Random(1), "2026-11-22T23:30:00Z"
 
-    def one() -> Serving:
+    def serving_of() -> Serving:
         rows = tuple(
             latest(n, location=f"Trạm quan trắc tự động số {n}", city=f"Thành phố {n % cities}")
             for n in range(stations)
@@ -53,4 +53,4 @@ def year_of(stations: int, cities: int) -> Overview:
         )
         return Serving(rows, days, hours)
 
-    return Overview(now, environments={"dev": one(), "prod": one()})
+    return Overview(now, environments={"dev": serving_of(), "prod": serving_of()})

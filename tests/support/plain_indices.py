@@ -50,17 +50,17 @@ class Hour:
 
 
 def half_up(number: Fraction) -> int:
-    """The nearest whole number, upwards from the middle."""
+    """Return the nearest whole number, upwards from the middle."""
     return math.floor(number + Fraction(1, 2))
 
 
 def six(number: Fraction) -> Fraction:
-    """To six decimals, as a column keeps it."""
+    """Return a number rounded to six decimals, as in a column."""
     return Fraction(half_up(abs(number) * 10**6), 10**6) * (1 if number >= 0 else -1)
 
 
 def us_index(table: str, concentration: Fraction) -> int | None:
-    """The US sub-index of a concentration in the unit of its table; None where the table has no line."""
+    """Return the US sub-index of a concentration in the unit of its table; None where the table has no line."""
     scale, lines = US[table]
     cut = math.floor(max(six(concentration), Fraction(0)) * scale)
     for n, (low, high, index_low, index_high) in enumerate(lines):
@@ -71,7 +71,7 @@ def us_index(table: str, concentration: Fraction) -> int | None:
 
 
 def vn_index(table: str, concentration: Fraction) -> int | None:
-    """The VN sub-index of a concentration in µg/m³."""
+    """Return the VN sub-index of a concentration in µg/m³."""
     points, value = VN[table], max(six(concentration), Fraction(0))
     if value >= points[-1]:
         if table == "o3_8h":
@@ -83,71 +83,71 @@ def vn_index(table: str, concentration: Fraction) -> int | None:
 
 
 def valid(hours: Iterable[Hour]) -> list[Hour]:
-    """The hours that are measurements."""
-    known = {(one.sensor, one.unit, one.at): one for one in hours if sound(one)}
-    return [one for (sensor, unit, at), one in known.items()
-            if any(known.get((sensor, unit, at - n), _NONE).value != one.value for n in range(24))]  # fmt: skip
+    """Return the hours that are measurements."""
+    known = {(hour.sensor, hour.unit, hour.at): hour for hour in hours if sound(hour)}
+    return [hour for (sensor, unit, at), hour in known.items()
+            if any(known.get((sensor, unit, at - n), _NONE).value != hour.value for n in range(24))]  # fmt: skip
 
 
 _NONE = Hour(0, 0, "", "", 0, None)
 
 
-def sound(one: Hour) -> bool:
-    """Whether an hour is a measurement as far as it can tell alone."""
-    if one.value is None or not math.isfinite(one.value) or one.parameter not in FAIL:
+def sound(hour: Hour) -> bool:
+    """Return whether an hour is a measurement, without looking at other hours."""
+    if hour.value is None or not math.isfinite(hour.value) or hour.parameter not in FAIL:
         return False
-    particle = one.parameter.startswith("pm")
-    if particle != (one.unit == "µg/m³") and (particle or one.unit not in PER_PPB):
+    particle = hour.parameter.startswith("pm")
+    if particle != (hour.unit == "µg/m³") and (particle or hour.unit not in PER_PPB):
         return False
-    if one.value in SENTINELS and not (one.parameter == "co" and one.value in (985, 999, 9999)):
+    if hour.value in SENTINELS and not (hour.parameter == "co" and hour.value in (985, 999, 9999)):
         return False
-    low, high = FAIL[one.parameter]
-    per = Fraction(1) if particle else PER_PPB[one.unit](WEIGHTS[one.parameter])
-    return low <= Fraction(one.value) * per <= high
+    low, high = FAIL[hour.parameter]
+    per = Fraction(1) if particle else PER_PPB[hour.unit](WEIGHTS[hour.parameter])
+    return low <= Fraction(hour.value) * per <= high
 
 
-def ppb(one: Hour) -> Fraction:
-    """A gas in ppb, a particle as it is."""
-    value = Fraction(str(one.value))
-    return value if one.parameter.startswith("pm") else value * PER_PPB[one.unit](WEIGHTS[one.parameter])
+def ppb(hour: Hour) -> Fraction:
+    """Return a gas in ppb, a particle unchanged."""
+    value = Fraction(str(hour.value))
+    return value if hour.parameter.startswith("pm") else value * PER_PPB[hour.unit](WEIGHTS[hour.parameter])
 
 
 def in_ugm3(parameter: str, value: Fraction) -> Fraction:
-    """ppb as µg/m³; a particle as it is."""
+    """Return ppb as µg/m³; a particle unchanged."""
     return value if parameter.startswith("pm") else value * WEIGHTS[parameter] / VOLUME
 
 
 def in_us(parameter: str, value: Fraction) -> Fraction:
-    """ppb in the unit of the US index."""
+    """Return ppb in the unit of the US index."""
     return value / 1000 if parameter in ("o3", "co") else value
 
 
 def mean(values: Sequence[Fraction]) -> Fraction:
-    """The mean."""
+    """Return the mean."""
     return sum(values, Fraction(0)) / len(values)
 
 
 Indices = dict[str, tuple[int, str]]
 
 
-def highest(found: Iterable[tuple[str, int | None]], particles_needed: bool) -> tuple[int, str] | None:
-    """The highest index with its pollutant, the first in order among equals."""
-    known = [(index, pollutant) for pollutant, index in found if index is not None]
-    if not known or (particles_needed and not any(one.startswith("pm") for _, one in known)):
+def highest(indices: Iterable[tuple[str, int | None]], particles_needed: bool) -> tuple[int, str] | None:
+    """Return the highest index with its pollutant, the first in order among equals."""
+    known = [(index, pollutant) for pollutant, index in indices if index is not None]
+    if not known or (particles_needed and not any(pollutant.startswith("pm") for _, pollutant in known)):
         return None
-    return max(known, key=lambda one: (one[0], -ORDER.index(one[1])))
+    return max(known, key=lambda entry: (entry[0], -ORDER.index(entry[1])))
 
 
 def best_sensor(hours: Iterable[Hour], rank: Callable[[list[Hour]], Any]) -> list[Hour]:
-    """The hours of the sensor (and unit) that ranks lowest."""
+    """Return the hours of the sensor (and unit) that ranks lowest."""
     series: dict[tuple[int, str], list[Hour]] = defaultdict(list)
-    for one in hours:
-        series[one.sensor, one.unit].append(one)
-    return min(series.items(), key=lambda one: (rank(one[1]), one[0]))[1] if series else []
+    for hour in hours:
+        series[hour.sensor, hour.unit].append(hour)
+    return min(series.items(), key=lambda entry: (rank(entry[1]), entry[0]))[1] if series else []
 
 
 def nowcast(values: Mapping[int, Fraction]) -> Fraction | None:
-    """The NowCast of hours by their age."""
+    """Return the NowCast of hours by their age."""
     kept = {age: max(value, Fraction(0)) for age, value in values.items() if age < 12}
     if sum(1 for age in kept if age < 3) < 2:
         return None
@@ -158,29 +158,29 @@ def nowcast(values: Mapping[int, Fraction]) -> Fraction | None:
 
 
 def latest(hours: Sequence[Hour]) -> dict[int, dict[str, Any]]:
-    """Location -> newest valid hour and the index of now by each scheme."""
-    good, found = valid(hours), {}
-    for location in {one.location for one in good}:
-        mine = [one for one in good if one.location == location]
-        reported = [one for one in hours if one.location == location and known_unit(one)]
-        now = max(one.at for one in reported)
+    """Return by location the newest valid hour and the present index of each scheme."""
+    good, latest_by_location = valid(hours), {}
+    for location in {hour.location for hour in good}:
+        own = [hour for hour in good if hour.location == location]
+        reported = [hour for hour in hours if hour.location == location and known_unit(hour)]
+        now = max(hour.at for hour in reported)
         us: list[tuple[str, int | None]] = []
         vn: list[tuple[str, int | None]] = []
         for parameter in ORDER:
-            of = best_sensor([one for one in mine if one.parameter == parameter], lambda some, now=now: rank_now(some, now))
-            _now(parameter, {now - one.at: ppb(one) for one in of}, us, vn)
-        found[location] = {"as_of": max(one.at for one in mine), "us": highest(us, False), "vn": highest(vn, True)}
-    return found
+            of = best_sensor([hour for hour in own if hour.parameter == parameter], lambda some, now=now: rank_now(some, now))
+            _now(parameter, {now - hour.at: ppb(hour) for hour in of}, us, vn)
+        latest_by_location[location] = {"as_of": max(hour.at for hour in own), "us": highest(us, False), "vn": highest(vn, True)}
+    return latest_by_location
 
 
-def known_unit(one: Hour) -> bool:
-    """Whether an hour's unit can be converted."""
-    return one.parameter in FAIL and (one.unit == "µg/m³" or (not one.parameter.startswith("pm") and one.unit in PER_PPB))
+def known_unit(hour: Hour) -> bool:
+    """Return whether an hour's unit can be converted."""
+    return hour.parameter in FAIL and (hour.unit == "µg/m³" or (not hour.parameter.startswith("pm") and hour.unit in PER_PPB))
 
 
 def rank_now(some: Sequence[Hour], now: int) -> tuple[int, int]:
-    """The newest hour first, then the most hours of the last twelve."""
-    return now - max(one.at for one in some), -sum(1 for one in some if now - one.at < 12)
+    """Return the newest hour first, then the most hours of the last twelve."""
+    return now - max(hour.at for hour in some), -sum(1 for hour in some if now - hour.at < 12)
 
 
 def _now(parameter: str, ages: Mapping[int, Fraction], us: list[Any], vn: list[Any]) -> None:
@@ -206,28 +206,28 @@ def _now(parameter: str, ages: Mapping[int, Fraction], us: list[Any], vn: list[A
 
 
 def daily(hours: Sequence[Hour], ahead: int = 7) -> dict[tuple[int, int], dict[str, Any]]:
-    """(location, local day) -> means, hours and the index of the day by each scheme; days count from hour 0."""
-    good, found = valid(hours), {}
-    for location, day in {(one.location, (one.at + ahead) // 24) for one in good}:
+    """Return by (location, local day) the means, hours and indices of the day; days count from hour 0."""
+    good, days = valid(hours), {}
+    for location, day in {(hour.location, (hour.at + ahead) // 24) for hour in good}:
         row: dict[str, Any] = {"hours": 0}
         us: list[tuple[str, int | None]] = []
         vn: list[tuple[str, int | None]] = []
         for parameter in ORDER:
-            mine = [one for one in good if one.location == location and one.parameter == parameter]
-            of = best_sensor([one for one in mine if (one.at + ahead) // 24 == day], lambda some: -len(some))
+            own = [hour for hour in good if hour.location == location and hour.parameter == parameter]
+            of = best_sensor([hour for hour in own if (hour.at + ahead) // 24 == day], lambda some: -len(some))
             if not of:
                 row[parameter] = None
                 continue
             sensor = (of[0].sensor, of[0].unit)
-            clock = {one.at + ahead - 24 * day: ppb(one) for one in mine if (one.sensor, one.unit) == sensor}
+            clock = {hour.at + ahead - 24 * day: ppb(hour) for hour in own if (hour.sensor, hour.unit) == sensor}
             row[parameter] = in_ugm3(parameter, mean([value for at, value in clock.items() if 0 <= at < 24]))
             if parameter == "pm25":
                 row["hours"] = len(of)
             _day(parameter, clock, us, vn)
         # Gases alone would call a day clean whose PM2.5 is known for too few hours.
-        told = us if row["pm25"] is None or row["hours"] >= 18 else []
-        found[location, day] = row | {"us": highest(told, False), "vn": highest(vn, True)}
-    return found
+        us_shown = us if row["pm25"] is None or row["hours"] >= 18 else []
+        days[location, day] = row | {"us": highest(us_shown, False), "vn": highest(vn, True)}
+    return days
 
 
 def _eight(clock: Mapping[int, Fraction], first: int) -> Fraction | None:
@@ -238,7 +238,7 @@ def _eight(clock: Mapping[int, Fraction], first: int) -> Fraction | None:
 def _day(parameter: str, clock: Mapping[int, Fraction], us: list[Any], vn: list[Any]) -> None:
     today = [value for at, value in clock.items() if 0 <= at < 24]
     if parameter == "o3":
-        begun = [one for one in (_eight(clock, first) for first in range(7, 24)) if one is not None]
+        begun = [average for average in (_eight(clock, first) for first in range(7, 24)) if average is not None]
         if len(begun) >= 13:
             us.append(("o3", us_index("o3_8h", in_us("o3", max(begun)))))
     if len(today) < 18:
@@ -247,7 +247,7 @@ def _day(parameter: str, clock: Mapping[int, Fraction], us: list[Any], vn: list[
         us.append((parameter, us_index(parameter, mean(today))))
         vn.append((parameter, vn_index(parameter, mean(today))))
         return
-    ended = [one for one in (_eight(clock, last - 7) for last in range(24)) if one is not None]
+    ended = [average for average in (_eight(clock, last - 7) for last in range(24)) if average is not None]
     top = max(today)
     vn.append((parameter, vn_index("o3_1h" if parameter == "o3" else parameter, in_ugm3(parameter, top))))
     if parameter == "o3" and ended:

@@ -56,7 +56,7 @@ HEAD = "import math\nimport sys\nfrom dataclasses import dataclass\nfrom openaq_
 
 
 def project_with(root: Path, plugin: str, own: str = "", more: Mapping[str, str] | None = None) -> Path:
-    """A project of sound assets, a plugin of any text, and assets of its own."""
+    """Return a project of sound assets, a plugin of any text, and assets of its own."""
     places = (
         f"version: 1\nprofiles:\n  local: {{platform: memory, root: {memory_root()}}}\n"
         "environments:\n  dev: {database: tiny_dev}\n  prod: {database: tiny_prod, tables_from: dev}\n"
@@ -70,18 +70,18 @@ def project_with(root: Path, plugin: str, own: str = "", more: Mapping[str, str]
 
 
 def problems_of(root: Path) -> list[str]:
-    """The problems of a project as they are printed."""
+    """Return the problems of a project as they are printed."""
     return [str(problem) for problem in load(root, strict=False).problems]
 
 
 def ran(project: Project) -> dict[str, Result]:
-    """What became of every asset."""
+    """Return what became of every asset."""
     run = open_run(project, make_request(project.graph))
     return {result.asset: result for result in run_all(run, tuple(project.graph.assets))}
 
 
 def goes_on(root: Path) -> tuple[list[str], dict[str, Result]]:
-    """The problems and results of a project whose sound part must be whole, made and listed."""
+    """Return the problems and results of a project whose sound part must be whole, made and listed."""
     project = load(root, strict=False)
     for problem in project.problems:
         assert problem.path in (PLUGIN, OWN) and problem.line > 0 and problem.message and problem.hint, problem

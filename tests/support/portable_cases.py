@@ -14,7 +14,7 @@ D1 = "date '2026-01-31'"
 DOUBLES = "FROM (VALUES (1e0, 'a'), (nan(), 'b'), (CAST(NULL AS double), 'c'), (3e0, 'd')) AS v(x, s)"
 NANS = "FROM (VALUES nan(), nan()) AS v(x)"
 WHOLES = "FROM (VALUES (1, 'a'), (2, NULL), (4, 'c')) AS v(n, s)"
-ONE = "FROM (VALUES (1)) AS v(one)"
+ROW = "FROM (VALUES (1)) AS v(one)"
 NAN = math.nan
 
 
@@ -44,9 +44,9 @@ CASES: list[Case] = [
     (f"count(*) {WHOLES}", "bigint", 3), (f"count(s) {WHOLES}", "bigint", 2), (f"count(DISTINCT s) {WHOLES}", "bigint", 2),
     (f"max(n) {WHOLES}", "integer", 4), (f"min(s) {WHOLES}", "varchar", "a"), (f"max(s) {WHOLES}", "varchar", "c"),
     (f"bool_and(n > 0) {WHOLES}", "boolean", True), (f"bool_or(n > 9) {WHOLES}", "boolean", False),
-    (f"arbitrary(one) {ONE}", "integer", 1),
-    (f"stddev_pop(one) {ONE}", "double", 0.0), (f"stddev(one) {ONE}", "double", None),
-    (f"var_pop(one) {ONE}", "double", 0.0), (f"variance(one + 1) {ONE}", "double", None),
+    (f"arbitrary(one) {ROW}", "integer", 1),
+    (f"stddev_pop(one) {ROW}", "double", 0.0), (f"stddev(one) {ROW}", "double", None),
+    (f"var_pop(one) {ROW}", "double", 0.0), (f"variance(one + 1) {ROW}", "double", None),
     (f"array_join(array_agg(s ORDER BY n), ',') {WHOLES}", "varchar", "a,c"),
     (f"listagg(s, ',') WITHIN GROUP (ORDER BY n DESC) {WHOLES}", "varchar", "c,a"),
     # the value beside the greatest may be NULL

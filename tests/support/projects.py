@@ -18,7 +18,7 @@ SOUND: Mapping[str, str] = {
 
 
 def copy_project(target: Path, source: Path = REPOSITORY) -> Path:
-    """A copy of this repository's conf/, views/ and plugins/."""
+    """Return a copy of this repository's conf/, views/ and plugins/."""
     for folder in ("conf", "views", "plugins"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(source / folder, target / folder, ignore=ignored)
@@ -26,12 +26,12 @@ def copy_project(target: Path, source: Path = REPOSITORY) -> Path:
 
 
 def copy_sample(target: Path) -> Path:
-    """A copy of the project as it once was: its lines stay where the mistake kit expects them."""
+    """Return a copy of the project as it once was: its lines stay where the mistake kit expects them."""
     return copy_project(target, REPOSITORY / "tests" / "support" / "sample_project")
 
 
 def write_files(target: Path, files: Mapping[str, str | bytes]) -> Path:
-    """The files below a folder, over a sound frame of a project."""
+    """Return the files below a folder, over a sound frame of a project."""
     for name, text in {**SOUND, **files}.items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)

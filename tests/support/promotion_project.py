@@ -7,7 +7,7 @@ from openaq_assets.graph.operations import CreateView, Operation, Query, Ref
 from openaq_assets.platforms import Rows, Ticket
 from openaq_assets.promotion.journal import Journal, Record
 from openaq_assets.runs.context import Run
-from support.runner_fixtures import SMALL, Scripted, place, settled, small, small_run
+from support.runner_fixtures import SMALL, Scripted, environment_on, settled, small, small_run
 
 SUMS = "SELECT place, sum(value) AS total FROM answers GROUP BY place\n"
 
@@ -16,7 +16,7 @@ ADDED = "SELECT place, sum(value) AS total, count(*) AS hours FROM answers GROUP
 RENAMED = "SELECT place, sum(value) AS amount FROM answers GROUP BY place\n"
 
 def contract(columns: str) -> str:
-    """The assets with other columns of ``sums``."""
+    """Return the assets with other columns of ``sums``."""
     known = "columns: [{name: place, type: bigint}, {name: total, type: double}]"
     assert known in SMALL["conf/assets/all.yaml"]
     return SMALL["conf/assets/all.yaml"].replace(known, f"columns: [{columns}]")
@@ -28,21 +28,21 @@ WITH_AMOUNT = (
 )
 
 def edited(run: Run, **files: str) -> Run:
-    """The run after an edit of the project."""
+    """Return the run after an edit of the project."""
     project = small(run.project.root, **files)
     return small_run(project, run.platform, **settled(1))
 
 def prod(run: Run) -> dict[str, CreateView | None]:
-    """The views of prod."""
-    home = place("memory", run.environment.root, "prod")
+    """Return the views of prod."""
+    home = environment_on("memory", run.environment.root, "prod")
     return {name: run.platform.view(home.locate(Ref(name, "view"))) for name in ("sums", "tops")}
 
 def records(run: Run) -> list[Record]:
-    """The promotions that took effect, oldest first."""
+    """Return the promotions that took effect, oldest first."""
     return list(reversed(list(journal(run).done())))
 
 def journal(run: Run) -> Journal:
-    """The journal of prod."""
+    """Return the journal of prod."""
     return Journal(run.platform.objects, run.environment.sibling("prod"))
 
 class Flaky(Scripted):

@@ -33,12 +33,12 @@ class Recorded:
 
     @property
     def retrieved(self) -> dt.datetime:
-        """When it was stored, as far as these tests go."""
+        """Return when it was stored in these tests."""
         return RETRIEVED + dt.timedelta(hours=self.hour)
 
 
 def answers() -> Iterator[Recorded]:
-    """Every answer about locations, hours and measurements there is; none where they are not beside this."""
+    """Yield every recorded answer about locations, hours and measurements; none if the records are missing."""
     for folder in ("recorded_vn", "wire_form"):
         for name in ("locations__iso_VN__2025-12-22", "sensors_7772024_measurements__no_params__2025-12-22"):
             path = SHARED / folder / f"{name}.json"
@@ -46,29 +46,29 @@ def answers() -> Iterator[Recorded]:
                 yield Recorded(f"{folder} locations", "locations", path.read_bytes())
             elif path.exists():
                 yield Recorded(f"{folder} measurements", "measurements", path.read_bytes(), 2161292, 7772024)
-    for name, found in _rows_only():
-        yield Recorded(name, "measurements", json.dumps({"results": found}, ensure_ascii=False).encode(), 1, 2)
+    for name, rows in _rows_only():
+        yield Recorded(name, "measurements", json.dumps({"results": rows}, ensure_ascii=False).encode(), 1, 2)
     for path in sorted(SHARED.glob("from_docs/*.json")):
         asset = {"locations": "locations", "quick-start": "locations", "measurements": "measurements"}
-        if found := asset.get(path.name.split("__")[0]):
+        if kind := asset.get(path.name.split("__")[0]):
             payload = json.loads(path.read_bytes())["payload"]
-            yield Recorded(f"docs {path.name}", found, json.dumps(payload, ensure_ascii=False).encode(), 3, 4)
+            yield Recorded(f"docs {path.name}", kind, json.dumps(payload, ensure_ascii=False).encode(), 3, 4)
     for path in SHARED.glob("derived_from_api_source/ok_and_ratelimit_headers.json"):
-        for one in json.loads(path.read_bytes()):
-            if one["status"] == 200 and "/sensors/" in one["request"] and json.loads(one["body"])["results"]:
-                title, _, asked = one["request"].rpartition(" ")
-                yield Recorded(f"derived {asked.rsplit('/')[-1]} {title}", "measurements", one["body"].encode(), 7, 8)
+        for exchange in json.loads(path.read_bytes()):
+            if exchange["status"] == 200 and "/sensors/" in exchange["request"] and json.loads(exchange["body"])["results"]:
+                title, _, url = exchange["request"].rpartition(" ")
+                yield Recorded(f"derived {url.rsplit('/')[-1]} {title}", "measurements", exchange["body"].encode(), 7, 8)
     for path in sorted(SHARED.glob("api_local_deployment_vcr/*.yml")):
         for at in yaml.safe_load(path.read_text(encoding="utf-8"))["http_interactions"]:
-            asked = at["request"]["uri"].split("?")[0].split("/v3/")[1].split("/")
-            kind = {"locations": "locations", "measurements": "measurements"}.get(asked[-1])
-            if kind or (asked[0] == "locations" and len(asked) == 2):
+            steps = at["request"]["uri"].split("?")[0].split("/v3/")[1].split("/")
+            kind = {"locations": "locations", "measurements": "measurements"}.get(steps[-1])
+            if kind or (steps[0] == "locations" and len(steps) == 2):
                 body = at["response"]["body"]["string"].encode()
                 yield Recorded(f"local {path.stem}", kind or "locations", body, 5, 6)
 
 
 def _rows_only() -> Iterator[tuple[str, list[Any]]]:
-    """Rows that were recorded without the page around them."""
+    """Yield rows that were recorded without the page around them."""
     for path in sorted(SHARED.glob("recorded_vn/sensors_*_hours__excerpt__*.json")):
         yield "excerpt of hours", json.loads(path.read_bytes())["results"]
     for path in sorted(SHARED.glob("recorded_other/measurements_hourly_gap_bucket__*.json")):
@@ -76,9 +76,9 @@ def _rows_only() -> Iterator[tuple[str, list[Any]]]:
         row.pop("_source")
         yield "an hour without a value", [row]
     for path in sorted(SHARED.glob("issue_fragments/*.json")):
-        for title, found in json.loads(path.read_bytes()).items():
-            rows = [found[key] for key in ("hours", "measurements_hourly") if key in found]
-            rows += found.get("fragment", {}).get("results", [])
+        for title, fragment in json.loads(path.read_bytes()).items():
+            rows = [fragment[key] for key in ("hours", "measurements_hourly") if key in fragment]
+            rows += fragment.get("fragment", {}).get("results", [])
             if rows:
                 yield title.split(" ")[0], rows
 
@@ -94,13 +94,13 @@ def _float(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _measurement(one: Mapping[str, Any], answer: Recorded) -> Row:
-    period, coverage, parameter = one["period"], one["coverage"], one["parameter"]
+def _measurement(row: Mapping[str, Any], answer: Recorded) -> Row:
+    period, coverage, parameter = row["period"], row["coverage"], row["parameter"]
     return {
         "location_id": answer.location, "sensor_id": answer.sensor,
         "parameter_id": parameter["id"], "parameter": parameter["name"], "unit": parameter["units"],
-        "value": _float(one["value"]), "average": _float((one["summary"] or {}).get("avg")),
-        "has_flags": one.get("flagInfo", {}).get("hasFlags"),
+        "value": _float(row["value"]), "average": _float((row["summary"] or {}).get("avg")),
+        "has_flags": row.get("flagInfo", {}).get("hasFlags"),
         "period_from": _utc(period["datetimeFrom"]), "period_to": _utc(period["datetimeTo"]),
         "period_from_local": period["datetimeFrom"]["local"],
         "expected_count": coverage["expectedCount"], "observed_count": coverage["observedCount"],
@@ -109,31 +109,31 @@ def _measurement(one: Mapping[str, Any], answer: Recorded) -> Row:
     }  # fmt: skip
 
 
-def _location(one: Mapping[str, Any], answer: Recorded) -> Row:
-    licence: Mapping[str, Any] = (one["licenses"] or [{}])[0]
+def _location(row: Mapping[str, Any], answer: Recorded) -> Row:
+    licence: Mapping[str, Any] = (row["licenses"] or [{}])[0]
     return {
-        "location_id": one["id"], "name": one["name"], "locality": one["locality"], "timezone": one["timezone"],
-        "country": one["country"]["code"], "owner": one["owner"]["name"], "provider": one["provider"]["name"],
+        "location_id": row["id"], "name": row["name"], "locality": row["locality"], "timezone": row["timezone"],
+        "country": row["country"]["code"], "owner": row["owner"]["name"], "provider": row["provider"]["name"],
         "license": licence.get("name"), "attribution": (licence.get("attribution") or {}).get("name"),
-        "latitude": _float(one["coordinates"]["latitude"]), "longitude": _float(one["coordinates"]["longitude"]),
-        "is_monitor": one["isMonitor"], "is_mobile": one["isMobile"],
-        "first_at": _utc(one["datetimeFirst"]), "last_at": _utc(one["datetimeLast"]),
+        "latitude": _float(row["coordinates"]["latitude"]), "longitude": _float(row["coordinates"]["longitude"]),
+        "is_monitor": row["isMonitor"], "is_mobile": row["isMobile"],
+        "first_at": _utc(row["datetimeFirst"]), "last_at": _utc(row["datetimeLast"]),
         "retrieved_at": answer.retrieved.replace(tzinfo=None),
     }  # fmt: skip
 
 
 def expected(answer: Recorded) -> tuple[dict[str, list[Row]], int]:
-    """The rows of each day, in order, and how many rows there are that say too little to be one."""
+    """Return the rows of each day, in order, and the number of rows with too few fields."""
     days: dict[str, list[Row]] = {}
     short = 0
-    for one in json.loads(answer.body)["results"]:
+    for entry in json.loads(answer.body)["results"]:
         if answer.asset == "locations":
-            days.setdefault(SNAPSHOT, []).append(_location(one, answer))
-        elif "parameter" not in one:
+            days.setdefault(SNAPSHOT, []).append(_location(entry, answer))
+        elif "parameter" not in entry:
             short += 1
-            days.setdefault(one["period"]["datetimeFrom"]["utc"][:10], [])
+            days.setdefault(entry["period"]["datetimeFrom"]["utc"][:10], [])
         else:
-            row = _measurement(one, answer)
+            row = _measurement(entry, answer)
             days.setdefault(f"{row['period_from']:%Y-%m-%d}", []).append(row)
     order = "location_id" if answer.asset == "locations" else "period_from"
     return {day: sorted(rows, key=lambda row: row[order]) for day, rows in sorted(days.items())}, short

@@ -36,20 +36,20 @@ ENVIRONMENTS = {
 }
 
 
-def place(platform: str, root: str, name: str = "dev") -> Environment:
-    """An environment on a platform, with no project around it."""
+def environment_on(platform: str, root: str, name: str = "dev") -> Environment:
+    """Return an environment on a platform, without a project."""
     return Environment(name, Profile(platform, root), ENVIRONMENTS)
 
 
 def copy_project(to: Path) -> Path:
-    """A project of its own, with this project's conf/, views/ and plugins/."""
+    """Return a project of its own, with this project's conf/, views/ and plugins/."""
     for name in ("conf", "views", "plugins"):
         shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
     return to
 
 
 def write_project(root: Path, files: Mapping[str, str]) -> Project:
-    """The project of these files, in a lake in memory of its own (the root stays the same when edited)."""
+    """Return the project of these files, in a lake in memory of its own (the root stays the same when edited)."""
     memory = root / "memory.root"
     root.mkdir(exist_ok=True, parents=True)
     if not memory.exists():
@@ -116,7 +116,7 @@ assets:
 
 
 def small(root: Path, **changed: str) -> Project:
-    """The small project, with some files changed: ``sums='SELECT ...'`` or ``all='assets: ...'``."""
+    """Return the small project, with some files changed: ``sums='SELECT ...'`` or ``all='assets: ...'``."""
     paths = {name.rsplit("/", 1)[1].split(".")[0]: name for name in SMALL}
     return write_project(root, SMALL | {paths[name]: text for name, text in changed.items()})
 
@@ -131,7 +131,7 @@ class Scripted(LocalPlatform):
         self.submitted: list[Operation] = []
 
     def submit(self, operation: Operation) -> Ticket:
-        """Note it, and do it."""
+        """Keep the operation, and carry it out."""
         self.submitted.append(operation)
         if not isinstance(operation, Fetch):
             return super().submit(operation)
@@ -142,15 +142,15 @@ class Scripted(LocalPlatform):
 
     @property
     def fetched(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-        """The (days, selectors) of every data Fetch so far."""
+        """Return the (days, selectors) of every data Fetch so far."""
         return [
-            (one.into.partitions, one.locations)
-            for one in self.submitted if isinstance(one, Fetch) and one.endpoint == "hours"
+            (operation.into.partitions, operation.locations)
+            for operation in self.submitted if isinstance(operation, Fetch) and operation.endpoint == "hours"
         ]  # fmt: skip
 
     def _fetch(self, operation: Fetch) -> Ticket:
         facts = {day: self._fetch_day(operation, day) for day in operation.into.partitions}
-        failed = any(one.failures for one in facts.values())
+        failed = any(entry.failures for entry in facts.values())
         return Ticket(uuid.uuid4().hex, "partial" if failed else "succeeded", facts)
 
     def _fetch_day(self, operation: Fetch, day: str) -> Facts:
@@ -166,27 +166,27 @@ class Scripted(LocalPlatform):
             number = selector.partition("=")[2]
             body = page([{"place": int(number), "value": answer}])
             known = [key for uri in self.store.list(folder) if (key := parse_raw_key(uri))]
-            mine = [key for key in known if key.asset == operation.into.asset and key.values["location"] == number]
-            key = raw_key(operation.into.asset, {"location": number}, NOON + len(mine) * dt.timedelta(hours=1), body)
-            if not mine or mine[-1].digest != key.digest:
+            own = [key for key in known if key.asset == operation.into.asset and key.values["location"] == number]
+            key = raw_key(operation.into.asset, {"location": number}, NOON + len(own) * dt.timedelta(hours=1), body)
+            if not own or own[-1].digest != key.digest:
                 self.store.put_new(f"{folder}/{key}", body)
         names = sorted(uri.rsplit("/", 1)[1] for uri in self.store.list(folder))
-        mine_all = [name for name in names if name.startswith(f"{operation.into.asset}__")]
-        return Facts(len(mine_all), 0, len(mine_all), digest(mine_all), failures=tuple(failures))
+        all_own = [name for name in names if name.startswith(f"{operation.into.asset}__")]
+        return Facts(len(all_own), 0, len(all_own), digest(all_own), failures=tuple(failures))
 
 
-def small_run(project: Project, platform: Scripted | None = None, **asked: Any) -> Run:
-    """A run of the small project on its scripted platform."""
+def small_run(project: Project, platform: Scripted | None = None, **request: Any) -> Run:
+    """Return a run of the small project on its scripted platform."""
     home = project.environment("dev", "local")
-    return Run(project, home, platform or Scripted(home), make_request(project.graph, **asked))
+    return Run(project, home, platform or Scripted(home), make_request(project.graph, **request))
 
 
 def settled(count: int = 2) -> dict[str, dt.date]:
-    """A range of days that are over for good: ``first`` and ``last`` of a request."""
+    """Return a range of days whose data no longer change: ``first`` and ``last`` of a request."""
     last = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=20)
     return {"first": last - dt.timedelta(days=count - 1), "last": last}
 
 
 def run_it(run: Run, *keys: str) -> dict[str, Result]:
     """Run assets (all by default); results by asset."""
-    return {one.asset: one for one in run_all(run, keys or tuple(run.project.graph.assets))}
+    return {result.asset: result for result in run_all(run, keys or tuple(run.project.graph.assets))}

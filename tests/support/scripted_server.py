@@ -21,7 +21,7 @@ KEY = "0123456789abcdef" * 4
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer; ``fault`` is truncate, reset, silence or drip."""
+    """A response; ``fault`` is truncate, reset, silence or drip."""
 
     status: int = 200
     body: bytes = b""
@@ -30,7 +30,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A request as it arrived."""
 
     path: str
@@ -40,7 +40,7 @@ class Asked:
     connection: int
 
 
-Script = Callable[[Asked, int], Reply]
+Script = Callable[[Request, int], Reply]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,11 +51,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         split = urlsplit(self.path)
         query = dict(parse_qsl(split.query, keep_blank_values=True))
-        asked = Asked(split.path, query, self.path, dict(self.headers), id(self.connection))
+        request = Request(split.path, query, self.path, dict(self.headers), id(self.connection))
         with self.server.lock:
-            self.server.log.append(asked)
-            number = sum(1 for one in self.server.log if one.url == asked.url)
-        self._reply(self.server.script(asked, number))
+            self.server.log.append(request)
+            number = sum(1 for earlier in self.server.log if earlier.url == request.url)
+        self._reply(self.server.script(request, number))
 
     def _reply(self, reply: Reply) -> None:
         if reply.fault == "silence":
@@ -87,14 +87,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Scripted(ThreadingHTTPServer):
-    """Answers by the script, which is given the request and how often that URL came; keeps a log."""
+    """A server that answers by a script, which gets the request and the count of that URL; it keeps a log."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, script: Script) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.script, self.log, self.lock = script, list[Asked](), threading.Lock()
+        self.script, self.log, self.lock = script, list[Request](), threading.Lock()
         self.api = Api(f"http://127.0.0.1:{self.server_address[1]}/v3", KEY, requests_per_minute=0)
 
     def __enter__(self) -> Self:
@@ -156,14 +156,14 @@ class Objects:
 
 
 def page(rows: list[Any], limit: int = 1000, **meta: Any) -> Reply:
-    """A 200 with these rows, written as the API writes them."""
+    """Return a 200 with these rows, written as the API writes them."""
     head = {"name": "openaq-api", "website": "/", "page": 1, "limit": limit, "found": len(rows)}
     body = json.dumps({"meta": head | meta, "results": rows}, separators=(",", ":"))
     return Reply(200, body.encode())
 
 
 def row(end: str, value: float = 1.0, parameter: int = 2) -> dict[str, Any]:
-    """A row of data whose period ends then."""
+    """Return a row of data whose period ends then."""
     return {
         "value": value,
         "parameter": {"id": parameter, "name": "pm25", "units": "µg/m³", "displayName": None},
@@ -176,5 +176,5 @@ def row(end: str, value: float = 1.0, parameter: int = 2) -> dict[str, Any]:
 
 
 def zipped(reply: Reply) -> Reply:
-    """The same, compressed for transport."""
+    """Return the same, compressed for transport."""
     return Reply(reply.status, gzip.compress(reply.body), {"Content-Encoding": "gzip"})

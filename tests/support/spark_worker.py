@@ -10,27 +10,27 @@ from typing import Any
 
 
 def run(script: str, argv: list[str], glue: bool) -> dict[str, Any]:
-    """What the script said, how it failed, and what it asked of Glue."""
+    """Return the output of the script, its error, and the number of its Glue contexts."""
     contexts: list[Any] = []
     if glue:
         context = types.ModuleType("awsglue.context")
         context.GlueContext = glue_context(contexts)
         sys.modules |= {"awsglue": types.ModuleType("awsglue"), "awsglue.context": context}
     sys.argv = [script, *argv]
-    said, error = io.StringIO(), ""
+    output, error = io.StringIO(), ""
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             runpy.run_path(script, run_name="__main__")
     except BaseException as raised:
         error = f"{type(raised).__name__}: {raised}"
     finally:
         for name in ("awsglue", "awsglue.context"):
             sys.modules.pop(name, None)
-    return {"said": said.getvalue(), "error": error, "contexts": len(contexts)}
+    return {"output": output.getvalue(), "error": error, "contexts": len(contexts)}
 
 
 def glue_context(made: list[Any]) -> type:
-    """A GlueContext as the script knows it."""
+    """Return a GlueContext as the script knows it."""
 
     class GlueContext:
         def __init__(self, context: Any) -> None:
@@ -45,6 +45,6 @@ def glue_context(made: list[Any]) -> type:
 if __name__ == "__main__":
     script = sys.argv[1]
     for line in sys.stdin:
-        asked = json.loads(line)
-        answer = run(script, asked["argv"], asked["glue"])
+        request = json.loads(line)
+        answer = run(script, request["argv"], request["glue"])
         print(json.dumps(answer), flush=True)

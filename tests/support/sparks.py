@@ -16,7 +16,7 @@ from openaq_assets.graph.environment import bind
 from openaq_assets.graph.operations import Transform, to_json
 from openaq_assets.graph.partitions import segment
 from openaq_assets.platforms.local.platform import open_local
-from support.runner_fixtures import Lake, place
+from support.runner_fixtures import Lake, environment_on
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "glue_jobs" / "openaq_raw_to_dev.py"
@@ -42,16 +42,16 @@ class Spark:
         return answer
 
     def facts(self, operation: Transform, *argv: str, glue: bool = False) -> dict[str, Any]:
-        """The facts of an operation, which must not fail."""
+        """Return the facts of an operation, which must not fail."""
         answer = self.run("--operation", to_json(operation), *argv, glue=glue)
         assert not answer["error"], answer
-        found: dict[str, Any] = json.loads(answer["said"][answer["said"].index("{") :])
-        return found
+        facts: dict[str, Any] = json.loads(answer["output"][answer["output"].index("{") :])
+        return facts
 
 
 @pytest.fixture(scope="session", params=VERSIONS)
 def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
-    """Each Spark there is; skipped, saying why, where it or Java is missing."""
+    """Yield each Spark; skip, with the reason, if it or Java is missing."""
     python = ROOT / f".venv-spark{request.param}" / "bin" / "python"
     if not shutil.which("java"):
         pytest.skip("java is not here: install Java 17")
@@ -85,22 +85,22 @@ class Twins:
     spare: Path
 
     def bound(self, operation: Transform) -> Transform:
-        """The operation with Spark's places."""
+        """Return the operation with the folders of Spark."""
         bound = bind(operation, self.lake.home)
         assert isinstance(bound, Transform)
         into = replace(bound.into, uri=f"{self.other}/processed/{bound.into.asset}")
         return replace(bound, into=into, quarantine=replace(into, uri=f"{self.other}/quarantine/{into.asset}"))
 
     def files(self, name: str) -> dict[str, list[Path]]:
-        """Polars' file and Spark's file of each day."""
-        ours = Path(self.lake.home.uri(name))
+        """Return Polars' file and Spark's file of each day."""
+        own = Path(self.lake.home.uri(name))
         return {
-            str(path.relative_to(root)): [ours / path.relative_to(root), self.other / name / path.relative_to(root)]
-            for root in (ours, self.other / name) for path in root.rglob("*") if path.is_file() and path.name[0] != "."
+            str(path.relative_to(root)): [own / path.relative_to(root), self.other / name / path.relative_to(root)]
+            for root in (own, self.other / name) for path in root.rglob("*") if path.is_file() and path.name[0] != "."
         }  # fmt: skip
 
     def table(self, path: Path) -> dict[str, Any]:
-        """What DuckDB reads in a Parquet file: physical and logical types, and the rows in order."""
+        """Return what DuckDB reads in a Parquet file: physical and logical types, and the rows in order."""
         plain = self.spare / "plain.parquet"  # the path of a lake may hold what DuckDB takes for a pattern
         shutil.copyfile(path, plain)
         with duckdb.connect() as session:
@@ -110,16 +110,16 @@ class Twins:
             ).fetchall()
             packed = session.execute(f"SELECT DISTINCT compression FROM parquet_metadata('{plain}')").fetchall()
             rows = session.execute(f"FROM read_parquet('{plain}')")
-            types = [(one[0], str(one[1])) for one in rows.description or ()]
-            return {"parts": parts, "packed": packed, "types": types, "rows": [repr(one) for one in rows.fetchall()]}
+            types = [(column[0], str(column[1])) for column in rows.description or ()]
+            return {"parts": parts, "packed": packed, "types": types, "rows": [repr(row) for row in rows.fetchall()]}
 
     def agree(self, operation: Transform, facts: dict[str, Any]) -> None:
-        """Both made the same of every asked day: rows, order, types, quarantine and counts."""
+        """Assert that both made the same of every day: rows, order, types, quarantine and counts."""
         wanted = self.lake.good(operation).facts
         assert facts.keys() == wanted.keys()
         for day in operation.into.partitions:
-            told = {name: facts[day][name] for name in ("rows", "objects", "quarantined")}
-            assert told == {name: getattr(wanted[day], name) for name in told}, day
+            numbers = {name: facts[day][name] for name in ("rows", "objects", "quarantined")}
+            assert numbers == {name: getattr(wanted[day], name) for name in numbers}, day
             assert facts[day]["notices"] == list(wanted[day].notices), day
         tables = self.files("processed")
         assert {name.split("/", 1)[1] for name in tables} == {
@@ -133,11 +133,11 @@ class Twins:
 
 @pytest.fixture
 def twins(tmp_path: Path) -> Twins:
-    """An empty lake below a root with the characters that break quoting, and a place for Spark's tables."""
-    home = place("local", str(tmp_path / "lake [of] 'Việt' *"))
+    """Return an empty lake below a root with the characters that break quoting, and a folder for Spark's tables."""
+    home = environment_on("local", str(tmp_path / "lake [of] 'Việt' *"))
     return Twins(Lake(open_local(home), home), tmp_path / "spark [of] 'Việt' *", tmp_path)
 
 
 def command(spark: Spark, operation: Transform, *argv: str) -> Sequence[str]:
-    """The script on a command line of its own."""
+    """Return the finished command that runs the script."""
     return [str(spark.python), str(SCRIPT), "--operation", to_json(operation), *argv]

@@ -16,7 +16,7 @@ _PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "
 
 
 def raw() -> dict[str, Any]:
-    """The template as it is written."""
+    """Return the template as it is written."""
     template, problems = decode(str(PATH))
     assert not problems, problems
     return dict(template)
@@ -27,37 +27,37 @@ class Stack:
 
     def __init__(self, **parameters: Any) -> None:
         self.template = raw()
-        defaults = {name: one.get("Default") for name, one in self.template["Parameters"].items()}
+        defaults = {name: parameter.get("Default") for name, parameter in self.template["Parameters"].items()}
         self.parameters = {**defaults, "AlertEmail": "me@example.org", "ImageId": "ami-12345678", **parameters}
         kept = {
-            name: one
-            for name, one in self.template["Resources"].items()
-            if "Condition" not in one or self._holds(one["Condition"])
+            name: resource
+            for name, resource in self.template["Resources"].items()
+            if "Condition" not in resource or self._holds(resource["Condition"])
         }
-        self._named = {name: one.get("Properties", {}) for name, one in kept.items()}
+        self._named = {name: resource.get("Properties", {}) for name, resource in kept.items()}
         self.resources = {
-            name: {**one, "Properties": self.filled(one.get("Properties", {}))} for name, one in kept.items()
+            name: {**resource, "Properties": self.filled(resource.get("Properties", {}))} for name, resource in kept.items()
         }
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The properties of the resources of a type."""
-        return {name: one["Properties"] for name, one in self.resources.items() if one["Type"] == kind}
+        """Return the properties of the resources of a type."""
+        return {name: resource["Properties"] for name, resource in self.resources.items() if resource["Type"] == kind}
 
     def _holds(self, name: str) -> bool:
         left, right = self.template["Conditions"][name]["Fn::Equals"]
         return bool(self.filled(left) == self.filled(right))
 
     def filled(self, value: Any) -> Any:
-        """The value with Ref, Sub, GetAtt and Base64 carried out."""
+        """Return the value with Ref, Sub, GetAtt and Base64 carried out."""
         if isinstance(value, Mapping):
             if len(value) == 1:
                 (name, inner), = value.items()
                 functions = {"Ref": self._ref, "Fn::Sub": self._sub, "Fn::GetAtt": self._att, "Fn::Base64": self.filled}
                 if name in functions:
                     return functions[name](inner)
-            return {str(key): self.filled(one) for key, one in value.items()}
+            return {str(key): self.filled(item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self.filled(one) for one in value]
+            return [self.filled(item) for item in value]
         return str(value) if isinstance(value, str) else value
 
     def _ref(self, name: str) -> Any:
@@ -82,10 +82,10 @@ class Stack:
         return f"arn:aws:iam::{ACCOUNT}:role/{name}" if attribute == "Arn" else f"{name}.{attribute}"
 
     def _sub(self, text: str) -> str:
-        def one(found: re.Match[str]) -> str:
-            name = found[1]
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
             if name.startswith("!"):
                 return "${" + name[1:] + "}"
             return str(self._att(name)) if "." in name and "::" not in name else str(self._ref(name))
 
-        return re.sub(r"\$\{([^}]+)\}", one, text)
+        return re.sub(r"\$\{([^}]+)\}", value, text)

@@ -57,11 +57,11 @@ def _edit(draw: st.DrawFn, text: str) -> str:
 
 @st.composite
 def edited(draw: st.DrawFn, text: str) -> bytes:
-    """The text after one to four edits of a careless or hostile hand, as the bytes of a file."""
+    """Return the text after one to four careless or hostile edits, as the bytes of a file."""
     for _ in range(draw(st.integers(1, 4))):
         text = draw(_edit(text))
     finish: Callable[[str], str] = draw(
-        st.sampled_from((lambda one: one, lambda one: one.replace("\n", "\r\n"), lambda one: "\ufeff" + one))
+        st.sampled_from((lambda text: text, lambda text: text.replace("\n", "\r\n"), lambda text: "\ufeff" + text))
     )
     data = finish(text).encode("utf-8", "surrogatepass")
     return data + draw(st.sampled_from((b"", b"", b"", b"\xff", b"\xc3", b"\x00")))
@@ -75,18 +75,18 @@ def _replacements() -> st.SearchStrategy[Any]:
 
 @st.composite
 def swapped(draw: st.DrawFn, text: str) -> bytes:
-    """The text's YAML after one value, somewhere, became one of another type."""
+    """Return the text's YAML with one value replaced by a value of another type."""
     data: Any = yaml.safe_load(text)
-    place, key = data, draw(st.sampled_from(list(data)))
-    while isinstance(place[key], dict | list) and place[key] and draw(st.integers(0, 4)):
-        place = place[key]
-        key = draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
-    place[key] = draw(_replacements())
+    node, key = data, draw(st.sampled_from(list(data)))
+    while isinstance(node[key], dict | list) and node[key] and draw(st.integers(0, 4)):
+        node = node[key]
+        key = draw(st.sampled_from(list(node) if isinstance(node, dict) else range(len(node))))
+    node[key] = draw(_replacements())
     return yaml.safe_dump(data, allow_unicode=True).encode()
 
 
 def deep(depth: int) -> bytes:
-    """YAML nested so deeply that PyYAML's own composer ends the process."""
+    """Return YAML nested so deeply that PyYAML's own composer ends the process."""
     return b"assets:\n  a: " + b"[" * (depth // 2) + b"\n" + b"- " * depth + b"x\n"
 
 
@@ -126,7 +126,7 @@ def _column(name: str, **more: Any) -> dict[str, Any]:
 
 @st.composite
 def sound_projects(draw: st.DrawFn) -> Sound:
-    """A random project of every built-in kind, whose views read tables and other views."""
+    """Return a random project of every built-in kind, whose views read tables and other views."""
     made = Sound()
     for n in range(draw(st.integers(1, 3))):
         made.locations[f"place{n}"] = {"id": n + 1} if draw(st.booleans()) else {"country": f"A{chr(65 + n)}"}
@@ -146,7 +146,7 @@ def sound_projects(draw: st.DrawFn) -> Sound:
     tables.append("codes")
     for n in range(draw(st.integers(0, 5))):
         reads = draw(st.lists(st.sampled_from(tables), min_size=1, max_size=3, unique=True))
-        joined = " CROSS JOIN ".join(f"{one} AS t{i}" for i, one in enumerate(reads))
+        joined = " CROSS JOIN ".join(f"{table} AS t{i}" for i, table in enumerate(reads))
         made.files[f"views/v{n}.sql"] = f"SELECT t0.a AS a FROM {joined}\n"
         made.assets[f"v{n}"] = {
             "kind": "view", "sql": f"views/v{n}.sql", "columns": [_column("a")],
@@ -170,7 +170,7 @@ class Selection:
 
 
 def selections(keys: list[str], kinds: list[str]) -> st.SearchStrategy[Any]:
-    """Selections as trees: ('key', k), ('kind', k), ('up', n, t), ('down', n, t), ('not'|'and'|'or', ...)."""
+    """Return selections as trees: ('key', k), ('kind', k), ('up', n, t), ('down', n, t), ('not'|'and'|'or', ...)."""
     leaves = st.one_of(
         st.tuples(st.just("key"), st.sampled_from(keys)),
         st.tuples(st.just("glob"), st.sampled_from(["*", "r*", "?0", "*w*", "[rv]*"])),

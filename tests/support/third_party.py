@@ -14,7 +14,7 @@ _IGNORED = shutil.ignore_patterns("__pycache__", "lake", "build", "*.egg-info")
 
 
 def install(name: str, target: Path) -> Path:
-    """Install a distribution of tests/third_parties into a folder with pip, without the network; the folder."""
+    """Install a distribution of tests/third_parties into a folder with pip, without the network; return the folder."""
     source = target.with_name(f"{target.name}-source")
     shutil.copytree(THIRD_PARTIES / name, source, ignore=_IGNORED)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -26,7 +26,7 @@ def install(name: str, target: Path) -> Path:
 
 @dataclass
 class Done:
-    """What a command printed."""
+    """A finished command and its output."""
 
     stdout: str
     stderr: str
@@ -42,12 +42,12 @@ class Installed:
 
     @classmethod
     def copy(cls, source: Path, root: Path, packages: Path, **environ: str) -> "Installed":
-        """A copy of a project."""
+        """Return a copy of a project."""
         shutil.copytree(source, root, ignore=_IGNORED)
         return cls(root, packages, environ)
 
     def python(self, *arguments: str, code: int = 0, **environ: str) -> Done:
-        """A Python process that must end with this exit code and no traceback."""
+        """Return a Python process that must end with this exit code and no traceback."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAQ_", "AWS_", "AIRFLOW"))}
         path = os.pathsep.join(filter(None, (str(self.packages), os.environ.get("PYTHONPATH", ""))))
         done = subprocess.run(
@@ -59,7 +59,7 @@ class Installed:
         return Done(done.stdout, done.stderr)
 
     def call(self, *arguments: str, code: int = 0, **environ: str) -> Done:
-        """The real command line."""
+        """Return the real command line."""
         line = ("-m", "openaq_assets.cli.main", "--project", str(self.root), *arguments)
         return self.python(*line, code=code, **environ)
 

@@ -32,9 +32,9 @@ class Lake:
         return cast(LocalPlatform, self.run.platform)
 
     def write(self, table: str, day: str, rows: list[dict[str, Any]]) -> None:
-        """One more Parquet file of a table; what a row does not say is NULL."""
+        """Write another Parquet file of a table; a missing column is NULL."""
         columns = self.project.graph.columns(table)
-        schema = {str(one.name): POLARS[one.type] for one in columns if one.name not in ("year", "month", "day")}
+        schema = {str(column.name): POLARS[column.type] for column in columns if column.name not in ("year", "month", "day")}
         body = io.BytesIO()
         pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema).write_parquet(
             body, compression="snappy"
@@ -51,7 +51,7 @@ UNITS = {"pm25": ("µg/m³", "μg/m³"), "pm10": ("µg/m³", "ppm"), "o3": ("ppm
 
 
 def add_nasty_rows(lake: Lake) -> None:
-    """Hours of two more stations up to now, in which everything that has ever gone wrong is there."""
+    """Add hours of two more stations up to now, with every defect that was ever seen."""
     now = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
     stamp = now.replace(hour=0)
     stations = [

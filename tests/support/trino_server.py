@@ -17,7 +17,7 @@ CATALOG = "awsdatacatalog"
 
 
 def missing() -> str:
-    """Why there is no Trino here; empty if there is."""
+    """Return why Trino is missing here; empty if it is not."""
     if not shutil.which("javac"):
         return "java with its compiler is not here: 'make trino' installs it where it can"
     pins = (ROOT / "infra" / "trino" / "pom.xml").read_bytes()
@@ -28,7 +28,7 @@ def missing() -> str:
 
 
 class TrinoError(Exception):
-    """What Trino says about a statement."""
+    """An error of Trino about a statement."""
 
 
 class Trino:
@@ -72,7 +72,7 @@ class Trino:
             self.process.wait()
 
     def ask(self, sql: str, schema: str = "default") -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
-        """Columns (name, type) and rows of a statement, values as Python has them."""
+        """Return columns (name, type) and rows of a statement, values as Python has them."""
         answer = self.client.post(
             f"{self.url}/v1/statement", content=sql.encode(), headers={"X-Trino-Schema": schema, "X-Trino-Time-Zone": "UTC"}
         ).json()
@@ -86,13 +86,13 @@ class Trino:
             if "nextUri" not in answer:
                 break
             answer = self.client.get(answer["nextUri"]).json()
-        kinds = [_plain(one["type"]) for one in columns]
-        found = [tuple(_value(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows]
-        return [(one["name"], kind) for one, kind in zip(columns, kinds, strict=True)], found
+        kinds = [_plain(column["type"]) for column in columns]
+        values = [tuple(_value(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows]
+        return [(column["name"], kind) for column, kind in zip(columns, kinds, strict=True)], values
 
 
 def _plain(kind: str) -> str:
-    """The type without a length: ``varchar(3)`` and ``varchar`` are one type to a reader."""
+    """Return the type without a length: ``varchar(3)`` and ``varchar`` are one type to a reader."""
     name = kind.partition("(")[0]
     return name if name in ("varchar", "timestamp") and "zone" not in kind else kind
 

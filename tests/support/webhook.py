@@ -32,7 +32,7 @@ class Hooked:
 
 @contextmanager
 def webhook(status: int = 200) -> Iterator[Hooked]:
-    """A server for as long as it is needed."""
+    """Yield a server for as long as it is needed."""
     hooked = Hooked(status)
     thread = threading.Thread(target=hooked.server.serve_forever)
     thread.start()

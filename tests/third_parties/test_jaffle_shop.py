@@ -31,7 +31,7 @@ pytestmark = pytest.mark.xdist_group("jaffle_shop")  # they share one shop
 
 
 def foreign_words(text: str) -> list[str]:
-    """The words of the other project in a text, without the program's own names."""
+    """Return the words of the other project in a text, without the program's own names."""
     return FOREIGN.findall(OWN_NAMES.sub("", text))
 
 
@@ -43,7 +43,7 @@ class Shop:
     lake: Path
 
     def call(self, *arguments: str, code: int = 0) -> Result:
-        """The finished command, which must end with this exit code and speak of this project only."""
+        """Return the finished command, which must end with this exit code and speak of this project only."""
         line = ["--project", str(self.root), *arguments]
         done = CliRunner().invoke(cli, line, env={"OPENAQ_ROOT": str(self.lake)}, prog_name="openaq-assets")
         assert done.exit_code == code, done.output
@@ -51,17 +51,17 @@ class Shop:
         return done
 
     def rows(self, sql: str, env: str = "dev") -> list[dict[str, Any]]:
-        """The answer to a query."""
+        """Return the answer to a query."""
         return list(json.loads(self.call("query", "--format", "json", "--env", env, sql).stdout))
 
     def marts(self, env: str = "prod") -> list[list[dict[str, Any]]]:
-        """Every row of what people read."""
+        """Return every row of what people read."""
         graph = load(self.root).graph
         names = {key: ", ".join(column.name for column in graph.columns(key)) for key in ("customers", "orders")}
         return [self.rows(f"SELECT {listed} FROM {key} ORDER BY 1", env) for key, listed in names.items()]
 
     def served(self) -> dict[str, str]:
-        """The definitions of prod's views."""
+        """Return the definitions of prod's views."""
         return {path.name: path.read_text(encoding="utf-8") for path in (self.lake / "catalog/jaffle_prod").iterdir()}
 
     def edit(self, path: str, old: str, new: str) -> None:
@@ -76,7 +76,7 @@ class Shop:
             file.write(line + "\n")
 
     def twin(self, folder: Path) -> "Shop":
-        """The same project over a copy of the lake."""
+        """Return the same project over a copy of the lake."""
         shutil.copytree(self.root, folder / "shop")
         shutil.copytree(self.lake, folder / "lake")
         return Shop(folder / "shop", folder / "lake")
@@ -84,7 +84,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """The example after its first run; no test changes it."""
+    """Return the example after its first run; no test changes it."""
     folder = tmp_path_factory.mktemp("jaffle")
     shop = Shop(folder / "shop", folder / "lake")
     shutil.copytree(EXAMPLE, shop.root, ignore=shutil.ignore_patterns("lake", "build"))
@@ -95,18 +95,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.fixture
 def shop(made: Shop, tmp_path: Path) -> Shop:
-    """The example after its first run, to be changed at will."""
+    """Return the example after its first run, to be changed at will."""
     return made.twin(tmp_path)
 
 
 def seed(name: str) -> list[dict[str, str]]:
-    """The rows of a CSV file, read with Python's own reader."""
+    """Return the rows of a CSV file, read with Python's own reader."""
     with (EXAMPLE / f"conf/seeds/raw_{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def expected_orders() -> Iterator[dict[str, Any]]:
-    """The mart of orders, computed in whole cents without SQL."""
+    """Yield the mart of orders, computed in whole cents without SQL."""
     paid: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(METHODS, 0))
     for row in seed("payments"):
         paid[row["order_id"]][row["payment_method"]] += int(row["amount_cents"])
@@ -120,7 +120,7 @@ def expected_orders() -> Iterator[dict[str, Any]]:
 
 
 def expected_customers() -> Iterator[dict[str, Any]]:
-    """The mart of customers, computed from the orders without SQL."""
+    """Yield the mart of customers, computed from the orders without SQL."""
     orders = list(expected_orders())
     for row in seed("customers"):
         own = [order for order in orders if order["customer_id"] == int(row["id"])]
@@ -304,7 +304,7 @@ print(json.dumps({"dags": sorted(dags), "problems": find_problems(sys.argv[1]), 
 
 @pytest.fixture(scope="module")
 def in_airflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What Airflow sees of the example, from a process with an Airflow home of its own."""
+    """Return what Airflow sees of the example, from a process with an Airflow home of its own."""
     home = tmp_path_factory.mktemp("airflow")
     root = home / "shop"
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("lake", "build"))

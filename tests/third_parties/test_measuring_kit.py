@@ -12,19 +12,19 @@ pytestmark = pytest.mark.xdist_group("measuring_kit")  # they share an installat
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder the distribution is installed in."""
+    """Return the folder the distribution is installed in."""
     return install("measuring_kit", tmp_path_factory.mktemp("measuring") / "packages")
 
 
 @pytest.fixture
 def fresh(packages: Path, tmp_path: Path) -> Installed:
-    """The project before its first run."""
+    """Return the project before its first run."""
     return Installed.copy(PROJECT, tmp_path / "project", packages, MEASURING_ROOT=str(tmp_path / "lake"))
 
 
 @pytest.fixture(scope="module")
 def made(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The project after its first run; no test changes it."""
+    """Return the project after its first run; no test changes it."""
     folder = tmp_path_factory.mktemp("made")
     project = Installed.copy(
         PROJECT, folder / "project", packages, MEASURING_ROOT=str(folder / "lake"), MEASURING_KIT_NOTES=str(folder / "notes")
@@ -34,7 +34,7 @@ def made(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 def rows(project: Installed, sql: str, env: str) -> object:
-    """The answer to a query."""
+    """Return the answer to a query."""
     return json.loads(project.call("query", "--format", "json", "--env", env, sql).stdout)
 
 

@@ -16,7 +16,7 @@ class TestSqliteLake(PlatformConformance):
 
     @pytest.fixture
     def lake(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-        """An empty SQLite file."""
+        """Return an empty SQLite file."""
         monkeypatch.syspath_prepend(str(THIRD_PARTIES / "sqlite_lake"))
         from sqlite_lake.plugin import SQLITE
 
@@ -25,7 +25,7 @@ class TestSqliteLake(PlatformConformance):
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Installed:
-    """The jaffle shop with a profile whose platform is the third party's."""
+    """Return the jaffle shop with a profile whose platform is the third party's."""
     packages = install("sqlite_lake", tmp_path / "packages")
     shop = Installed.copy(REPOSITORY / "examples" / "jaffle_shop", tmp_path / "shop", packages)
     shop.edit("conf/environments.yaml", "profiles:\n", "profiles:\n  sqlite: {platform: sqlite, root: lake/shop.db}\n")

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """This project's lake after a run over some days of the simulator, and nasty rows."""
+    """Return this project's lake after a run over some days of the simulator, and nasty rows."""
     if why := missing():
         pytest.skip(why)
     home = tmp_path_factory.mktemp("trino")
@@ -44,7 +44,7 @@ LAYERS = ("raw", "processed", "reference", "catalog", "view")
 
 @pytest.fixture(scope="session")
 def trino(lake: Lake) -> Iterator[Trino]:
-    """A real Trino over the lake's files."""
+    """Yield a real Trino over the lake's files."""
     server = Trino(lake.root, lake.root.parent / "trino.log")
     yield server
     server.stop()

@@ -24,7 +24,7 @@ DIGITS = 9  # sums of doubles depend on the order in which an engine adds
 
 @pytest.fixture(scope="module")
 def catalog(lake: Lake, trino: Trino) -> Trino:
-    """The server with the lake's tables, all their partitions, and every view, in the order of the graph."""
+    """Return the server with the lake's tables, all their partitions, and every view, in the order of the graph."""
     trino.ask(f"CREATE SCHEMA {DATABASE} WITH (location = 'local:///metastore/{DATABASE}')")
     for name in lake.platform.catalog.names(DATABASE):
         entry = lake.platform.catalog.get(name)
@@ -42,7 +42,7 @@ def catalog(lake: Lake, trino: Trino) -> Trino:
 
 
 def table_statements(lake: Lake, name: str) -> Iterator[str]:
-    """The table over the lake's files, and the registration of its partitions."""
+    """Yield the table over the lake's files, and the registration of its partitions."""
     entry = lake.platform.catalog.get(name)
     assert entry
     columns = ", ".join(f'"{column}" {kind}' for column, kind in entry.columns)
@@ -56,19 +56,19 @@ def table_statements(lake: Lake, name: str) -> Iterator[str]:
 
 
 def views(lake: Lake) -> list[str]:
-    """Every view of the project."""
+    """Return every view of the project."""
     return [asset.key for asset in lake.project.graph if asset.kind.name == "view"]
 
 
 def plain(value: Any) -> Any:
-    """A value to compare and sort by; doubles to so many digits."""
+    """Return a value to compare and sort by; doubles to so many digits."""
     if isinstance(value, float):
         return "NaN" if math.isnan(value) else float(f"{value:.{DIGITS}g}") + 0.0
     return value
 
 
 def sorted_rows(rows: Any) -> list[tuple[Any, ...]]:
-    """Rows without their order."""
+    """Return rows without their order."""
     return sorted((tuple(map(plain, row)) for row in rows), key=repr)
 
 
@@ -163,14 +163,14 @@ def test_the_largest_view_has_fewer_stages_than_athena_allows(catalog: Trino) ->
 
 
 def bound(lake: Lake, query: str, *names: str) -> Query:
-    """A query with the places of its tables."""
+    """Return a query with the places of its tables."""
     found = bind(Query("q", query, tuple(Ref(name, "view") for name in names)), lake.run.environment)
     assert isinstance(found, Query)
     return found
 
 
 def promises(lake: Lake) -> list[TableCheck]:
-    """Every check of the project, asked of dev."""
+    """Return every check of the project, asked of dev."""
     graph = lake.project.graph
     return list(dict.fromkeys(one for asset in graph for one in in_environment(graph.answers[asset.key].checks, "dev")))
 

@@ -36,7 +36,7 @@ def flags(air: Air, rest: str = "ORDER BY sensor_id, period_from") -> list[tuple
 def test_what_an_hour_of_particles_says(air: Air, value: float | None, flag: int, reason: str | None) -> None:
     """A value has one flag and one reason, and is valid only if it is good or suspect."""
     air.hours(hour(value))
-    row = air.one("view_hourly_quality")
+    row = air.row("view_hourly_quality")
     assert (row["qc_flag"], row["qc_reason"]) == (flag, reason)
     assert row["value_valid"] == (value if flag in (1, 3) else None)
     assert row["value"] is None or math.isnan(row["value"]) or row["value"] == value
@@ -55,7 +55,7 @@ def test_what_an_hour_of_particles_says(air: Air, value: float | None, flag: int
 def test_limits_of_each_pollutant_and_unit(air: Air, parameter: str, unit: str, value: float, flag: int) -> None:
     """Limits are those of the unit; 985 is an ordinary hour of carbon monoxide in µg/m³."""
     air.hours(hour(value, parameter=parameter, unit=unit))
-    assert air.one("view_hourly_quality")["qc_flag"] == flag
+    assert air.row("view_hourly_quality")["qc_flag"] == flag
 
 
 def test_units(air: Air) -> None:
@@ -66,7 +66,7 @@ def test_units(air: Air) -> None:
     )  # fmt: skip
     assert flags(air) == [(1, None), (4, "unit"), (4, "unit"), (2, "no rule")]
     assert {row["unit"] for row in air.ask("view_hourly_quality", "unit", "WHERE sensor_id = 1")} == {"µg/m³"}
-    assert air.one()["us_reason"] == "too few valid hours"
+    assert air.row()["us_reason"] == "too few valid hours"
 
 
 def test_a_sentinel_behind_a_rounding(air: Air) -> None:
@@ -110,7 +110,7 @@ def test_a_gap_ends_a_flat_line(air: Air, breaker: float | None) -> None:
 def test_a_stuck_station_is_not_current_air(air: Air) -> None:
     """A monitor that has told the same number for a day and more has no index."""
     air.hours(*back([50.0] * 40))
-    assert (air.one()["us_aqi"], air.one()["us_reason"]) == (None, "older than 3 hours")
+    assert (air.row()["us_aqi"], air.row()["us_reason"]) == (None, "older than 3 hours")
 
 
 @pytest.mark.parametrize(
@@ -159,4 +159,4 @@ def archived(air: Air, *values: float | None) -> dict[str, Any]:
         hour(value, start + (n + 1) * step, period_to_local=local) for n, value in enumerate(values)
     ]
     air.write("archive_measurements", start.date().isoformat(), rows)
-    return air.one("view_hourly_quality")
+    return air.row("view_hourly_quality")

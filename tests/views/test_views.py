@@ -34,7 +34,7 @@ def test_nowcast_of_a_station(air: Air) -> None:
     """Particles are told as the NowCast of twelve hours, with the hours it was made of, and by both schemes."""
     air.stations(station(license="CC BY 4.0", is_monitor=True))
     air.hours(*back([13, 16, 10, 21, 74, 64, 53, 82, 90, 75, 80, 50]))
-    row = air.one()
+    row = air.row()
     assert (row["us_aqi"], row["us_category"], row["us_colour"], row["us_pollutant"]) == (66, "Moderate", "#FFFF00", "pm25")
     assert (row["us_concentration"], row["us_unit"], row["us_method"], row["us_hours_used"]) == (17.4, "µg/m³", "nowcast", 12)
     assert (row["vn_aqi"], row["vn_category"], row["vn_hours_used"]) == (35, "Tốt", 12)
@@ -54,7 +54,7 @@ def test_two_of_the_three_newest_hours(air: Air, newest: list[float | None], aqi
     """A NowCast needs two of the three newest hours; else there is the reason and no number."""
     air.stations(station())
     air.hours(*back(newest))
-    row = air.one()
+    row = air.row()
     assert (row["us_aqi"], row["us_reason"]) == (aqi, None if aqi else "too few valid hours")
 
 
@@ -62,7 +62,7 @@ def test_all_zero_is_clean_air(air: Air) -> None:
     """Twelve measured zeros are AQI 0, Good, not a division by zero."""
     air.stations(station())
     air.hours(*back([0.0] * 12))
-    row = air.one()
+    row = air.row()
     assert (row["us_aqi"], row["us_category"], row["us_concentration"], row["vn_aqi"]) == (0, "Good", 0.0, 0)
 
 
@@ -70,7 +70,7 @@ def test_negatives_are_clipped(air: Air) -> None:
     """A small negative hour counts as zero in a NowCast and as it is in the mean of a day."""
     air.stations(station())
     air.hours(*back([-1.2, 3, 4, 5, 4, 3, 4, 5, 6, 5, 4, 3]), *of_day([-2.0, 4.0] * 10, DAY))
-    assert (air.one()["us_concentration"], air.one()["us_aqi"]) == (1.8, 10)
+    assert (air.row()["us_concentration"], air.row()["us_aqi"]) == (1.8, 10)
     (day,) = air.ask("view_daily_average", rest=f"WHERE local_day = DATE '{DAY}'")
     assert (day["avg_pm25"], day["hours"]) == (1.0, 20)
 
@@ -80,7 +80,7 @@ def test_nine_point_one(air: Air) -> None:
     assert sum([9.1] * 12) / 12 < 9.1
     air.stations(station(), station(2))
     air.hours(*back([9.1] * 12), *of_day([9.1] * 18, DAY), *of_day([9.0999] * 18, DAY, location_id=2, sensor_id=2))
-    assert (air.one_of(1)["us_aqi"], air.one_of(1)["us_category"]) == (51, "Moderate")
+    assert (air.row_of(1)["us_aqi"], air.row_of(1)["us_category"]) == (51, "Moderate")
     days = air.ask("view_daily_average", rest=f"WHERE local_day = DATE '{DAY}' ORDER BY location_id")
     assert [(row["us_aqi"], row["us_category"]) for row in days] == [(51, "Moderate"), (50, "Good")]
 
@@ -144,14 +144,14 @@ def test_gases_of_another_hour_drop_out(air: Air) -> None:
     """Nitrogen dioxide counts in its hour only; the newest hour of the station is now."""
     air.stations(station())
     air.hours(*back([10.0, 10.0]), *back([None, 300.0], sensor_id=2, parameter="no2", unit="ppb"))
-    assert (air.one()["us_pollutant"], air.one()["us_aqi"]) == ("pm25", 53)
+    assert (air.row()["us_pollutant"], air.row()["us_aqi"]) == ("pm25", 53)
 
 
 def test_vietnam_needs_particles(air: Air) -> None:
     """VN_AQI is not told of gases alone, now or of a day; the US AQI is."""
     air.stations(station())
     air.hours(*back([100.0], parameter="no2"), *of_day([100.0, 90.0] * 10, DAY, parameter="no2"))
-    row, day = air.one(), air.day(DAY)
+    row, day = air.row(), air.day(DAY)
     assert (row["us_aqi"], row["vn_aqi"], row["vn_category"], row["vn_reason"]) == (50, None, None, "VN_AQI needs PM2.5 or PM10")
     assert (day["us_pollutant"], day["vn_aqi"], day["vn_category"], day["vn_pollutant"]) == ("no2", None, None, None)
 
@@ -160,7 +160,7 @@ def test_beyond_500(air: Air) -> None:
     """The US line goes on above 500 and stays Hazardous; VN_AQI ends at 500."""
     air.stations(station())
     air.hours(*back([600.0, 600.0]))
-    row = air.one()
+    row = air.row()
     assert (row["us_aqi"], row["us_category"], row["vn_aqi"], row["vn_category"]) == (1047, "Hazardous", 500, "Nguy hại")
 
 
@@ -168,7 +168,7 @@ def test_the_same_air_by_two_schemes(air: Air) -> None:
     """45 µg/m³ is 124, orange, in the US and 90, yellow, in Viet Nam."""
     air.stations(station())
     air.hours(*back([45.0, 45.0]))
-    row = air.one()
+    row = air.row()
     assert (row["us_aqi"], row["us_colour"], row["vn_aqi"], row["vn_colour"]) == (124, "#FF7E00", 90, "#FFFF00")
 
 
@@ -181,7 +181,7 @@ def test_old_hours_have_no_index(air: Air, hours: int, current: bool) -> None:
     air.stations(station())
     end = now_hour() - hours * HOUR
     air.hours(*back([50.0, 50.0], end))
-    row = air.one()
+    row = air.row()
     assert (row["as_of"], row["is_current"]) == (end, current)
     shown = ("aqi", "category", "colour", "pollutant", "concentration", "unit", "method", "hours_used")
     assert {row[f"{scheme}_{name}"] is not None for scheme in ("us", "vn") for name in shown} == {current}
@@ -203,7 +203,7 @@ def test_an_hour_of_the_future(air: Air) -> None:
     """An hour that has not ended is not the latest, and not of any day."""
     air.stations(station())
     air.hours(hour(200.0, now_hour() + 3 * HOUR), *back([12.0, 12.0]))
-    assert (air.one()["us_aqi"], air.one()["as_of"]) == (56, now_hour())
+    assert (air.row()["us_aqi"], air.row()["as_of"]) == (56, now_hour())
     assert sum(row["hours"] for row in air.ask("view_daily_average")) == 2
 
 
@@ -211,7 +211,7 @@ def test_broken_hours_are_not_skipped_over(air: Air) -> None:
     """A station that says only sentinels now has no index, though older hours are good and not three hours old."""
     air.stations(station())
     air.hours(*back([-999.0, -999.0, 10.0, 10.0, 10.0]))
-    row = air.one()
+    row = air.row()
     assert (row["us_aqi"], row["is_current"], row["us_reason"]) == (None, True, "too few valid hours")
     assert row["as_of"] == now_hour() - 2 * HOUR
 
@@ -219,7 +219,7 @@ def test_broken_hours_are_not_skipped_over(air: Air) -> None:
 def test_a_station_that_never_reported(air: Air) -> None:
     """A station without any hour has a row with the reason, and none in the daily view."""
     air.stations(station())
-    row = air.one()
+    row = air.row()
     assert (row["location"], row["city"]) == ("S1", "Hà Nội")
     assert (row["us_aqi"], row["vn_aqi"], row["age_minutes"], row["is_current"]) == (None, None, None, False)
     assert row["us_reason"] == row["vn_reason"] == "no valid hour in the last 30 days"
@@ -273,7 +273,7 @@ def test_sensors_and_units_are_not_mixed(air: Air) -> None:
 def test_city_by_coordinates(air: Air, latitude: float | None, longitude: float | None, city: str | None) -> None:
     """A station belongs to the nearest city whose radius it lies in, or to none; it is never lost."""
     air.stations(station(latitude=latitude, longitude=longitude))
-    assert air.one("view_stations")["city"] == city
+    assert air.row("view_stations")["city"] == city
 
 
 def test_the_newest_inventory_counts(air: Air) -> None:
@@ -281,7 +281,7 @@ def test_the_newest_inventory_counts(air: Air) -> None:
     air.stations(station())
     moved = station(name="New", latitude=16.05, longitude=108.2, retrieved_at=dt.datetime(2026, 1, 2))
     air.write("locations", "2026-01-02", [moved])
-    row = air.one("view_stations")
+    row = air.row("view_stations")
     assert (row["location"], row["city"]) == ("New", "Đà Nẵng")
 
 
@@ -347,7 +347,7 @@ def test_coverage(air: Air, count: int, incomplete: bool, valid: bool) -> None:
     """Half of the hours make a day complete enough to show, eighteen make it valid and give it an index."""
     air.stations(station())
     air.hours(*of_day([10.0, 11.0] * (count // 2) + [10.0] * (count % 2), NEWYEAR))
-    row = air.one("view_daily_average")
+    row = air.row("view_daily_average")
     assert (row["hours"], row["coverage"]) == (count, count / 24)
     assert (row["is_incomplete"], row["valid_75"]) == (incomplete, valid)
     assert (row["us_aqi"] is not None, row["vn_aqi"] is not None, row["exceeds_who"] is not None) == (valid,) * 3
@@ -357,7 +357,7 @@ def test_invalid_hours_lower_coverage(air: Air) -> None:
     """Hours that are no measurement are gaps, not zeros."""
     air.stations(station())
     air.hours(*of_day([10.0] * 11 + [-999.0] * 6 + [985.0], NEWYEAR))
-    row = air.one("view_daily_average")
+    row = air.row("view_daily_average")
     assert (row["avg_pm25"], row["hours"], row["is_incomplete"]) == (10.0, 11, True)
 
 
@@ -365,7 +365,7 @@ def test_a_day_without_particles(air: Air) -> None:
     """A day of gases alone has a row: no hours of PM2.5, and the mean of what there is in µg/m³."""
     air.stations(station())
     air.hours(*of_day([1.0, 3.0] * 10, NEWYEAR, parameter="co", unit="ppm"))
-    row = air.one("view_daily_average")
+    row = air.row("view_daily_average")
     assert (row["avg_co"], row["avg_pm25"], row["hours"], row["us_pollutant"]) == (2291.206544, None, 0, "co")
 
 
@@ -375,7 +375,7 @@ def test_a_stamp_that_is_no_date(air: Air, local: str | None) -> None:
     air.stations(station())
     air.hours(hour(10.0, period_from_local=local), hour(30.0, now_hour() - HOUR))
     assert [row["avg_pm25"] for row in air.ask("view_daily_average")] == [30.0]
-    assert air.one()["us_hours_used"] == 2
+    assert air.row()["us_hours_used"] == 2
 
 
 def test_ozone_of_a_day_begins_at_seven(air: Air) -> None:

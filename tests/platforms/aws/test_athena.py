@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.aws_endpoint import WORKGROUP, Endpoint
 from support.aws_lakes import Lakes
-from support.runner_fixtures import Lake, memory_root, place
+from support.runner_fixtures import Lake, environment_on, memory_root
 
 from openaq_assets.graph.columns import Column, Name
 from openaq_assets.graph.environment import bind
@@ -33,19 +33,19 @@ VALUES = """SELECT * FROM (
 
 
 def columns(**kinds: Any) -> tuple[Column, ...]:
-    """Columns by name and type."""
+    """Return columns by name and type."""
     return tuple(Column(Name(name), kind) for name, kind in kinds.items())
 
 
 @pytest.fixture
 def numbers(lake: Lake) -> Lake:
-    """A lake with a table of numbers."""
+    """Return a lake with a table of numbers."""
     lake.good(Load("n\n1\n2\n3\n", columns(n="bigint"), NUMBERS))
     return lake
 
 
 def read(lake: Lake, sql: str, *inputs: Ref) -> Any:
-    """The answer with its columns."""
+    """Return the answer with its columns."""
     query = bind(Query("q", sql, inputs), lake.home)
     assert isinstance(query, Query)
     return lake.platform.read(query)
@@ -53,7 +53,7 @@ def read(lake: Lake, sql: str, *inputs: Ref) -> Any:
 
 def test_parity_of_values(lake: Lake) -> None:
     """Parity: every type and edge is the Python value, and has the type name, of the local platform."""
-    home = place("memory", memory_root())
+    home = environment_on("memory", memory_root())
     local = read(Lake(open_memory(home), home), VALUES)
     there = read(lake, VALUES)
     assert [repr(row) for row in there.rows] == [repr(row) for row in local.rows]
@@ -133,7 +133,7 @@ def test_without_the_work_group(numbers: Lake, lake_of: Lakes) -> None:
 
 
 def slow(lake: Lake, endpoint: Endpoint) -> Lake:
-    """The lake, whose queries take longer than a submit waits."""
+    """Return the lake, whose queries take longer than a submit waits."""
     lake.platform.quick_seconds = 0
     endpoint.athena.wait = 3
     return lake

@@ -16,7 +16,7 @@ KEYS = {"year": "varchar", "month": "varchar", "day": "varchar"}
 
 
 def table(**kinds: Any) -> Table:
-    """The contract of the table of numbers."""
+    """Return the contract of the table of numbers."""
     columns = tuple(Column(Name(name), kind) for name, kind in (kinds or {"n": "bigint"} | KEYS).items())
     return Table(Ref("numbers", "processed"), columns, True)
 
@@ -30,14 +30,14 @@ def put_day(lake: Lake, day: str, like: str = "") -> None:
 
 
 def days(endpoint: Endpoint) -> list[str]:
-    """The registered days."""
+    """Return the registered days."""
     found = endpoint.client("glue").get_partitions(DatabaseName="openaq_dev", TableName="numbers")["Partitions"]
     return sorted("-".join(one["Values"]) for one in found)
 
 
 @pytest.fixture
 def crawled(lake_of: Lakes) -> Lake:
-    """A lake whose tables the crawler finds."""
+    """Return a lake whose tables the crawler finds."""
     return lake_of(catalog="crawler")
 
 

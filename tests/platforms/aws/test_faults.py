@@ -56,7 +56,7 @@ FAULTS = [
 
 
 def carry_out(lake: Lake) -> list[Ticket]:
-    """The tickets of the way from raw answers to a checked view, up to the first that fails."""
+    """Return the tickets of the way from raw answers to a checked view, up to the first that fails."""
     tickets: list[Ticket] = []
     for operation in OPERATIONS:
         tickets.append(lake.do(operation))
@@ -73,7 +73,7 @@ def left(lake: Lake) -> Any:
 
 
 def filled(lake: Lake) -> Lake:
-    """The lake with raw answers, one of them bad."""
+    """Return the lake with raw answers, one of them bad."""
     store(lake, DAY, 0, value=1.0)
     store(lake, DAY, 1, value=3.0)
     store(lake, DAY, 2, value="bad")

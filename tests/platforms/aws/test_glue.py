@@ -16,7 +16,7 @@ from openaq_assets.platforms.aws.platform import open_aws
 
 @pytest.fixture
 def glue(lake_of: Lakes) -> Lake:
-    """A lake whose days Glue makes."""
+    """Return a lake whose days Glue makes."""
     return lake_of(transform="glue")
 
 

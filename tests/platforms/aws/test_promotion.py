@@ -40,13 +40,13 @@ assets:
 
 
 def opened(root: Path, **changed: str) -> Run:
-    """A run of the project, with the SQL of its view changed."""
+    """Return a run of the project, with the SQL of its view changed."""
     project = write_project(root, FILES | {f"views/{name}.sql": text for name, text in changed.items()})
     return open_run(project, make_request(project.graph), profile="local")
 
 
 def marks(run: Run, env: str) -> set[str]:
-    """What readers of an environment see."""
+    """Return what readers of an environment see."""
     home = run.environment.sibling(env)
     query = bind(Query("q", "SELECT DISTINCT mark FROM names", (Ref("names", "view"),)), home)
     assert isinstance(query, Query)

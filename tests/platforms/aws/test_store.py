@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.aws_endpoint import BUCKET, Endpoint
-from support.runner_fixtures import Lake, place
+from support.runner_fixtures import Lake, environment_on
 
 from openaq_assets.errors import PlatformError
 from openaq_assets.platforms.aws.platform import open_aws
@@ -54,4 +54,4 @@ def test_a_lost_answer_writes_once(lake: Lake, endpoint: Endpoint) -> None:
 def test_a_root_that_is_not_in_s3(root: str) -> None:
     """A profile whose root is a folder says which variable to set."""
     with pytest.raises(PlatformError, match=r"is not in S3\. Set OPENAQ_ROOT=s3://<bucket>\."):
-        open_aws(place("aws", root))
+        open_aws(environment_on("aws", root))

@@ -20,7 +20,7 @@ SQL = "-- Số chẵn\nSELECT n, m FROM numbers WHERE n % 2 = 0 -- even\n"
 
 
 def columns(**kinds: Any) -> tuple[Column, ...]:
-    """Columns by name and type."""
+    """Return columns by name and type."""
     return tuple(Column(Name(name), kind) for name, kind in kinds.items())
 
 
@@ -30,26 +30,26 @@ def load(lake: Lake, kind: Any = "bigint") -> None:
 
 
 def view(**more: Any) -> CreateView:
-    """The view of even numbers."""
+    """Return the view of even numbers."""
     fields: dict[str, Any] = {"columns": columns(n="bigint", m="bigint"), "inputs": (NUMBERS,)}
     return CreateView(EVENS, SQL, **(fields | more))
 
 
 def ask(lake: Lake, at: Ref = EVENS) -> Ticket:
-    """A check that finds every row."""
+    """Return a check that finds every row."""
     return lake.do(Query("c", f"SELECT n, m FROM {at.asset}", (at,), "no rows"))
 
 
 @pytest.fixture
 def evens(lake: Lake) -> Lake:
-    """A lake with the view."""
+    """Return a lake with the view."""
     load(lake)
     lake.good(view())
     return lake
 
 
 def glue_table(endpoint: Endpoint, name: str) -> dict[str, Any]:
-    """A definition as Glue has it."""
+    """Return a definition as Glue has it."""
     found: dict[str, Any] = endpoint.client("glue").get_table(DatabaseName="openaq_dev", Name=name)["Table"]
     return found
 

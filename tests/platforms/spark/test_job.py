@@ -20,13 +20,13 @@ RECIPE = Recipe("results", COLUMNS, ("at",), ("at",), "at")
 
 
 def transform(*chosen: str, recipe: Recipe = RECIPE) -> Transform:
-    """The operation for these days."""
+    """Return the operation for these days."""
     into, aside = Ref("answers", "processed", chosen), Ref("answers", "quarantine", chosen)
     return Transform(Ref("answers_raw", "raw", chosen), recipe, into, aside)
 
 
 def store(twins: Twins, day: str, value: object, hour: int = 0) -> Path:
-    """A raw object of one row; its path."""
+    """Return a raw object of one row; its path."""
     row = {"at": f"{day}T{hour:02d}:00:00Z", "value": value}
     return Path(put_raw(twins.lake.platform, twins.lake.home, day, page([row]), sensor=str(hour + 1)))
 

@@ -39,7 +39,7 @@ def generated(strategy: st.SearchStrategy[Any], count: int, number: int = 0) -> 
 
 
 def transform(recipe: Recipe, *chosen: str) -> Transform:
-    """The operation for these days."""
+    """Return the operation for these days."""
     into, aside = Ref("answers", "processed", chosen), Ref("answers", "quarantine", chosen)
     return Transform(Ref("answers_raw", "raw", chosen), recipe, into, aside)
 
@@ -85,7 +85,7 @@ EVERY_TYPE = (
 
 
 def escaped(rows: list[Any]) -> bytes:
-    """An answer whose text is all in escapes: half surrogates can be written no other way."""
+    """Return an answer whose text is all in escapes: half surrogates can be written no other way."""
     return json.dumps({"results": rows}).encode()
 
 
@@ -138,7 +138,7 @@ HEADER = "location_id,sensors_id,location,datetime,value,mobile"
 
 @st.composite
 def lines(draw: st.DrawFn) -> tuple[Any, ...]:
-    """A line that is mostly as it should be."""
+    """Return a line that is mostly as it should be."""
 
     def one(good: list[Any], odd: list[Any]) -> Any:
         return draw(st.sampled_from(odd if draw(st.integers(0, 9)) == 9 else good))
@@ -155,7 +155,7 @@ def lines(draw: st.DrawFn) -> tuple[Any, ...]:
 
 
 def file_of(day: str, some: list[tuple[Any, ...]], damage: str) -> bytes:
-    """A file of the archive for a local day, whole or not."""
+    """Return a file of the archive for a local day, whole or not."""
     text = "\ufeff" if damage == "mark" else ""
     text += f"{HEADER},{'value' if damage == 'twice' else 'more'}" if damage in ("twice", "wide") else HEADER
     for place, sensor, name, away, clock, value, mobile in some:

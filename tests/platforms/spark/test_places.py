@@ -19,13 +19,13 @@ FOLDER = "year=2026/month=01/day=10"
 
 @pytest.fixture
 def job() -> dict[str, Any]:
-    """The script's functions: loading it starts nothing and needs no pyspark."""
+    """Return the script's functions: loading it starts nothing and needs no pyspark."""
     return runpy.run_path(str(SCRIPT))
 
 
 @pytest.fixture(params=["files", "s3"])
 def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty place."""
+    """Yield an empty place."""
     if request.param == "files":
         yield str(tmp_path / "lake [of] 'Việt' *")
         return

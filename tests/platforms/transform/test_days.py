@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.runner_fixtures import Lake, page, place, put_raw
+from support.runner_fixtures import Lake, environment_on, page, put_raw
 
 from openaq_assets.graph.operations import Recipe, RecipeColumn, Ref, Transform
 from openaq_assets.graph.records import Facts
@@ -36,8 +36,8 @@ WORKERS = {
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """A lake of files with twelve days: good rows of three sensors, and one bad row a day."""
-    home = place("local", str(tmp_path / "lake"))
+    """Return a lake of files with twelve days: good rows of three sensors, and one bad row a day."""
+    home = environment_on("local", str(tmp_path / "lake"))
     lake = Lake(open_local(home), home)
     for day in DAYS:
         rows = [{"at": f"{day}T{hour:02d}:00:00Z", "value": hour} for hour in range(24)]
@@ -48,14 +48,14 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def transform(recipe: Recipe = RECIPE) -> Transform:
-    """Every day."""
+    """Return every day."""
     return Transform(
         Ref("answers_raw", "raw", DAYS), recipe, Ref("t", "processed", DAYS), Ref("t", "quarantine", DAYS)
     )
 
 
 def result(lake: Lake) -> tuple[Mapping[str, Facts], dict[str, bytes]]:
-    """What is told of the days, and the files."""
+    """Return what is told of the days, and the files."""
     facts = lake.good(transform()).facts
     return facts, lake.bodies("processed") | lake.bodies("quarantine")
 
@@ -101,7 +101,7 @@ def test_a_day_that_fails_over_there_is_told_here(lake: Lake, monkeypatch: pytes
 
 def test_progress_is_told_by_day(tmp_path: Path) -> None:
     """How many days are done is told before each and at the end."""
-    home = place("local", str(tmp_path / "lake"))
+    home = environment_on("local", str(tmp_path / "lake"))
     told: list[tuple[str, int, int]] = []
     lake = Lake(open_local(home, lambda *one: told.append(one)), home)
     lake.good(transform())

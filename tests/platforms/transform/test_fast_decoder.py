@@ -76,7 +76,7 @@ PLACES = (
 
 @st.composite
 def rows(draw: st.DrawFn) -> str:
-    """A row as text: right, but for up to two odd fields, which may stand there twice."""
+    """Return a row as text: right, but for up to two odd fields, which may stand there twice."""
     hour = draw(st.integers(0, 23))
     fields = [
         f'"period": {{"from": {{"utc": "{DAY}T{hour:02d}:00:00Z"}}, "to": "{DAY}T{hour:02d}:30:00+00:00"}}',
@@ -93,7 +93,7 @@ def rows(draw: st.DrawFn) -> str:
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """An answer: mostly whole, sometimes with a byte changed, cut, in another encoding or not of this shape."""
+    """Return an answer: mostly whole, sometimes with a byte changed, cut, in another encoding or not of this shape."""
     some = draw(st.lists(st.one_of(rows(), rows(), rows(), st.sampled_from(ODD)), max_size=5))
     space = draw(st.sampled_from(["", " ", "\n  "]))
     text = f'{{"meta": {draw(st.sampled_from(ODD[:20] + ("{}",) * 40))}, "results":{space}[{("," + space).join(some)}]}}'

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from support.runner_fixtures import NOON, Lake, page, place, put_raw
+from support.runner_fixtures import NOON, Lake, environment_on, page, put_raw
 
 from openaq_assets.graph.environment import bind
 from openaq_assets.graph.operations import Recipe, RecipeColumn, Ref, Transform, to_json
@@ -42,18 +42,18 @@ for _ in range(30):
 
 
 def open_lake(root: Path) -> Lake:
-    """A lake of files."""
-    home = place("local", str(root))
+    """Return a lake of files."""
+    home = environment_on("local", str(root))
     return Lake(open_local(home), home)
 
 
 def transform(recipe: Recipe, days: tuple[str, ...]) -> Transform:
-    """The operation for some days."""
+    """Return the operation for some days."""
     return Transform(Ref("answers_raw", "raw", days), recipe, Ref("t", "processed", days), Ref("t", "quarantine", days))
 
 
 def begin(lake: Lake, operation: Transform) -> "subprocess.Popen[str]":
-    """A process that carries it out."""
+    """Return a process that carries it out."""
     command = [sys.executable, "-c", CHILD]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdin
@@ -76,7 +76,7 @@ def arrive(lake: Lake, chance: random.Random, number: int) -> None:
 
 
 def tables(lake: Lake) -> dict[str, bytes]:
-    """Every table and quarantine that can be seen, by its place; each file is whole."""
+    """Return every table and quarantine that can be seen, by its place; each file is whole."""
     root = f"{lake.home.uri()}/"
     found = {
         uri.removeprefix(root): body
@@ -88,7 +88,7 @@ def tables(lake: Lake) -> dict[str, bytes]:
 
 
 def undisturbed(root: Path, disturbed: Lake, recipe: Recipe) -> dict[str, bytes]:
-    """The tables that one run makes of the same raw objects."""
+    """Return the tables that one run makes of the same raw objects."""
     lake = open_lake(root)
     for uri, body in disturbed.bodies("raw").items():
         lake.platform.objects.put(uri.replace(disturbed.home.root, lake.home.root), body)

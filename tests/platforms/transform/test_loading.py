@@ -35,7 +35,7 @@ print(json.dumps({
 
 
 def probe(**environment: str) -> dict[str, object]:
-    """What a new process says of itself after it loaded Polars."""
+    """Return what a new process says of itself after it loaded Polars."""
     kept = {name: value for name, value in os.environ.items() if name != "POLARS_MAX_THREADS"}
     done = subprocess.run(
         [sys.executable, "-c", PROBE], env=kept | environment, cwd=REPOSITORY, capture_output=True, check=True

@@ -25,20 +25,20 @@ RECIPE = Recipe("results", COLUMNS, ("at",), on_new_field="warn", known=("/meta.
 
 
 def transform(*chosen: str, **changed: Any) -> Transform:
-    """The operation for these days."""
+    """Return the operation for these days."""
     days = chosen or (DAY,)
     into, aside = Ref("answers", "processed", days), Ref("answers", "quarantine", days)
     return Transform(Ref("answers_raw", "raw", days), dataclasses.replace(RECIPE, **changed), into, aside)
 
 
 def store(lake: Lake, day: str = DAY, sensor: str = "1", **more: Any) -> str:
-    """A raw object of one row; its name."""
+    """Return a raw object of one row; its name."""
     row = {"at": f"{day}T00:00:00Z", "value": 1} | more
     return put_raw(lake.platform, lake.home, day, page([row]), sensor=sensor).rsplit("/", 1)[1]
 
 
 def records(lake: Lake) -> dict[str, dict[str, Any]]:
-    """What is recorded, by path."""
+    """Return what is recorded, by path."""
     found = [json.loads(body) for body in lake.bodies("quarantine", "answers", "new_fields").values()]
     return {one["path"]: one for one in found}
 
@@ -142,7 +142,7 @@ def test_to_know_a_field_changes_no_fingerprint() -> None:
 
 
 def run(*arguments: str) -> str:
-    """What a command prints."""
+    """Return what a command prints."""
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 0, result.output
     return result.output

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from support.recorded_tables import Recorded, answers, expected, stored
-from support.runner_fixtures import Lake, place
+from support.runner_fixtures import Lake, environment_on
 
 from openaq_assets.graph.partitions import segment
 from openaq_assets.platforms.local.platform import open_local
@@ -18,7 +18,7 @@ needs_shared = pytest.mark.skipif(not ANSWERS, reason="the recorded answers are 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda one: one.name)
 def test_recorded_answers_become_these_rows(answer: Recorded, tmp_path: Path) -> None:
     """Each day's table has exactly its rows, in order; those of other days and too short ones are set aside."""
-    home = place("local", str(tmp_path / "lake"))
+    home = environment_on("local", str(tmp_path / "lake"))
     lake = Lake(open_local(home), home)
     facts = lake.good(stored(lake, answer)).facts
     days, short = expected(answer)

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.messy_answers import COLUMNS, DAYS, answers_of, expected
-from support.runner_fixtures import Lake, memory_root, place, put_raw
+from support.runner_fixtures import Lake, environment_on, memory_root, put_raw
 
 from openaq_assets.graph.operations import Recipe, Ref, Transform
 from openaq_assets.platforms.local.memory import STORES, open_memory
@@ -33,7 +33,7 @@ TYPES = {
 def test_recipe_equals_its_plain_reading(case: tuple[str, list[tuple[int, int, bytes]]]) -> None:
     """For any messy answers, rows, types and the number of quarantined entries are as the rules say."""
     root = memory_root()
-    home = place("memory", root)
+    home = environment_on("memory", root)
     lake = Lake(open_memory(home), home)
     try:
         check(lake, *case)

@@ -33,7 +33,7 @@ DAY = "2026-01-10"
 
 
 def columns_of(read: list[str]) -> tuple[RecipeColumn, ...]:
-    """Columns that read these paths; none of the values above is of every type."""
+    """Return columns that read these paths; none of the values above is of every type."""
     return tuple(RecipeColumn(f"c{n}", "varchar", (path,)) for n, path in enumerate(read))
 
 
@@ -48,7 +48,7 @@ Place = tuple[str, ...]
 
 
 def plain(recipe: Recipe, page: Any) -> set[str]:
-    """The rule, said otherwise. A place is known if a pattern leads to it or to what holds it. It is on
+    """Return the rule, said otherwise. A place is known if a pattern leads to it or to what holds it. It is on
     the way if it holds something and a pattern leads on from there. Any other is new."""
     patterns = [("", *path.split(".")) for column in recipe.columns for path in column.paths]
     patterns += [("/" if path[0] == "/" else "", *path.removeprefix("/").split(".")) for path in recipe.known]

@@ -33,12 +33,12 @@ TABLE = Table(
 
 
 def row(hour: int = 0, **more: Any) -> dict[str, Any]:
-    """A row of the API, of an hour of the day."""
+    """Return a row of the API, of an hour of the day."""
     return {"period": {"from": f"{DAY}T{hour:02d}:00:00Z"}, "value": 1.5} | more
 
 
 def transform(*days: str, recipe: Recipe = RECIPE) -> Transform:
-    """The operation for these days."""
+    """Return the operation for these days."""
     chosen = days or (DAY,)
     return Transform(
         Ref("answers_raw", "raw", chosen), recipe, Ref("answers", "processed", chosen),
@@ -47,20 +47,20 @@ def transform(*days: str, recipe: Recipe = RECIPE) -> Transform:
 
 
 def made(lake: Lake, *bodies: bytes) -> Facts:
-    """What is true of the day after these answers (of sensors 9, 10, ...) were transformed."""
+    """Return what is true of the day after these answers (of sensors 9, 10, ...) were transformed."""
     for number, body in enumerate(bodies):
         put_raw(lake.platform, lake.home, DAY, body, sensor=str(9 + number))
     return lake.good(transform()).facts[DAY]
 
 
 def asked(lake: Lake, columns: str, rest: str = "ORDER BY sensor_id, at") -> list[tuple[Any, ...]]:
-    """Columns of the table."""
+    """Return columns of the table."""
     lake.good(Register((TABLE,)))
     return lake.ask(f"SELECT {columns} FROM answers {rest}", Ref("answers", "processed"))
 
 
 def bad(lake: Lake) -> list[dict[str, Any]]:
-    """The quarantined rows of the day."""
+    """Return the quarantined rows of the day."""
     kept = lake.bodies("quarantine", "answers")
     return [json.loads(line) for body in kept.values() for line in body.decode().splitlines()]
 

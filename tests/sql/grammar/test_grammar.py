@@ -39,7 +39,7 @@ NOT_ATHENA = {
 
 @cache
 def grammar() -> tuple[str, ...]:
-    """The command that judges statements; skips where there is no Java."""
+    """Return the command that judges statements; skips where there is no Java."""
     if not shutil.which("javac"):
         pytest.skip("java with its compiler is not here: 'make test' installs it where it can")
     found = importlib.util.find_spec("trinocli")
@@ -49,7 +49,7 @@ def grammar() -> tuple[str, ...]:
 
 
 def judged(statements: Sequence[str]) -> list[str]:
-    """What the grammar says of each statement: 'ok', or where and what is wrong."""
+    """Return what the grammar says of each statement: 'ok', or where and what is wrong."""
     done = subprocess.run(
         grammar(), input="\0".join(statements), capture_output=True, text=True, encoding="utf-8", check=True, timeout=120
     )
@@ -57,7 +57,7 @@ def judged(statements: Sequence[str]) -> list[str]:
 
 
 def statements() -> Mapping[str, str]:
-    """Every statement of this project for Athena, by what it is for."""
+    """Return every statement of this project for Athena, by what it is for."""
     project = load(REPOSITORY)
     graph, place = project.graph, project.environment("prod", "local")
     found: dict[str, str] = {}

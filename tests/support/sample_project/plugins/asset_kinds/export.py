@@ -24,7 +24,7 @@ from openaq_assets import (
 
 @dataclass(frozen=True, slots=True)
 class ExportFields:
-    """Which table, and the order of its rows."""
+    """The table, and the order of its rows."""
 
     table: Name
     order_by: tuple[Name, ...]
@@ -37,11 +37,11 @@ class Export(Kind):
     fields = ExportFields
 
     def references(self, asset: Asset) -> Sequence[Reference]:
-        """The table."""
+        """Return the table."""
         return [Reference(asset.spec.table, is_table=True, where="table")]
 
     def problems(self, asset: Asset, graph: AssetGraph) -> Sequence[Problem]:
-        """An order by columns that are not there."""
+        """Return an order by columns that are not there."""
         names = [str(column.name) for column in graph.columns(asset.spec.table)]
         return [
             asset.problem(f"order_by[{n}]", f"there is no column '{name}'.", nearest(name, names))
@@ -52,7 +52,7 @@ class Export(Kind):
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]
     ) -> Sequence[Operation]:
-        """One Query whose rows are kept."""
+        """Return one Query whose rows are kept."""
         columns = ", ".join(str(column.name) for column in graph.columns(asset.spec.table))
         order = ", ".join(asset.spec.order_by)
         query = Query(
@@ -66,5 +66,5 @@ class Export(Kind):
 
 @hookimpl
 def asset_kinds() -> Sequence[Kind]:
-    """The kind of this file."""
+    """Return the kind of this file."""
     return [Export()]

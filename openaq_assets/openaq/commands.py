@@ -44,7 +44,7 @@ def owox() -> None:
     \b
     Examples: openaq-assets owox check
               openaq-assets owox checklist > checklist.md
-              openaq-assets owox publish --url https://owox.example.org
+              openaq-assets owox publish --url https://owox.example.org --bucket my-results
     """
 
 

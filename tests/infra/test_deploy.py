@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,16 @@ def test_everything_the_instance_needs_is_there(account: AwsAccount, command: Co
     primary = account.client("athena").get_work_group(WorkGroup="primary")["WorkGroup"]["Configuration"]
     assert primary["BytesScannedCutoffPerQuery"] == 1024**3
     assert primary["EnforceWorkGroupConfiguration"] is False
+
+
+def test_the_bucket_has_all_that_the_image_is_made_of(account: AwsAccount, command: Command) -> None:
+    """Every file and folder that the Dockerfile copies is uploaded, so that the instance can build the image."""
+    command("deploy", "--yes")
+    deployed = keys(account)
+    for line in re.findall(r"^COPY (?!--from)(.*)$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE):
+        for source in line.split()[:-1]:
+            name = f"code/project/{source}"
+            assert any(key == name or key.startswith(f"{name}/") for key in deployed), source
 
 
 def test_edited_and_removed_files_follow(account: AwsAccount, tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ FOLDERS = ("athena-results/", "dev/processed/", "dev/raw/", "prod/processed/", "
 LIMIT = 1_073_741_824  # bytes; the same as in the template for the work group 'openaq'
 PROJECT = f"{CODE}/project/"
 SCRIPT_KEY = f"{CODE}/{SCRIPT.rpartition('/')[2]}"  # where the Glue job looks for its script
-_FOLDERS = ("conf", "views", "dags", "plugins", "glue_jobs", "openaq_assets", "infra")
+_FOLDERS = ("conf", "views", "dags", "plugins", "glue_jobs", "openaq_assets", "openaq_simulator", "infra")
 _FILES = (
     "Dockerfile", ".dockerignore", "docker-compose.yml", "requirements.txt", "setup.cfg",
-    "pyproject.toml", "README.md",
+    "pyproject.toml", "README.md", "LICENSE",
 )  # fmt: skip
 _IGNORED = {"__pycache__", ".DS_Store"}
 

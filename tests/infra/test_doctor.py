@@ -80,13 +80,13 @@ BROKEN: dict[str, tuple[Callable[[AwsAccount], Any], str, str]] = {
     "public": (lambda a: a.client("s3").delete_public_access_block(Bucket=BUCKET),
                "public access: BlockPublicAcls is off", "Update the stack"),
     "no policy": (lambda a: a.client("s3").delete_bucket_policy(Bucket=BUCKET),
-                  "TLS: requests without it are answered", "Update the stack"),
+                  "TLS: requests without TLS are allowed", "Update the stack"),
     "no lifecycle": (lambda a: a.client("s3").delete_bucket_lifecycle(Bucket=BUCKET),
-                     "nothing below athena-results/ ever expires", "Update the stack"),
+                     "files below athena-results/ never expire", "Update the stack"),
     "no database": (lambda a: a.client("glue").delete_database(Name="openaq_prod"),
-                    "database openaq_prod: there is none.", "openaq-assets deploy"),
+                    "database openaq_prod: it does not exist.", "openaq-assets deploy"),
     "no job": (lambda a: a.client("glue").delete_job(JobName="openaq_raw_to_dev"),
-               "job openaq_raw_to_dev: there is none.", "Update the stack"),
+               "job openaq_raw_to_dev: it does not exist.", "Update the stack"),
     "unpinned job": (lambda a: _job(a, GlueVersion="6.0"), "Glue version 6.0, not 5.1", "Update the stack"),
     "endless job": (lambda a: _job(a, Timeout=480), "it may run for 480 minutes", "Update the stack"),
     "bookmarks": (lambda a: _job(a, DefaultArguments={"--job-bookmark-option": "job-bookmark-enable"}),
@@ -94,29 +94,29 @@ BROKEN: dict[str, tuple[Callable[[AwsAccount], Any], str, str]] = {
     "other script": (lambda a: _job(a, Command={"Name": "glueetl", "ScriptLocation": "s3://x/y.py"}),
                      "its script is not s3://openaq-data-pipeline/code/openaq_raw_to_dev.py", "Update the stack"),
     "no crawler": (lambda a: a.client("glue").delete_crawler(Name="openaq_dev_processed"),
-                   "crawler openaq_dev_processed: there is none.", "Update the stack"),
+                   "crawler openaq_dev_processed: it does not exist.", "Update the stack"),
     "wrong level": (lambda a: _crawler(a, Configuration='{"Version":1.0,"Grouping":{"TableGroupingPolicy":"CombineCompatibleSchemas","TableLevelConfiguration":3}}'),
                     "its table level is 3, not 4", "Update the stack"),
     "wrong target": (lambda a: _crawler(a, Targets={"S3Targets": [{"Path": f"s3://{BUCKET}/dev/"}]}),
                      f"it reads s3://{BUCKET}/dev/, not s3://{BUCKET}/dev/processed/", "Update the stack"),
     "no work group": (lambda a: a.client("athena").delete_work_group(WorkGroup="openaq"),
-                      "work group openaq: there is none.", "Update the stack"),
+                      "work group openaq: it does not exist.", "Update the stack"),
     "primary enforces": (lambda a: a.client("athena").update_work_group(
                              WorkGroup="primary", ConfigurationUpdates={"EnforceWorkGroupConfiguration": True}),
-                         "work group primary: it overrides where OWOX puts its results.", "openaq-assets deploy"),
+                         "work group primary: it overrides the result location of OWOX.", "openaq-assets deploy"),
     "no key": (lambda a: a.client("ssm").delete_parameter(Name="/openaq/api-key"),
-               "OpenAQ key /openaq/api-key: there is none.", "aws ssm put-parameter"),
+               "OpenAQ key /openaq/api-key: it does not exist.", "aws ssm put-parameter"),
     "plain key": (lambda a: a.client("ssm").put_parameter(Name="/openaq/api-key", Value="x", Type="String", Overwrite=True),
                   "it is not encrypted", "aws ssm put-parameter"),
     "open port": (_open_a_port, "open to 0.0.0.0/0 on port 22", "Update the stack"),
     "stopped": (_stop, "instance openaq-airflow: it is stopped", "aws ec2 start-instances"),
-    "user may drop tables": (_detach, "nothing forbids it to drop tables", "Update the stack"),
+    "user may drop tables": (_detach, "no policy forbids it to drop tables", "Update the stack"),
     "password": (lambda a: a.client("iam").create_login_profile(UserName="owox-integrator", Password="Pw-123456789"),
                  "it has a password", "Update the stack"),
     "no budget": (lambda a: a.client("budgets").delete_budget(AccountId="123456789012", BudgetName="openaq-monthly"),
-                  "budget: nobody is told when money is spent.", "Update the stack"),
+                  "budget: no budget sends an alert about costs.", "Update the stack"),
     "old script": (lambda a: a.client("s3").put_object(Bucket=BUCKET, Key="code/openaq_raw_to_dev.py", Body=b"old"),
-                   "what was uploaded is not what is here", "openaq-assets deploy"),
+                   "the uploaded code is different from the code here", "openaq-assets deploy"),
 }  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def test_what_may_not_be_looked_at_is_a_note(deployed: AwsAccount, command: Comm
     """A right that is lacking hides one thing, says so, and does not count as missing."""
     deployed.refused = {"GetCrawler"}
     said = command("doctor")
-    assert "note    crawler: could not be looked at: " in said.output
+    assert "note    crawler: could not be checked: " in said.output
     assert said.exit_code == 0, said.output
 
 
@@ -158,13 +158,13 @@ def test_free_plan_is_told_with_its_end(deployed: AwsAccount, command: Command) 
     said = command("doctor").output
     assert "note    plan: free until 2027-05-01, 87.50 USD of credits left. Upgrade to the paid plan" in said
     deployed.plan = None
-    assert "note    plan: an account from before July 2025" in command("doctor").output
+    assert "note    plan: the account is from before July 2025" in command("doctor").output
 
 
 def test_no_instance_is_a_note(account: AwsAccount, command: Command) -> None:
     """Whoever runs Airflow elsewhere is not told that something is missing."""
     build(account, Stack(WithInstance="no"))
-    assert "note    instance: none is named openaq-airflow" in command("doctor").output
+    assert "note    instance: there is no instance named openaq-airflow" in command("doctor").output
 
 
 def test_doctor_changes_nothing(deployed: AwsAccount, command: Command) -> None:

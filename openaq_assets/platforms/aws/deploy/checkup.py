@@ -50,7 +50,7 @@ def findings(account: Account) -> Iterator[Finding]:
             yield from check(account)
         except PlatformError as error:  # the other checks go on
             if error.retryable or "denied" in str(error):
-                yield Finding("note", what, f"could not be looked at: {error}")
+                yield Finding("note", what, f"could not be checked: {error}")
             else:
                 yield Finding("missing", what, str(error))
 
@@ -68,7 +68,12 @@ def _bucket(account: Account) -> Iterator[Finding]:
     """Check that the bucket exists, in this region, private, encrypted, over TLS, and expires old objects."""
     what, bucket = f"bucket {account.bucket}", {"Bucket": account.bucket}
     if account.ask(what, "s3", "head_bucket", "404", "NoSuchBucket", **bucket) is None:
-        yield Finding("missing", what, "there is none.", f"{STACK} Another name: its parameter BucketName.")
+        yield Finding(
+            "missing",
+            what,
+            "it does not exist.",
+            f"{STACK} For another name of the bucket, set its parameter BucketName.",
+        )
         return
     location = account.ask(what, "s3", "get_bucket_location", **bucket)["LocationConstraint"]
     region = {None: "us-east-1", "EU": "eu-west-1"}.get(location, location)
@@ -99,7 +104,7 @@ def _over_tls(account: Account) -> Finding:
         and str(statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")).lower() == "false"
         for statement in (json.loads(answer["Policy"])["Statement"] if answer else ())
     )
-    return _judged("TLS", [(denied, "requests without it are answered")], "required", STACK)
+    return _judged("TLS", [(denied, "requests without TLS are allowed")], "required", STACK)
 
 
 def _cleaned(account: Account) -> Finding:
@@ -108,19 +113,19 @@ def _cleaned(account: Account) -> Finding:
     enabled = [rule for rule in (answer or {}).get("Rules", ()) if rule["Status"] == "Enabled"]
     prefixes = {rule.get("Prefix") or rule.get("Filter", {}).get("Prefix") for rule in enabled}
     expired = [
-        (f"{folder}/" in prefixes, f"nothing below {folder}/ ever expires")
+        (f"{folder}/" in prefixes, f"files below {folder}/ never expire")
         for folder in ("athena-results", "glue-tmp")
     ]
     broken_off = any("AbortIncompleteMultipartUpload" in rule for rule in enabled)
-    expired.append((broken_off, "uploads that were broken off stay, and cost"))
-    return _judged("lifecycle", expired, "results and leftovers expire", STACK)
+    expired.append((broken_off, "incomplete uploads are never deleted, and they cost money"))
+    return _judged("lifecycle", expired, "results and temporary files expire", STACK)
 
 
 def _databases(account: Account) -> Iterator[Finding]:
     """Check that every database of conf/environments.yaml exists."""
     for name in account.databases:
         answer = account.ask(f"database {name}", "glue", "get_database", _GONE, Name=name)
-        yield _judged(f"database {name}", [(answer is not None, "there is none")], "there", DEPLOY)
+        yield _judged(f"database {name}", [(answer is not None, "it does not exist")], "there", DEPLOY)
 
 
 def _code(account: Account) -> Iterator[Finding]:
@@ -132,7 +137,7 @@ def _code(account: Account) -> Iterator[Finding]:
             yield Finding("missing", what, "it was never uploaded.", DEPLOY)
             continue
         same = answer["ETag"].strip('"') == hashlib.md5(wanted[key], usedforsecurity=False).hexdigest()
-        rules = [(same, "what was uploaded is not what is here")]
+        rules = [(same, "the uploaded code is different from the code here")]
         yield _judged(what, rules, f"uploaded {answer['LastModified']:%Y-%m-%d %H:%M} UTC", DEPLOY)
 
 
@@ -144,7 +149,7 @@ def _job(account: Account) -> Iterator[Finding]:
     name = account.settings.job
     answer = account.ask(f"job {name}", "glue", "get_job", _GONE, JobName=name)
     if answer is None:
-        yield Finding("missing", f"job {name}", "there is none.", STACK)
+        yield Finding("missing", f"job {name}", "it does not exist.", STACK)
         return
     job = answer["Job"]
     version, timeout = job.get("GlueVersion"), job.get("Timeout")
@@ -153,13 +158,15 @@ def _job(account: Account) -> Iterator[Finding]:
     rules = [
         (version == GLUE_VERSION, f"Glue version {version}, not {GLUE_VERSION}"),
         (bool(timeout) and timeout <= LONGEST, f"it may run for {timeout or 480} minutes"),
-        (job["Command"].get("Name") == "glueetl", "it is no Spark job"),
+        (job["Command"].get("Name") == "glueetl", "it is not a Spark job"),
         (job["Command"].get("ScriptLocation") == script, f"its script is not {script}"),
-        (bookmarks == "job-bookmark-disable", "bookmarks are on: it would skip corrected answers"),
+        (bookmarks == "job-bookmark-disable", "job bookmarks are on, so corrected files would be skipped"),
     ]
     yield _judged(f"job {name}", rules, f"Glue {version}, at most {timeout} minutes", STACK)
     if account.settings.transform == "local":
-        yield Finding("note", "transform", "local: the job is not used, days are made on the host, free.")
+        yield Finding(
+            "note", "transform", "local: the job is not used; days are transformed on the host, at no cost."
+        )
 
 
 def _crawler(account: Account) -> Iterator[Finding]:
@@ -167,17 +174,19 @@ def _crawler(account: Account) -> Iterator[Finding]:
     name = account.settings.crawler
     answer = account.ask(f"crawler {name}", "glue", "get_crawler", _GONE, Name=name)
     if account.settings.catalog == "partitions":
-        yield Finding("note", "catalog", "partitions: days are registered directly, free; no crawler runs.")
+        yield Finding(
+            "note", "catalog", "partitions: days are registered directly, at no cost; no crawler runs."
+        )
     if answer is None:
         if account.settings.catalog == "crawler":
-            yield Finding("missing", f"crawler {name}", "there is none.", STACK)
+            yield Finding("missing", f"crawler {name}", "it does not exist.", STACK)
         return
     crawler = answer["Crawler"]
     yield _judged(f"crawler {name}", _of_crawler(account, crawler), "one table per folder", STACK)
     last = crawler.get("LastCrawl", {})
     if last.get("Status") == "FAILED":
         reason = " ".join(str(last.get("ErrorMessage", "no reason given")).split())
-        yield Finding("missing", f"crawler {name}", f"its last crawl failed: {reason}.", "Its log says more.")
+        yield Finding("missing", f"crawler {name}", f"its last crawl failed: {reason}.", "See its log.")
 
 
 def _of_crawler(account: Account, crawler: Mapping[str, Any]) -> list[tuple[bool, str]]:
@@ -191,7 +200,7 @@ def _of_crawler(account: Account, crawler: Mapping[str, Any]) -> list[tuple[bool
         (paths == [target], f"it reads {', '.join(map(str, paths)) or 'nothing'}, not {target}"),
         (filled == database, f"it fills {filled}, not {database}"),
         (level == TABLE_LEVEL, f"its table level is {level}, not {TABLE_LEVEL}"),
-        (policy == "CombineCompatibleSchemas", "it may make a table of every day"),
+        (policy == "CombineCompatibleSchemas", "it may create one table for each day"),
         (update == "LOG", "it changes the columns of tables"),
     ]
 
@@ -201,13 +210,13 @@ def _work_groups(account: Account) -> Iterator[Finding]:
     name = account.settings.workgroup
     group = _work_group(account, name)
     if group is None:
-        yield Finding("missing", f"work group {name}", "there is none.", STACK)
+        yield Finding("missing", f"work group {name}", "it does not exist.", STACK)
     else:
         limit = group.get("BytesScannedCutoffPerQuery")
         engine = group.get("EngineVersion", {}).get("EffectiveEngineVersion", "")
         results = group.get("ResultConfiguration", {}).get("OutputLocation", "")
         rules = [
-            (bool(limit), "a query may scan any amount"),
+            (bool(limit), "a query may scan any amount of data"),
             ("2" not in engine, f"{engine}, not version 3"),
             (results.startswith(f"s3://{account.bucket}/"), "its results go to another bucket"),
         ]
@@ -215,8 +224,8 @@ def _work_groups(account: Account) -> Iterator[Finding]:
     primary = _work_group(account, "primary") or {}
     limit = primary.get("BytesScannedCutoffPerQuery")
     rules = [
-        (bool(limit), "a query of OWOX may scan any amount"),
-        (not primary.get("EnforceWorkGroupConfiguration"), "it overrides where OWOX puts its results"),
+        (bool(limit), "a query of OWOX may scan any amount of data"),
+        (not primary.get("EnforceWorkGroupConfiguration"), "it overrides the result location of OWOX"),
     ]
     yield _judged("work group primary", rules, f"a query may scan {limit or 0:,} bytes", DEPLOY)
 
@@ -236,7 +245,7 @@ def _key(account: Account) -> Iterator[Finding]:
     read, what = f"parameter {KEY_PARAMETER}", f"OpenAQ key {KEY_PARAMETER}"
     answer = account.ask(read, "ssm", "get_parameter", "ParameterNotFound", Name=KEY_PARAMETER)
     if answer is None:
-        yield Finding("missing", what, "there is none.", f"Run: {_KEY_FIX}.")
+        yield Finding("missing", what, "it does not exist.", f"Run: {_KEY_FIX}.")
         return
     secure = answer["Parameter"]["Type"] == "SecureString"
     yield _judged(
@@ -253,7 +262,11 @@ def _instance(account: Account) -> Iterator[Finding]:
     answer = account.ask("instance", "ec2", "describe_instances", Filters=wanted)
     hosts = [host for group in answer["Reservations"] for host in group["Instances"]]
     if not hosts:
-        yield Finding("note", "instance", f"none is named {HOST_NAME}: Airflow runs elsewhere, or nowhere.")
+        yield Finding(
+            "note",
+            "instance",
+            f"there is no instance named {HOST_NAME}: Airflow runs somewhere else, or not at all.",
+        )
     yield from (_host(account, host) for host in hosts)
 
 
@@ -264,7 +277,10 @@ def _host(account: Account, host: Mapping[str, Any]) -> Finding:
         (state == "running", f"it is {state}"),
         ("IamInstanceProfile" in host, "it has no role"),
         (options.get("HttpTokens") == "required", "IMDSv1 is on"),
-        (options.get("HttpPutResponseHopLimit", 2) >= 2, "hop limit 1: containers get no credentials"),
+        (
+            options.get("HttpPutResponseHopLimit", 2) >= 2,
+            "the metadata hop limit is 1, so containers get no credentials",
+        ),
         (not open_ports, f"open to {', '.join(open_ports)}"),
     ]
     fix = STACK if state == "running" else f"aws ec2 start-instances --instance-ids {host['InstanceId']}"
@@ -288,14 +304,14 @@ def _dashboard_user(account: Account) -> Iterator[Finding]:
     """Check that the user of OWOX exists, with its policies, an access key, and no password."""
     what, gone, user = f"user {USER}", "NoSuchEntity", {"UserName": USER}
     if account.ask(what, "iam", "get_user", gone, **user) is None:
-        yield Finding("note", what, "there is none: OWOX cannot read.", STACK)
+        yield Finding("note", what, "it does not exist, so OWOX cannot read tables.", STACK)
         return
     attached = account.ask(what, "iam", "list_attached_user_policies", **user)["AttachedPolicies"]
     names = [policy["PolicyName"] for policy in attached]
     password = account.ask(what, "iam", "get_login_profile", gone, **user)
     rules = [
         ("AWSQuicksightAthenaAccess" in names, "AWSQuicksightAthenaAccess is not attached"),
-        (len(names) > 1, "nothing forbids it to drop tables"),
+        (len(names) > 1, "no policy forbids it to drop tables"),
         (password is None, "it has a password"),
     ]
     yield _judged(what, rules, f"{' and '.join(names)}; no password", STACK)
@@ -310,7 +326,7 @@ def _money(account: Account) -> Iterator[Finding]:
     number, _ = account.identity
     answer = account.ask("budgets", "budgets", "describe_budgets", "NotFoundException", AccountId=number)
     names = [budget["BudgetName"] for budget in (answer or {}).get("Budgets", ())]
-    yield _judged("budget", [(bool(names), "nobody is told when money is spent")], ", ".join(names), STACK)
+    yield _judged("budget", [(bool(names), "no budget sends an alert about costs")], ", ".join(names), STACK)
     yield from _plan(account)
 
 
@@ -319,14 +335,16 @@ def _plan(account: Account) -> Iterator[Finding]:
     what, absent = "the account's plan", "ResourceNotFoundException"
     answer = account.ask(what, "freetier", "get_account_plan_state", absent)
     if not answer:
-        yield Finding("note", "plan", "an account from before July 2025: twelve months of free tier.")
+        yield Finding(
+            "note", "plan", "the account is from before July 2025 and has twelve months of free tier."
+        )
         return
     kind, credit = answer.get("accountPlanType", "?"), answer.get("accountPlanRemainingCredits", {})
     ends = answer.get("accountPlanExpirationDate")
     left = f", {credit.get('amount', 0):.2f} {credit.get('unit', 'USD')} of credits left" if credit else ""
     if kind == "FREE":
         when = f"{ends:%Y-%m-%d}" if ends else "an unknown day"
-        fix = "Upgrade to the paid plan before (credits stay): the account is closed otherwise."
+        fix = "Upgrade to the paid plan before that day, or the account is closed; credits are kept."
         yield Finding("note", "plan", f"free until {when}{left}.", fix)
     else:
         yield Finding("ok", "plan", f"{kind.lower()}{left}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .checks import checks_page
 from .cli import cli_page
+from .errors import errors_page
 from .fields import fields_page
 from .hooks import hooks_page
 from .sql import sql_page
@@ -15,6 +16,7 @@ FOLDER = ROOT / "docs" / "reference"
 PAGES: Mapping[str, Callable[[], str]] = {
     "checks.md": lambda: checks_page(ROOT),
     "cli.md": cli_page,
+    "errors.md": lambda: errors_page(ROOT),
     "fields.md": lambda: fields_page(ROOT),
     "hooks.md": hooks_page,
     "sql.md": sql_page,

@@ -24,7 +24,7 @@ from openaq_assets.platforms import Ticket
 from openaq_assets.project.project import load
 from openaq_assets.runs.alerts import send_run_alert
 from openaq_assets.runs.context import Result, Run, open_run
-from openaq_assets.runs.cost import limit_of, refuse_beyond
+from openaq_assets.runs.cost import enforce_max_cost, limit_of
 from openaq_assets.runs.plan import Request, grouped, make_request
 from openaq_assets.runs.run import materialize
 
@@ -214,7 +214,7 @@ class MaterializeOperator(BaseOperator):
 
     def _materialize(self, run: Run) -> Result:
         # The estimate is of what is left of the run, so its first task refuses a run that is too expensive.
-        refuse_beyond(run, run.project.keys(self.job), limit_of(run.project, self.job, None))
+        enforce_max_cost(run, run.project.keys(self.job), limit_of(run.project, self.job, None))
         for line in grouped(run.plan_state.steps(self.asset_key)):
             self.log.info("%s", line)
         return materialize(run, self.asset_key)

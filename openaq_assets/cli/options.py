@@ -16,7 +16,7 @@ from openaq_assets.plugins.manager import load_plugins
 from openaq_assets.project.project import Project, load
 
 if TYPE_CHECKING:
-    from openaq_assets.cli.progress import Bars
+    from openaq_assets.cli.progress import ProgressBars
     from openaq_assets.runs.context import Run
 
 P = ParamSpec("P")
@@ -126,9 +126,9 @@ def profile_name() -> str | None:
     return profile
 
 
-def prepare(options: dict[str, Any]) -> "tuple[Run, tuple[str, ...], Bars]":
+def prepare(options: dict[str, Any]) -> "tuple[Run, tuple[str, ...], ProgressBars]":
     """Return the run for the options, the keys of the selected assets, and the progress bars."""
-    from openaq_assets.cli.progress import Bars
+    from openaq_assets.cli.progress import ProgressBars
     from openaq_assets.runs.context import open_run
     from openaq_assets.runs.plan import make_request
 
@@ -145,5 +145,5 @@ def prepare(options: dict[str, Any]) -> "tuple[Run, tuple[str, ...], Bars]":
         force=options["force"],
     )
     environment = options["env"] or (job.environment if job else "dev")
-    progress = Bars()
+    progress = ProgressBars()
     return open_run(project, request, environment, profile_name(), progress), keys, progress

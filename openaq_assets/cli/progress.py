@@ -18,7 +18,7 @@ from rich.progress import (
 _ESTIMATE_SECONDS = 3600.0
 
 
-class Bars:
+class ProgressBars:
     """Progress bars on standard error, one per long step; nothing without a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:

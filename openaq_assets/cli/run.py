@@ -18,7 +18,7 @@ from openaq_assets.cli.options import (
     selecting,
 )
 from openaq_assets.cli.output import print_rows, result_line, summary_line
-from openaq_assets.cli.progress import Bars
+from openaq_assets.cli.progress import ProgressBars
 from openaq_assets.errors import SelectionError, nearest
 from openaq_assets.graph.partitions import summary
 from openaq_assets.graph.selection import select
@@ -26,7 +26,7 @@ from openaq_assets.project.project import Project
 from openaq_assets.runs.backfill import RangeProgress, source_keys, sources
 from openaq_assets.runs.backfill import backfill as backfill_run
 from openaq_assets.runs.context import open_run
-from openaq_assets.runs.cost import cost_line, limit_of, refuse_beyond
+from openaq_assets.runs.cost import cost_line, enforce_max_cost, limit_of
 from openaq_assets.runs.plan import make_request
 from openaq_assets.runs.plan import plan as plan_steps
 from openaq_assets.runs.query import ask
@@ -72,7 +72,7 @@ def run(max_cost: float | None, **options: Any) -> None:
               openaq-assets run measurements --from 2026-01-01 --to 2026-01-31 --force
     """
     prepared, keys, progress = prepare(options)
-    refuse_beyond(prepared, keys, limit_of(prepared.project, options["job"], max_cost))
+    enforce_max_cost(prepared, keys, limit_of(prepared.project, options["job"], max_cost))
     with progress:
         results = run_all(prepared, keys, on_result=lambda result: progress.say(result_line(result)))
     click.echo(summary_line(results))
@@ -114,10 +114,10 @@ def backfill(
     selected = select(project.graph, " ".join(selection))
     keys = source_keys(project.graph, selected, _source(project, source))
     request = make_request(project.graph, only=only, **options)
-    bars = Bars()
+    bars = ProgressBars()
     progress = RangeProgress(bars, f"Backfill {summary(request.days)}", len(request.days))
     run = open_run(project, request, env, profile_name(), progress)
-    refuse_beyond(run, keys, limit_of(project, None, max_cost))
+    enforce_max_cost(run, keys, limit_of(project, None, max_cost))
     with bars:
         outcome = backfill_run(run, keys, chunk, progress, bars.say)
     print(*outcome.lines(), sep="\n")

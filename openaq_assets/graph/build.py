@@ -37,21 +37,21 @@ class _Building:
         self.problems.append(problem)
         self.wrong.add(asset.key)
 
-    def ask(self, asset: Asset, name: str, kind: type[T], *more: object) -> tuple[T, ...]:
+    def collect(self, asset: Asset, name: str, kind: type[T], *more: object) -> tuple[T, ...]:
         """Return the values of one type that a method of a kind returns for an asset.
 
         A kind is foreign code: an exception or a value of another type is a problem of the asset.
         """
         return self._typed(asset, name, kind, lambda: listed(getattr(asset.kind, name)(asset, *more)))
 
-    def ask_operations(self, asset: Asset, graph: AssetGraph) -> tuple[Operation, ...]:
+    def collect_operations(self, asset: Asset, graph: AssetGraph) -> tuple[Operation, ...]:
         """Return the template operations of an asset: those without partitions and scope."""
         protocol: Any = Operation
         return self._typed(
             asset, "operations", protocol, lambda: listed(asset.kind.operations(asset, graph, (), ()))
         )
 
-    def ask_value(self, asset: Asset, name: str, kind: type[T], default: T) -> T:
+    def collect_value(self, asset: Asset, name: str, kind: type[T], default: T) -> T:
         """Return the single value that a method of a kind returns for an asset; ``default`` if it fails."""
         values = self._typed(asset, name, kind, lambda: (getattr(asset.kind, name)(asset),))
         return values[0] if values else default
@@ -110,7 +110,7 @@ def build_graph(
     building = _Building(assets, frozenset(lost))
     owners = _table_owners(building)
     for asset in assets.values():
-        building.contracts[asset.key] = building.ask(asset, "columns", Column)
+        building.contracts[asset.key] = building.collect(asset, "columns", Column)
         building.edges[asset.key] = tuple(sorted(set(_inputs(asset, owners, building))))
     _cut_cycles(building)
     known = {key: tuple(up for up in ups if up in assets) for key, ups in building.edges.items()}
@@ -135,21 +135,21 @@ def build_graph(
 def _examine(asset: Asset, graph: AssetGraph, building: _Building) -> None:
     """Collect the problems of an asset and, if there are none, the answers of its kind."""
     for problem in (
-        *building.ask(asset, "problems", Problem, graph),
+        *building.collect(asset, "problems", Problem, graph),
         *(own_problems(asset, graph) if getattr(type(asset.kind), "checks", None) is Kind.checks else ()),
     ):
         building.add(asset, problem)
     if asset.key in building.wrong or not building.answers.keys() >= set(graph.upstream[asset.key]):
         return
-    answers = Answers(building.ask_operations(asset, graph))
+    answers = Answers(building.collect_operations(asset, graph))
     building.answers[asset.key] = answers  # the checks refer to tables as the operations do
     building.answers[asset.key] = replace(
         answers,
         checks=tuple(_sound_checks(asset, graph, building)),
-        scope=building.ask(asset, "scope", str, graph),
-        lookback=building.ask_value(asset, "lookback", dt.timedelta, answers.lookback),
-        spread=building.ask_value(asset, "spread", int, answers.spread),
-        source=building.ask_value(asset, "source", str, answers.source),
+        scope=building.collect(asset, "scope", str, graph),
+        lookback=building.collect_value(asset, "lookback", dt.timedelta, answers.lookback),
+        spread=building.collect_value(asset, "spread", int, answers.spread),
+        source=building.collect_value(asset, "source", str, answers.source),
     )
     if asset.key in building.wrong:
         del building.answers[asset.key]
@@ -158,7 +158,7 @@ def _examine(asset: Asset, graph: AssetGraph, building: _Building) -> None:
 def _sound_checks(asset: Asset, graph: AssetGraph, building: _Building) -> Iterator[TableCheck]:
     """Yield the checks of an asset that compile; the type of a check may be foreign code."""
     declared = getattr(asset.spec, "checks", ())
-    for check in building.ask(asset, "checks", TableCheck, graph):
+    for check in building.collect(asset, "checks", TableCheck, graph):
         reason = compile_error(check)
         if not reason:
             yield check
@@ -186,7 +186,7 @@ def _sound(building: _Building, whole: AssetGraph) -> AssetGraph:
 def _table_owners(building: _Building) -> Mapping[str, str]:
     owners: dict[str, str] = {}
     for asset in building.assets.values():
-        building.tables[asset.key] = building.ask(asset, "tables", str)
+        building.tables[asset.key] = building.collect(asset, "tables", str)
         for table in building.tables[asset.key]:
             if table in owners:
                 where = _where_named(asset, table, building)
@@ -197,13 +197,13 @@ def _table_owners(building: _Building) -> Mapping[str, str]:
 
 
 def _where_named(asset: Asset, table: str, building: _Building) -> str:
-    references: Sequence[Reference] = building.ask(asset, "references", Reference)
+    references: Sequence[Reference] = building.collect(asset, "references", Reference)
     return next((entry.where for entry in references if entry.name == table), "")
 
 
 def _inputs(asset: Asset, owners: Mapping[str, str], building: _Building) -> Iterator[str]:
     declared = [Reference(name, where=f"inputs[{index}]") for index, name in enumerate(asset.common.inputs)]
-    for reference in (*declared, *building.ask(asset, "references", Reference)):
+    for reference in (*declared, *building.collect(asset, "references", Reference)):
         name = reference.name
         known = owners if reference.is_table else building.assets
         up = owners.get(name, name) if reference.is_table else name

@@ -11,7 +11,7 @@ import click
 from openaq_assets.cli.groups import Commands
 from openaq_assets.cli.options import Day, env_option, handle_errors, load_project, profile_name
 from openaq_assets.cli.output import print_rows, result_line, summary_line
-from openaq_assets.cli.progress import Bars
+from openaq_assets.cli.progress import ProgressBars
 from openaq_assets.errors import PlatformError, SelectionError
 from openaq_assets.graph.partitions import summary
 from openaq_assets.openaq.dashboard.write import write_dashboard, write_pictures
@@ -196,7 +196,7 @@ def write_archive(folder: Path, seed: int, first: dt.date, last: dt.date | None,
     days = [first + dt.timedelta(days=n) for n in range((until - first).days + 1)]
     world = World.synthetic(seed=seed)
     try:
-        with Bars() as progress:
+        with ProgressBars() as progress:
             for number, day in enumerate(days, 1):
                 for key, body in archive_objects(world, day, day, now):
                     path = folder / key
@@ -251,7 +251,7 @@ def demo(days: int | None) -> None:
         click.secho(text, fg="yellow", bold=True)
     request = make_request(project.graph, days=days or (2 if api.key else 30))
     click.echo(f"\n{JOB}: {summary(request.days)} into {home.root}\n")
-    progress = Bars()
+    progress = ProgressBars()
     run = open_run(project, request, "dev", profile, progress)
     with progress:
         results = run_all(run, project.keys(JOB), on_result=lambda result: progress.say(result_line(result)))

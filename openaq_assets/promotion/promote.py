@@ -285,7 +285,7 @@ def _refuse_failing(run: Run, target: str, where: str, consequence: str) -> None
         if checks_target or asset.holds == "view":
             checks += in_environment(own, where)
     runner = CheckRunner(run.platform, run.environment, "promotion", sleep=run.sleep)
-    results = runner.ask(check_queries(dict.fromkeys(checks)))[""]
+    results = runner.run(check_queries(dict.fromkeys(checks)))[""]
     if failures := summary_of(results):
         raise PromotionError(f"in {where}, check {failures}: {consequence}.")
 

@@ -112,7 +112,7 @@ class RangeProgress:
 
 
 @dataclass
-class Outcome:
+class BackfillResult:
     """The results of a backfill by asset; ``stopped`` is the reason if it ended early."""
 
     results: dict[str, list[Result]] = field(default_factory=dict)
@@ -142,14 +142,14 @@ def backfill(
     size: int,
     progress: RangeProgress,
     on_chunk: Callable[[str], None] = lambda line: None,
-) -> Outcome:
+) -> BackfillResult:
     """Run the assets over the days of a run's request, oldest first, ``size`` days at a time.
 
     ``on_chunk`` receives one line about each chunk. A sensor or file that cannot be read does not stop
     the backfill; the failure of an asset that reads an outside source does.
     """
     graph = run.project.graph
-    parts, outcome = phases(graph, keys), Outcome()
+    parts, outcome = phases(graph, keys), BackfillResult()
     outcome.add(graph, run_all(run, parts.before))
     for chunk in chunks(run.request.days, size) if parts.daily else ():
         if outcome.stopped:

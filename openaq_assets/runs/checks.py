@@ -37,7 +37,7 @@ class CheckRunner:
     in_raw: Callable[[str], Sequence[int]] = field(default=lambda partition: ())
     sleep: Callable[[float], None] = time.sleep
 
-    def ask(self, queries: Sequence[CheckQuery]) -> Results:
+    def run(self, queries: Sequence[CheckQuery]) -> Results:
         """Run the queries and return the result of every check, by partition ('' for a table without)."""
         results: dict[str, list[CheckResult]] = {day: [] for day in self.partitions or ("",)}
         for query in queries:
@@ -224,7 +224,7 @@ def checked(
         in_raw=lambda day: _in_raw(run, asset, day, started),
         sleep=run.sleep,
     )
-    return {partition: results + views for partition, results in runner.ask(queries).items()}
+    return {partition: results + views for partition, results in runner.run(queries).items()}
 
 
 def _in_raw(run: Run, asset: Asset, day: str, started: dt.datetime) -> tuple[int, ...]:

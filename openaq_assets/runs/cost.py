@@ -47,7 +47,7 @@ def _usage_of_plugin(target: str, *arguments: Any) -> Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
+class AssetCost:
     """The usage and cost of an asset; ``assumed`` if the ledger has no record of it."""
 
     asset: str
@@ -76,24 +76,24 @@ def _rates(run: Run) -> Rates:
     return rates
 
 
-def price_plan(run: Run, keys: Iterable[str], rates: Rates) -> list[Priced]:
+def price_plan(run: Run, keys: Iterable[str], rates: Rates) -> list[AssetCost]:
     """Return the highest cost of running these assets now, for each asset that would run.
 
     An asset that waits for another may turn out to be up to date and then costs nothing.
     """
     wanted, pending, priced = set(keys), set[str](), []
-    costing = Costing(run, rates, aws_of(run.environment.profile))
+    estimator = CostEstimator(run, rates, aws_of(run.environment.profile))
     for asset in run.project.graph:
         if asset.key not in wanted:
             continue
         steps = [step for step in run.plan_state.steps(asset.key, frozenset(pending)) if step.runs]
         if steps:
             pending.add(asset.key)
-            priced.append(costing.price(asset, [step.partition for step in steps]))
+            priced.append(estimator.price(asset, [step.partition for step in steps]))
     return priced
 
 
-class Costing:
+class CostEstimator:
     """A computation of prices, one asset after the other; a table that is registered costs nothing again."""
 
     def __init__(self, run: Run, rates: Rates, aws: Aws) -> None:
@@ -106,7 +106,7 @@ class Costing:
             if entry.usage and entry.platform == "aws"
         }
 
-    def price(self, asset: Asset, partitions: Sequence[str], known: Known | None = None) -> Priced:
+    def price(self, asset: Asset, partitions: Sequence[str], known: Known | None = None) -> AssetCost:
         """Return the price of making these partitions, from ``known`` or from the ledger."""
         known, usage = known or self.known(asset), Usage()
         self._unregistered.add(asset.key)
@@ -114,7 +114,7 @@ class Costing:
             given = tuple(day for day in days if day)
             for operation in self._operations(asset, given):
                 usage += self._usage(operation, len(days), known)
-        return Priced(asset.key, usage, dollars(usage, self.rates), not known.measured)
+        return AssetCost(asset.key, usage, dollars(usage, self.rates), not known.measured)
 
     def _usage(self, operation: Operation, days: int, known: Known) -> Usage:
         """Return the usage of an operation; raise TooExpensive if a plugin cannot compute it."""
@@ -197,7 +197,7 @@ class Costing:
         return files * (fmean(record.facts.bytes for record in records) if records else 0.0), float(files)
 
 
-def spent(
+def batch_cost(
     run: Run, asset: Asset, partitions: Sequence[str], tickets: Sequence[Ticket], seconds: float
 ) -> float:
     """Return the cost of a batch in US dollars; 0 without costs or without known prices."""
@@ -209,9 +209,9 @@ def spent(
         return 0.0
     facts = sum((facts for ticket in tickets for facts in ticket.facts.values()), Facts())
     crawled = any("/crawlers/" in ticket.link for ticket in tickets)
-    costing = Costing(run, rates, aws_of(run.environment.profile))
+    estimator = CostEstimator(run, rates, aws_of(run.environment.profile))
     try:
-        return costing.spend(asset, partitions, facts, seconds, crawled)
+        return estimator.spend(asset, partitions, facts, seconds, crawled)
     except AssetsError:
         return 0.0
 
@@ -224,7 +224,7 @@ def limit_of(project: Project, job: str | None, given: float | None) -> float | 
     return project.max_cost if of_job is None else of_job
 
 
-def refuse_beyond(run: Run, keys: Iterable[str], limit: float | None) -> None:
+def enforce_max_cost(run: Run, keys: Iterable[str], limit: float | None) -> None:
     """Raise TooExpensive, with the estimate and the remedy, if a run would cost more than the limit."""
     if limit is None or (rates := rates_for(run)) is None:
         return
@@ -256,9 +256,9 @@ class Estimate:
     """The prices of every asset: for a daily run, for a month of daily runs, and for days of history."""
 
     rates: Rates
-    day: tuple[Priced, ...]
-    month: tuple[Priced, ...]
-    history: tuple[Priced, ...]
+    day: tuple[AssetCost, ...]
+    month: tuple[AssetCost, ...]
+    history: tuple[AssetCost, ...]
 
 
 def estimate(run: Run, keys: Iterable[str], days: int, backfill: int) -> Estimate:
@@ -274,9 +274,9 @@ def estimate(run: Run, keys: Iterable[str], days: int, backfill: int) -> Estimat
     aws = aws_of(profile)
     assets = [asset for asset in graph if asset.key in set(keys)]
 
-    def priced(number: int) -> tuple[Priced, ...]:
-        costing = Costing(run, rates, aws)
-        return tuple(costing.price(asset, _last_partitions(asset, number)) for asset in assets)
+    def priced(number: int) -> tuple[AssetCost, ...]:
+        estimator = CostEstimator(run, rates, aws)
+        return tuple(estimator.price(asset, _last_partitions(asset, number)) for asset in assets)
 
     daily = priced(days)
     month = (
@@ -294,7 +294,7 @@ def _last_partitions(asset: Asset, number: int) -> tuple[str, ...]:
     return every_day(today - dt.timedelta(days=number - 1), today)
 
 
-def _month(price: Priced, asset: Asset, days: int, rates: Rates) -> float:
+def _month(price: AssetCost, asset: Asset, days: int, rates: Rates) -> float:
     """Return the cost of thirty daily runs and of storing their new data; each run makes old days again."""
     new = price.usage.times(1 / days if asset.partitions == "daily" else 1)
     return price.dollars * DAYS_PER_MONTH + keeping(new.times(DAYS_PER_MONTH), rates)

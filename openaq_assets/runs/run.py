@@ -23,7 +23,7 @@ from openaq_assets.platforms import NO_HANDLER, Ticket, cannot_make, failed_tick
 from openaq_assets.runs.alerts import send_run_alert
 from openaq_assets.runs.checks import Results, checked, queries_of, registering
 from openaq_assets.runs.context import Result, Run, summary_of
-from openaq_assets.runs.cost import spent
+from openaq_assets.runs.cost import batch_cost
 from openaq_assets.runs.ledger import Entry
 from openaq_assets.runs.plan import Step, is_open
 from openaq_assets.runs.supported import unsupported_operation
@@ -123,7 +123,7 @@ def _carry_out(
         operations = [_again(operation) for operation in operations]
     tickets, results = _submit_and_check(run, asset, _partitions(batch), operations)
     seconds = time.monotonic() - started
-    dollars = spent(run, asset, [step.partition for step in batch], tickets, seconds)
+    dollars = batch_cost(run, asset, [step.partition for step in batch], tickets, seconds)
     records = []
     for step in batch:
         checks = results.get(step.partition, ())

@@ -24,7 +24,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TestResult:
     """The result of a test: the rows of the view, and the differences from the expected rows."""
 
     test: UnitTest
@@ -42,7 +42,7 @@ class ViewTestSession:
         self._made: set[str] = set()
         session.execute("SET TimeZone='UTC'")
 
-    def run(self, test: UnitTest) -> Outcome:
+    def run(self, test: UnitTest) -> TestResult:
         """Run a test: insert its rows, query its view, compare, and remove the rows."""
         names = (*tables_behind(self.project.graph, test.view), test.view)
         for name in names:
@@ -50,7 +50,7 @@ class ViewTestSession:
         started = time.perf_counter()
         with self._rows(test):
             rows, failures = self._query(test)
-        return Outcome(test, rows, failures, time.perf_counter() - started)
+        return TestResult(test, rows, failures, time.perf_counter() - started)
 
     def _query(self, test: UnitTest) -> tuple[tuple[Row, ...], tuple[str, ...]]:
         import duckdb
@@ -141,7 +141,7 @@ class ViewTestSession:
         self.session.executemany(f'INSERT INTO "{name}" VALUES ({marks})', [list(row) for row in rows])
 
 
-def run_tests(project: Project, tests: Iterable[UnitTest]) -> Iterator[Outcome]:
+def run_tests(project: Project, tests: Iterable[UnitTest]) -> Iterator[TestResult]:
     """Run tests and yield the outcome of each, in order."""
     import duckdb
 

@@ -25,7 +25,7 @@ from support.runner_fixtures import ROOT, copy_project
 from support.scripted_server import KEY
 
 from openaq_assets.cli.main import main
-from openaq_assets.cli.progress import Bars
+from openaq_assets.cli.progress import ProgressBars
 from openaq_assets.errors import SelectionError
 from openaq_assets.graph.partitions import days, parse_day
 from openaq_assets.graph.raw_keys import parse_raw_key
@@ -121,7 +121,7 @@ def test_the_fetch_of_a_chunk_moves_the_range() -> None:
 def test_bars_begin_again_with_each_chunk(tmp_path: Path) -> None:
     """The bar of a step that starts again shows the new count."""
     with open(tmp_path / "screen", "w+") as screen:
-        shown = Bars(Console(file=screen, force_terminal=True, width=120))
+        shown = ProgressBars(Console(file=screen, force_terminal=True, width=120))
         with shown:
             for done in (0, 3, 0, 1):
                 shown("Fetch hours", done, 3)

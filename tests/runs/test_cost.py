@@ -13,7 +13,7 @@ from openaq_assets.cli.main import cli
 from openaq_assets.platforms.aws.settings import Aws
 from openaq_assets.project.project import load
 from openaq_assets.runs.context import Run, open_run
-from openaq_assets.runs.cost import Costing
+from openaq_assets.runs.cost import CostEstimator
 from openaq_assets.runs.plan import make_request
 
 Line = Callable[..., Result]
@@ -50,11 +50,11 @@ def priced_as_aws(project: Path, aws: Aws) -> dict[str, float]:
     """Return the cost of three days of every asset with settings of AWS, from the ledger of the local lake."""
     run, rates = run_of(project), load(project).conf("rates")
     assert rates is not None
-    costing = Costing(run, rates, aws)
+    estimator = CostEstimator(run, rates, aws)
     keys = run.project.keys("openaq_ingestion")
     days = run.request.days
     return {
-        asset.key: costing.price(asset, days if asset.partitions == "daily" else ("",)).dollars
+        asset.key: estimator.price(asset, days if asset.partitions == "daily" else ("",)).dollars
         for asset in run.project.graph
         if asset.key in keys
     }

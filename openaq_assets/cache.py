@@ -100,7 +100,8 @@ def folder_of_caches() -> Path | None:
     named = os.environ.get("OPENAQ_CACHE")
     if named is not None:
         return None if named in ("", "off") else Path(named)
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    # Unlike Path.expanduser, os.path.expanduser does not raise for a user without a home.
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - see above
     return Path(home) / "openaq-assets"
 
 
@@ -137,7 +138,7 @@ def _append(path: Path, values: dict[str, Any]) -> None:
 def _replace(path: Path, values: dict[str, Any]) -> None:
     beside = path.with_name(f"{path.stem}-{os.getpid()}.new")
     beside.write_bytes(_line(values))
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def _prepare(folder: Path) -> None:

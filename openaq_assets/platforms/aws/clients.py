@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
@@ -105,5 +106,5 @@ def outside_airflow() -> Iterator[None]:
 def private_folder() -> str:
     """Return a folder of this user for temporary files, made if it is missing."""
     folder = f"{tempfile.gettempdir()}/openaq-assets-{os.getuid()}"
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    Path(folder).mkdir(mode=0o700, exist_ok=True)
     return folder

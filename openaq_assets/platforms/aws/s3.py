@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from botocore.exceptions import ClientError
 
@@ -84,7 +85,7 @@ class S3Store:
         records, and the next plan rebuilds what was made from fewer raw objects.
         """
         folder = f"{private_folder()}/locks"
-        os.makedirs(folder, exist_ok=True)
+        Path(folder).mkdir(exist_ok=True)
         name = hashlib.sha256(uri.encode()).hexdigest()[:24]
         with locked(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)):
             yield

@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> None:
         parser.error("give --operation or --operation-uri")
     operation = json.loads(options.operation or store(options.operation_uri).get(options.operation_uri))
     if operation.get("operation") != "Transform" or operation["recipe"].keys() != RECIPE_FIELDS:
-        parser.error("this is not a Transform whose recipe this job can read")
+        parser.error("the operation is not a Transform that this version of the job can read")
     facts = json.dumps(transform(session(argv), operation, options.TempDir), indent=1)
     if options.facts_uri:
         store(options.facts_uri).put(options.facts_uri, facts.encode())

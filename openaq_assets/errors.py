@@ -122,7 +122,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     if close:
         return f"Did you mean '{close[0]}'?"
     if not choices:
-        return "There is none to choose from."
+        return "There are no names to choose from."
     shown = ", ".join(choices[:8]) + (f" and {len(choices) - 8} more" if len(choices) > 8 else "")
     return f"Choose one of: {shown}."
 

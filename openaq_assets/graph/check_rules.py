@@ -29,10 +29,12 @@ def _reconcile_problems(asset: Asset, check: Check, where: str, graph: AssetGrap
     if not asset.kind.from_raw:
         hint = "Move the check to a processed asset."
         yield asset.problem(
-            f"{where}.check", f"'{asset.key}' is not made from raw objects, which 'reconciles' reads.", hint
+            f"{where}.check",
+            f"check 'reconciles' needs raw objects, but '{asset.key}' is not made from them.",
+            hint,
         )
     if getattr(asset.spec, "spread", 0):
-        message = f"'reconciles' needs days of their own, but the days of '{asset.key}' share raw objects."
+        message = f"check 'reconciles' cannot be used, because the days of '{asset.key}' share raw objects."
         yield asset.problem(f"{where}.check", message, "Remove the check, or 'spread' of the asset.")
 
 

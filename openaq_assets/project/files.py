@@ -273,7 +273,10 @@ def _asset(
 def _kind(entry: Node, where: str, plugins: Plugins, reading: Reading) -> Any:
     if not isinstance(entry.value, Mapping):
         reading.fail(
-            entry, where, f"expected a mapping, got {entry.kind}.", "Write 'kind: ...' on a line below."
+            entry,
+            where,
+            f"expected a mapping, got {entry.kind}.",
+            "Write 'kind: ...' and the other fields on the lines below.",
         )
         return None
     node = entry.value.get("kind")

@@ -310,7 +310,7 @@ def test_mistakes_in_checks_are_located(tmp_path: Path, line: str) -> None:
 
 def test_reconciles_needs_raw_objects(tmp_path: Path) -> None:
     """``reconciles`` is refused for an asset that is not made from raw objects."""
-    with pytest.raises(ConfigError, match="'sums' is not made from raw objects, which 'reconciles' reads"):
+    with pytest.raises(ConfigError, match="needs raw objects, but 'sums' is not made from them"):
         small(tmp_path / "view", all=checked("check: row_count", view="check: reconciles"))
     text = SMALL["conf/assets/all.yaml"].replace("- {check: contract}", "- {check: reconciles}")
     with pytest.raises(ConfigError, match="check 'reconciles' works only inside a processed asset"):

@@ -152,7 +152,7 @@ class AwsPlatform(BasePlatform):
     def _create_view(self, operation: CreateView) -> Ticket:
         """Check the columns of the view first, so that a view with other columns is never made."""
         if not operation.replace and self.tables.get(operation.into.table):
-            return ticket("succeeded", {"": Facts()}, message=f"{operation.into.table} is there already")
+            return ticket("succeeded", {"": Facts()}, message=f"{operation.into.table} already exists")
         return self._query(operation)
 
     def _query(self, operation: CreateView | Query) -> Ticket:

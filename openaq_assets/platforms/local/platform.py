@@ -44,7 +44,7 @@ class LocalPlatform(BasePlatform):
     def _create_view(self, operation: CreateView) -> Ticket:
         name = operation.into.table
         if not operation.replace and self.catalog.get(name):
-            return ticket("succeeded", {"": Facts()}, message=f"{name} is there already")
+            return ticket("succeeded", {"": Facts()}, message=f"{name} already exists")
         with self._session(operation) as (session, text):
             columns = describe(session, text)
         require_contract(operation, columns)

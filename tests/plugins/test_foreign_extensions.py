@@ -10,7 +10,7 @@ from openaq_assets.cli.main import cli
 from openaq_assets.platforms import PlatformType
 from openaq_assets.project.project import load
 
-MINE = "assets:\n  mine: {kind: mine}\n"
+OWN_ASSET = "assets:\n  mine: {kind: mine}\n"
 OWN_OPERATION = HEAD + """from openaq_assets import OperationHandler, Ref
 
 
@@ -55,7 +55,7 @@ ANSWERS = {
 def test_any_answer_of_a_handler(tmp_path: Path, answer: str) -> None:
     """What a handler raises or answers wrongly is a failed ticket: its asset fails in one line."""
     text = OWN_OPERATION.replace("ANSWER", ANSWERS[answer]).replace("TARGET", 'f"{__name__}:handle"')
-    problems, results = goes_on(project_with(tmp_path / "project", text, MINE))
+    problems, results = goes_on(project_with(tmp_path / "project", text, OWN_ASSET))
     assert problems == [] and results["mine"].state == "failed"
     assert results["mine"].message and "\n" not in results["mine"].message
 
@@ -64,7 +64,7 @@ def test_any_answer_of_a_handler(tmp_path: Path, answer: str) -> None:
 def test_a_handler_that_is_not_there(tmp_path: Path, target: str) -> None:
     """A handler that cannot be imported or called fails its asset, and only that."""
     text = OWN_OPERATION.replace("TARGET", target)
-    problems, results = goes_on(project_with(tmp_path / "project", text, MINE))
+    problems, results = goes_on(project_with(tmp_path / "project", text, OWN_ASSET))
     assert problems == [] and results["mine"].state == "failed" and "\n" not in results["mine"].message
 
 

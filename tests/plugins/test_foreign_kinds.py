@@ -18,7 +18,7 @@ ANSWERS = {
 FITTING = {
     ("tables", "texts"), ("scope", "texts"), ("spread", "number"), ("source", "text"),
 }  # fmt: skip
-MINE = "assets:\n  mine: {kind: mine}\n"
+OWN_ASSET = "assets:\n  mine: {kind: mine}\n"
 KIND = HEAD + """
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def asset_kinds():
 def test_any_answer_of_any_method(tmp_path: Path, method: str, answer: str) -> None:
     """What a kind raises or answers wrongly is one problem of its asset; all else is made."""
     text = KIND.replace("NAME", method).replace("ANSWER", ANSWERS[answer])
-    problems, results = goes_on(project_with(tmp_path / "project", text, MINE))
+    problems, results = goes_on(project_with(tmp_path / "project", text, OWN_ASSET))
     if (method, answer) in FITTING:
         assert problems == [] and results["mine"].state in ("ok", "failed", "skipped")
     else:
@@ -82,7 +82,7 @@ def asset_kinds():
 @pytest.mark.parametrize("answer", [name for name in ANSWERS if name != "endless recursion"])
 def test_nonsense_only_while_it_runs(tmp_path: Path, answer: str) -> None:
     """A kind that is sound until it has partitions fails its own asset in one line, and no other."""
-    problems, results = goes_on(project_with(tmp_path / "project", LATE.replace("ANSWER", ANSWERS[answer]), MINE))
+    problems, results = goes_on(project_with(tmp_path / "project", LATE.replace("ANSWER", ANSWERS[answer]), OWN_ASSET))
     assert problems == [] and results["mine"].state == "failed"
     assert results["mine"].message.startswith("its kind 'mine' fails for this asset (") and "\n" not in results["mine"].message
 
@@ -103,7 +103,7 @@ def test_operations_that_make_no_sense(tmp_path: Path, name: str) -> None:
     plugin = KIND.replace("def NAME(self, asset, *more)", "def operations(self, asset, *more)").replace("ANSWER", f"[{text}]")
     plugin = plugin.replace("class Fields", "class Own:\n    into: Ref\n\n\n@dataclass(frozen=True)\nclass Fields")
     imports = "from openaq_assets.graph.operations import Load, Query, Ref\n"
-    problems, results = goes_on(project_with(tmp_path / "project", imports + plugin, MINE))
+    problems, results = goes_on(project_with(tmp_path / "project", imports + plugin, OWN_ASSET))
     message = results["mine"].message if "mine" in results else problems[0]
     assert words in message and "\n" not in message
     assert "mine" not in results or results["mine"].state == "failed"

@@ -16,7 +16,7 @@ from openaq_assets.runs.context import open_run
 from openaq_assets.runs.plan import make_request
 from openaq_assets.runs.run import run_all
 
-MINE = "assets:\n  mine: {kind: letter, text: hello}\n"
+OWN_ASSET = "assets:\n  mine: {kind: letter, text: hello}\n"
 LETTERS = (
     HEAD
     + """from openaq_assets import Facts, OperationHandler, Ref
@@ -68,7 +68,7 @@ def invoke(root: Path, *arguments: str) -> str:
 
 def test_hook_asset_kinds(tmp_path: Path) -> None:
     """A kind that a plugin returns is read from YAML with its own fields, and its assets are made."""
-    root = project_with(tmp_path / "project", LETTERS, MINE)
+    root = project_with(tmp_path / "project", LETTERS, OWN_ASSET)
     problems, results = goes_on(root)
     assert problems == [] and results["mine"].state == "ok"
     assert load(root).graph["mine"].spec.text == "hello"
@@ -76,7 +76,7 @@ def test_hook_asset_kinds(tmp_path: Path) -> None:
 
 def test_hook_operation_handlers(tmp_path: Path) -> None:
     """A handler carries out its operation on the platform it names, and its facts are in the ledger."""
-    root = project_with(tmp_path / "project", LETTERS, MINE)
+    root = project_with(tmp_path / "project", LETTERS, OWN_ASSET)
     project = load(root)
     run = open_run(project, make_request(project.graph))
     (result,) = run_all(run, ("mine",))
@@ -218,8 +218,8 @@ def test_hook_materialized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
     plugin = _NOTES + "\n\n@hookimpl\ndef materialized(record):\n" + _NOTE.format(text="record.asset + ' ' + record.state")
     goes_on(project_with(tmp_path / "project", plugin))
-    told = (tmp_path / "notes").read_text().splitlines()
-    assert {"codes ok", "coded ok", "copied ok"} <= set(told) and len(told) == len(set(told)), told
+    notes = (tmp_path / "notes").read_text().splitlines()
+    assert {"codes ok", "coded ok", "copied ok"} <= set(notes) and len(notes) == len(set(notes)), notes
 
 
 def test_hook_notify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,20 +8,20 @@ from support.projects import REPOSITORY
 
 CASES = REPOSITORY.parent / "shared" / "cases" / "plugins"
 HERE = "plugins/asset_kinds/foreign.py"
-MINE = "assets:\n  mine: {kind: KIND}\n"
+OWN_ASSET = "assets:\n  mine: {kind: KIND}\n"
 ODD = "assets:\n  mine:\n    kind: check\n    tables: [codes]\n    checks:\n      - {check: odd2, table: codes, column: n}\n"
 #: The case: its own assets and the whole of what is told.
-TOLD = {
+LINES = {
     "check_raises": (
         ODD,
         ["conf/assets/own.yaml:6:9: assets.mine.checks[0]: the check 'odd2' fails for table 'codes' (ZeroDivisionError: division by zero). Fix the plugin that provides the check."],
     ),
     "kind_raises_in_operations": (
-        MINE.replace("KIND", "mine"),
+        OWN_ASSET.replace("KIND", "mine"),
         ["conf/assets/own.yaml:2:16: assets.mine.kind: its kind fails for this asset (ValueError: in operations). Fix the plugin that provides the kind."],
     ),
     "kind_references_strings": (
-        MINE.replace("KIND", "mine"),
+        OWN_ASSET.replace("KIND", "mine"),
         ["conf/assets/own.yaml:2:16: assets.mine.kind: its kind fails for this asset ('references' returns 'cities', which is not of type Reference). Fix the plugin that provides the kind."],
     ),
     "lint_returns_strings": (
@@ -40,13 +40,13 @@ def case(name: str) -> str:
 def test_every_case_is_here() -> None:
     """No case is left out."""
     others = {"order_and_wrappers", "own_operation", "table_kind"}
-    assert {path.stem for path in CASES.glob("*.py")} == TOLD.keys() | others
+    assert {path.stem for path in CASES.glob("*.py")} == LINES.keys() | others
 
 
-@pytest.mark.parametrize("name", TOLD)
-def test_told_exactly(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", LINES)
+def test_reported_exactly(tmp_path: Path, name: str) -> None:
     """The mistake is told in exactly these lines, at its place, and everything sound goes on."""
-    own, lines = TOLD[name]
+    own, lines = LINES[name]
     problems, results = goes_on(project_with(tmp_path / "project", case(name), own))
     assert problems == lines and "mine" not in results
 
@@ -59,7 +59,7 @@ def test_a_wrapper_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_an_operation_without_a_handler(tmp_path: Path) -> None:
     """Its asset fails with what the platform lacks and the remedy; the others are made."""
-    problems, results = goes_on(project_with(tmp_path / "project", case("own_operation"), MINE.replace("KIND", "mail")))
+    problems, results = goes_on(project_with(tmp_path / "project", case("own_operation"), OWN_ASSET.replace("KIND", "mail")))
     assert problems == [] and results["mine"].state == "failed"
     assert results["mine"].message == (
         "the platform 'memory' cannot carry out 'Email'. Choose another profile, or add a handler (hook 'operation_handlers')."

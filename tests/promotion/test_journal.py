@@ -39,13 +39,13 @@ AMOUNTS = {"sums": RENAMED, "all": WITH_AMOUNT, "tops": "SELECT place FROM sums 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Return a run of a lake in which everything was made; the gate made prod's first views."""
-    found = small_run(small(tmp_path), **settled(1))
-    run_it(found)
-    return found
+    made = small_run(small(tmp_path), **settled(1))
+    run_it(made)
+    return made
 
 
 class Killed(BaseException):
-    """Like SIGKILL: nothing is put back, because nothing runs any more."""
+    """A kill, like SIGKILL: nothing is undone, because nothing runs any more."""
 
 
 class Mortal(Flaky):
@@ -90,13 +90,13 @@ def test_who_and_when_are_recorded(run: Run) -> None:
     promote(later, "prod", ["sums"], "ann")
     record = records(later)[-1]
     assert (record.who, record.source, record.allowed, record.replaced) == ("ann", "dev", ("sums",), ("sums", "tops"))
-    assert {name: view.sql for name, view in record.before.items()} == {name: one.sql for name, one in before.items() if one}
-    assert {name: view.sql for name, view in record.after.items()} == {name: one.sql for name, one in prod(later).items() if one}
+    assert {name: view.sql for name, view in record.before.items()} == {name: view.sql for name, view in before.items() if view}
+    assert {name: view.sql for name, view in record.after.items()} == {name: view.sql for name, view in prod(later).items() if view}
     assert Record.from_bytes(record.to_bytes()) == record
 
 
 def test_rollback_is_exact(run: Run) -> None:
-    """One step back, and then another, is what was served before, and the gate agrees."""
+    """Each rollback serves exactly what was served before, and the checks pass."""
     first = prod(run)
     more = edited(run, sums=ADDED, all=WITH_HOURS)
     promote(more, "prod")
@@ -106,11 +106,11 @@ def test_rollback_is_exact(run: Run) -> None:
     assert done.replaced == ("tops",) and prod(run) == second
     assert run_it(more, "validate")["validate"].state == "ok"
     assert rollback(more, "prod", allow=["sums"]).replaced == ("sums",) and prod(run) == first
-    assert [(one.action, one.to, one.who == "bob") for one in records(run)[-2:]] == [("rollback", 2, True), ("rollback", 1, False)]
+    assert [(record.action, record.to, record.who == "bob") for record in records(run)[-2:]] == [("rollback", 2, True), ("rollback", 1, False)]
 
 
 def test_rollback_to_any_state(run: Run) -> None:
-    """Forward again, by number, to what a promotion had made; an unknown number is told."""
+    """A rollback to a number serves again what that promotion made; an unknown number is an error."""
     later = edited(run, sums=ADDED, all=WITH_HOURS)
     number = promote(later, "prod").number
     after = prod(run)
@@ -122,7 +122,7 @@ def test_rollback_to_any_state(run: Run) -> None:
 
 
 def test_rollback_breaks_nothing_unannounced(run: Run) -> None:
-    """A column that a rollback takes away was told to readers: it needs to be allowed too."""
+    """A rollback that removes a published column needs to be allowed, too."""
     later = edited(run, sums=ADDED, all=WITH_HOURS)
     promote(later, "prod")
     before = prod(run)
@@ -148,16 +148,16 @@ def test_rollback_of_what_cannot_be_served_any_more(run: Run) -> None:
 
 
 def test_two_at_once(run: Run) -> None:
-    """One wins; the other is told who is at it, and changes nothing."""
+    """Of two promotions at once one succeeds; the other fails with the name of the first and changes nothing."""
 
     class Rivals(Flaky):
-        told = ""
+        refusal = ""
 
         def submit(self, operation: Operation) -> Ticket:
-            if isinstance(operation, CreateView) and "openaq_prod" in operation.into.table and not self.told:
+            if isinstance(operation, CreateView) and "openaq_prod" in operation.into.table and not self.refusal:
                 with pytest.raises(PromotionError) as refused:
                     promote(edited(run, tops="SELECT place FROM sums WHERE total >= 7\n"), "prod", who="second")
-                self.told = str(refused.value)
+                self.refusal = str(refused.value)
                 with pytest.raises(PromotionError, match="is being changed by first"):
                     rollback(run, "prod", who="third")
                 small(run.project.root, sums=ADDED, all=WITH_HOURS)
@@ -166,23 +166,23 @@ def test_two_at_once(run: Run) -> None:
     later = edited(run, sums=ADDED, all=WITH_HOURS)
     later.platform = Rivals(run.environment)
     assert promote(later, "prod", who="first").replaced == ("sums",)
-    assert "'prod' is being changed by first (promote 2, since" in later.platform.told
-    assert [one.who for one in records(run)[1:]] == ["first"]
+    assert "'prod' is being changed by first (promote 2, since" in later.platform.refusal
+    assert [record.who for record in records(run)[1:]] == ["first"]
 
 
 def test_both_at_the_same_moment(run: Run) -> None:
-    """Of two that claim the same number, the store lets one have it."""
+    """Of two processes that claim the same number, only one gets it."""
     later = edited(run, sums=ADDED, all=WITH_HOURS)
-    mine = journal(later)
-    with mine.claim("promote", "first") as claim:
-        (uri,) = [uri for uri in run.platform.objects.list(mine.environment.uri("promotions")) if "000002.claim" in uri]
+    journal_of_prod = journal(later)
+    with journal_of_prod.claim("promote", "first") as claim:
+        (uri,) = [uri for uri in run.platform.objects.list(journal_of_prod.environment.uri("promotions")) if "000002.claim" in uri]
         assert not run.platform.objects.put_new(uri, b"second")
         assert claim.record.number == 2
         claim.end("unchanged")
 
 
 def test_a_killed_promotion_does_not_block_for_ever(run: Run) -> None:
-    """While its lease lasts others wait; afterwards the next promote puts back and goes on."""
+    """While the lease lasts others are refused; afterwards the next promote undoes the change and goes on."""
     before = prod(run)
     later = killed(run)
     assert prod(run) != before
@@ -193,11 +193,11 @@ def test_a_killed_promotion_does_not_block_for_ever(run: Run) -> None:
     done = promote(later, "prod", ["sums"], "the second")
     assert done.repaired == (2,) and done.replaced == ("sums", "tops")
     record = records(run)[-1]
-    assert {name: view.sql for name, view in record.before.items()} == {name: one.sql for name, one in before.items() if one}
+    assert {name: view.sql for name, view in record.before.items()} == {name: view.sql for name, view in before.items() if view}
 
 
 def test_a_process_that_is_gone_from_this_host_is_not_waited_for(run: Run) -> None:
-    """A claim whose process was killed here is over at once; of another host only its lease tells."""
+    """A claim whose process was killed on this host is over at once; one of another host when its lease ends."""
     before = prod(run)
     later = killed(run)
     done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
@@ -212,17 +212,17 @@ def test_a_process_that_is_gone_from_this_host_is_not_waited_for(run: Run) -> No
 
 
 def test_a_killed_promotion_is_put_back_by_rollback(run: Run) -> None:
-    """That is all the rollback does: it is what was asked for."""
+    """A rollback after a kill undoes the interrupted promotion and nothing else."""
     before = prod(run)
     later = killed(run)
     later.clock = lambda: START + dt.timedelta(hours=1)
     assert rollback(later, "prod").repaired == (2,)
     assert prod(run) == before
-    assert [one[2] for one in journal(run).rows()] == ["repaired", "undone", "done"]
+    assert [row[2] for row in journal(run).rows()] == ["repaired", "undone", "done"]
 
 
 def test_a_kill_needs_to_be_allowed_again(run: Run) -> None:
-    """What an interrupted promotion was allowed is not allowed to the next."""
+    """What was allowed to an interrupted promotion is not allowed to the next."""
     before = prod(run)
     later = killed(run)
     later.clock = lambda: START + dt.timedelta(hours=1)
@@ -231,16 +231,16 @@ def test_a_kill_needs_to_be_allowed_again(run: Run) -> None:
     assert prod(run) == before
 
 
-def test_the_gate_tells_of_an_interruption(run: Run) -> None:
-    """While a promotion runs the gate says so, and tries again; when it was killed it says how to mend it."""
+def test_the_gate_reports_an_interruption(run: Run) -> None:
+    """While a promotion runs the gate waits and reports it; after a kill it reports how to repair it."""
     later, waited = killed(run), []
     later.sleep = waited.append
     busy = materialize(later, "validate")
     assert waited
     assert busy.state == "failed" and busy.retryable and "'prod' is being changed by the first" in busy.message
     later.clock = lambda: START + dt.timedelta(hours=1)
-    found = materialize(later, "validate")
-    assert "promotion prod: a promotion was interrupted: run 'openaq-assets promote' or 'rollback'" in found.message
+    interrupted = materialize(later, "validate")
+    assert "promotion prod: a promotion was interrupted: run 'openaq-assets promote' or 'rollback'" in interrupted.message
     rollback(later, "prod")
     assert run_it(run, "validate")["validate"].state == "ok"
 
@@ -256,7 +256,7 @@ class Outlasted(Flaky):
         return self.at_first(operation) if is_first else super().submit(operation)
 
     def at_first(self, operation: Operation) -> Ticket:
-        """When the hour passes: before the change or after it."""
+        """Let the hour pass, before the change or after it."""
         raise NotImplementedError
 
     def others_turn(self) -> None:
@@ -267,7 +267,7 @@ class Outlasted(Flaky):
 
 
 def outlasted(run: Run, platform: Outlasted) -> None:
-    """A promotion on the platform is told that it took too long, and prod is what it was."""
+    """Assert that a promotion on the platform fails because it took too long, and prod is what it was."""
     before = prod(run)
     later, platform.run = edited(run, **AMOUNTS), run
     later.platform, later.clock = platform, lambda: platform.now
@@ -276,8 +276,8 @@ def outlasted(run: Run, platform: Outlasted) -> None:
     assert prod(run) == before
 
 
-def test_one_that_sleeps_too_long_stops(run: Run) -> None:
-    """A holder whose lease is over changes nothing any more: another has put back, and gone on."""
+def test_a_holder_that_sleeps_too_long_stops(run: Run) -> None:
+    """A holder whose lease is over changes nothing any more: another has undone its change and gone on."""
 
     class Sleepy(Outlasted):
         def at_first(self, operation: Operation) -> Ticket:
@@ -289,7 +289,7 @@ def test_one_that_sleeps_too_long_stops(run: Run) -> None:
 
 
 def test_a_change_that_came_too_late_is_put_right(run: Run) -> None:
-    """A machine suspended between looking and changing changes a view when another has put back: it puts it right."""
+    """A machine that was suspended before a change, and made it too late, corrects it."""
 
     class Suspended(Outlasted):
         def at_first(self, operation: Operation) -> Ticket:
@@ -302,7 +302,7 @@ def test_a_change_that_came_too_late_is_put_right(run: Run) -> None:
 
 
 def test_a_long_promotion_keeps_its_lease(run: Run) -> None:
-    """Each change that comes near the end of the lease renews it first."""
+    """A change near the end of the lease renews it first."""
     now = [START]
 
     class Slow(Flaky):
@@ -318,7 +318,7 @@ def test_a_long_promotion_keeps_its_lease(run: Run) -> None:
 
 
 def test_what_cannot_be_put_back_is_tried_again(run: Run) -> None:
-    """A failure while putting back is told, blocks nobody, and the next command mends it."""
+    """A failure of undoing is reported, blocks nobody, and the next command repairs it."""
     before = prod(run)
 
     class Stuck(Flaky):
@@ -341,7 +341,7 @@ def test_what_cannot_be_put_back_is_tried_again(run: Run) -> None:
 
 
 def test_a_view_that_left_the_project(run: Run) -> None:
-    """It stays in prod until it is allowed to go, and the rollback brings it back."""
+    """A view that is not in the project stays in prod until it is allowed to go; a rollback makes it again."""
     text = SMALL["conf/assets/all.yaml"]
     a, b = text.index("  tops:\n"), text.index("  validate:\n")
     text = (text[:a] + text[b:]).replace("tables: [sums, tops]", "tables: [sums]")
@@ -352,8 +352,8 @@ def test_a_view_that_left_the_project(run: Run) -> None:
     assert rollback(later, "prod").created == ("tops",) and prod(run) == before
 
 
-def test_a_view_lost_in_prod_is_still_promised(run: Run) -> None:
-    """A contract that readers were told does not lapse because somebody dropped the view."""
+def test_a_view_lost_in_prod_is_still_protected(run: Run) -> None:
+    """Published columns stay protected although somebody dropped the view by hand."""
     view = prod(run)["sums"]
     assert view is not None
     run.platform.drop_view(view.into)
@@ -363,7 +363,7 @@ def test_a_view_lost_in_prod_is_still_promised(run: Run) -> None:
 
 
 def test_a_view_lost_in_prod_comes_back_whole(run: Run) -> None:
-    """A rollback would bring a dropped view back without the column that readers were told of: it must be allowed."""
+    """A rollback that makes a dropped view again without a published column must be allowed."""
     promote(edited(run, sums=ADDED, all=WITH_HOURS), "prod")
     view = prod(run)["sums"]
     assert view is not None
@@ -375,7 +375,7 @@ def test_a_view_lost_in_prod_comes_back_whole(run: Run) -> None:
 
 
 def test_nothing_to_roll_back(tmp_path: Path) -> None:
-    """Before the first promotion there is nothing, and that is said."""
+    """A rollback before the first promotion is an error that says so."""
     run = small_run(small(tmp_path), **settled(1))
     with pytest.raises(SelectionError, match="nothing was promoted, so there is nothing to roll back"):
         rollback(run, "prod")
@@ -391,7 +391,7 @@ def keyed(columns: str = "") -> str:
 
 
 def test_diff_of_equal_environments(tmp_path: Path) -> None:
-    """Nothing differs, and rows are counted."""
+    """The diff of equal environments has no differences, and counts rows."""
     run = small_run(small(tmp_path, all=keyed()), **settled(1))
     run_it(run)
     sums, tops = compare_environments(run.project, "dev", "prod")
@@ -400,7 +400,7 @@ def test_diff_of_equal_environments(tmp_path: Path) -> None:
 
 
 def test_diff_of_schema_and_rows(tmp_path: Path) -> None:
-    """Columns that are new, keys only in one, and the largest difference with its key."""
+    """A diff reports new columns, keys that only one has, and the largest difference with its key."""
     run = small_run(small(tmp_path, all=keyed()), **settled(1))
     run.platform.answers = {(str(settled(1)["last"]), f"id={n}"): float(n) for n in (1, 2)}
     run_it(run)
@@ -416,29 +416,29 @@ def test_diff_of_schema_and_rows(tmp_path: Path) -> None:
     assert (back.verdict, back.schema) == ("breaking", ("hours: is missing.",))
 
 
-def test_diff_of_what_is_only_in_one(tmp_path: Path) -> None:
-    """A view that one environment has not is said to be only in the other; unknown names are told."""
+def test_diff_of_a_view_in_a_single_environment(tmp_path: Path) -> None:
+    """A view that one environment lacks is reported as only in the other; unknown names are errors."""
     run = small_run(small(tmp_path), **settled(1))
     run_it(run, "places_raw", "answers_raw", "answers", "tables", "sums")
-    assert [(one.view, one.verdict) for one in compare_environments(run.project, "dev", "prod")] == [("sums", "only dev")]
+    assert [(difference.view, difference.verdict) for difference in compare_environments(run.project, "dev", "prod")] == [("sums", "only dev")]
     with pytest.raises(SelectionError, match=r"there is no view 'summs' in either environment\. Did you mean 'sums'"):
         compare_environments(run.project, "dev", "prod", ["summs"])
 
 
 def test_the_commands(tmp_path: Path) -> None:
-    """``diff``, ``promote``, ``rollback`` and its list, as people use them."""
+    """The commands ``diff``, ``promote`` and ``rollback`` work as people use them."""
     run = small_run(small(tmp_path), **settled(1))
     run_it(run)
     edited(run, sums=ADDED, all=WITH_HOURS)
 
-    def said(*arguments: str, code: int = 0) -> str:
+    def output(*arguments: str, code: int = 0) -> str:
         result = CliRunner().invoke(cli, ["--project", str(run.project.root), *arguments])
         assert result.exit_code == code, result.output
         return result.output
 
-    assert "replaced   sums\n" in said("promote")
-    assert json.loads(said("diff", "dev", "prod", "--format", "json"))[0]["verdict"] == "same"
-    assert said("diff").splitlines()[1].split() == ["sums", "same", "2", "2"]
-    assert said("rollback", "--list").splitlines()[1].split()[:3] == ["2", "promote", "done"]
-    assert "not rolled back: breaking changes: sums.hours: is missing." in said("rollback", code=1)
-    assert "replaced   sums\n" in said("rollback", "--allow", "sums")
+    assert "replaced   sums\n" in output("promote")
+    assert json.loads(output("diff", "dev", "prod", "--format", "json"))[0]["verdict"] == "same"
+    assert output("diff").splitlines()[1].split() == ["sums", "same", "2", "2"]
+    assert output("rollback", "--list").splitlines()[1].split()[:3] == ["2", "promote", "done"]
+    assert "not rolled back: breaking changes: sums.hours: is missing." in output("rollback", code=1)
+    assert "replaced   sums\n" in output("rollback", "--allow", "sums")

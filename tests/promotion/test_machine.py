@@ -59,8 +59,8 @@ Snapshot = dict[str, CreateView]
 
 
 def yaml_of(columns: str) -> str:
-    """``place bigint`` as YAML."""
-    pairs = [one.split() for one in columns.split(", ")]
+    """Return ``place bigint`` as YAML."""
+    pairs = [column.split() for column in columns.split(", ")]
     return "[" + ", ".join(f"{{name: {name}, type: {kind}}}" for name, kind in pairs) + "]"
 
 
@@ -103,18 +103,18 @@ class Killed(BaseException):
 
 
 class Process:
-    """One process: its hands on the lake, and what is going to happen to it."""
+    """A process that changes the lake, and the events that will happen to it."""
 
     def __init__(self, platform: Platform, faults: "Faults", happen: Callable[[str], None]) -> None:
         self.platform, self.faults, self.happen = platform, faults, happen
         self.done, self.dead = {"step": 0, "change": 0}, False
-        self.late = False  # a view was changed when the turn was over: nobody can look and change in one step
-        self.struck = 0  # how often something happened to it
+        self.late = False  # a view was changed after the lease was over: a check and a change are two steps
+        self.struck = 0  # how many events happened to it
 
     def step(
         self, effect: Callable[[], Any], failed: Callable[[], Any] | None = None, of_prod: bool = False
     ) -> Any:
-        """Do something to the lake, unless something happens just then."""
+        """Carry out a step on the lake, unless an event happens at it."""
         if self.dead:
             raise Killed
         counted = ("step", "change") if of_prod else ("step",)
@@ -141,7 +141,7 @@ class Process:
 
 
 class Store:
-    """The lake's objects in the hands of a process."""
+    """The lake's objects, through a process."""
 
     def __init__(self, process: Process) -> None:
         self.process, self.store = process, process.platform.objects
@@ -163,8 +163,8 @@ class Store:
         self.process.step(lambda: self.store.delete(uri))
 
 
-class Hands:
-    """A platform in the hands of a process."""
+class ProcessPlatform:
+    """A platform, through a process."""
 
     def __init__(self, process: Process) -> None:
         self.process, self.inner, self.name = process, process.platform, process.platform.name
@@ -186,8 +186,8 @@ class Hands:
         return rows
 
     def view(self, at: Ref) -> CreateView | None:
-        found: CreateView | None = self.process.step(lambda: self.inner.view(at))
-        return found
+        view: CreateView | None = self.process.step(lambda: self.inner.view(at))
+        return view
 
     def drop_view(self, at: Ref) -> None:
         self.process.step(lambda: self.inner.drop_view(at), None, True)
@@ -206,7 +206,7 @@ Faults = list[tuple[str, int, str]]
 
 
 class Promotions(RuleBasedStateMachine):
-    """Edits, promotes, rollbacks, gates, kills and rivals, against a plain account of what was told."""
+    """Edits, promotes, rollbacks, bootstraps, kills and rivals, against a plain account of what was published."""
 
     platform_name = "memory"
 
@@ -220,7 +220,7 @@ class Promotions(RuleBasedStateMachine):
         self.version = ("plain", "plain")
         self.now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
         self.settled: Snapshot = {}  # prod as the last command that took effect left it
-        self.told: Snapshot = {}  # and what its readers rely on: also what was lost by hand
+        self.published: Snapshot = {}  # and what its readers rely on: also what was lost by hand
         self.goal: int | None = None
         self.stack: list[tuple[int, Snapshot, Snapshot]] = []  # number, before, after
         self.after: dict[int, Snapshot] = {}
@@ -234,7 +234,7 @@ class Promotions(RuleBasedStateMachine):
 
     @initialize()
     def a_lake(self) -> None:
-        """A table, and no view."""
+        """Make a table, and no view."""
         rows = [{"place": 1, "value": 2.0}, {"place": 2, "value": 3.0}]
         Lake(self.lake, self.dev).table("answers", rows, {"place": "bigint", "value": "double"})
 
@@ -262,9 +262,9 @@ class Promotions(RuleBasedStateMachine):
     def run_with(self, happens: Faults, happen: Callable[[str], None]) -> Run:
         project = self.project()
         self.going.append(Process(self.lake, happens, happen))
-        hands: Any = Hands(self.going[-1])
+        platform: Any = ProcessPlatform(self.going[-1])
         request = make_request(project.graph, today=dt.date(2026, 1, 1))
-        return Run(project, self.dev, hands, request, sleep=lambda seconds: None, clock=self.clock)
+        return Run(project, self.dev, platform, request, sleep=lambda seconds: None, clock=self.clock)
 
     def clock(self) -> dt.datetime:
         self.now += dt.timedelta(seconds=1)
@@ -290,13 +290,13 @@ class Promotions(RuleBasedStateMachine):
         except (AssetsError, KeyboardInterrupt, Killed):
             pass
         process = self.going.pop()
-        self.account(allow, strict=not any(one.late for one in self.going) and not (process.late and process.struck > 1))
+        self.account(allow, strict=not any(outer.late for outer in self.going) and not (process.late and process.struck > 1))
         if process.late and process.struck > 1 and not self.going and not self.unfinished():
             self.put_right_by_hand()
         return ended_well
 
     def put_right_by_hand(self) -> None:
-        """Twice struck, once between looking and changing: what it changed too late stays until somebody acts."""
+        """Correct a view that was changed too late, after two events in one process: nobody else would."""
         lake = self.lake
         for view in in_order(self.settled.values()):
             lake.submit(view)
@@ -305,30 +305,30 @@ class Promotions(RuleBasedStateMachine):
                 lake.drop_view(view.into)
 
     def account(self, allow: set[str], strict: bool) -> None:
-        """Compare prod with what its readers were told, and learn what they were told now."""
+        """Compare prod with what was published, and learn what is published now."""
         journal = Journal(self.lake.objects, self.dev.sibling("prod"), lambda: self.now)
         fresh = [record for record in journal.done() if record.number > self.number]
         for record in reversed(fresh):
             lost = set(self.missed(dict(record.after)))
             assert lost <= allow, f"{record.action} broke {lost}, allowed {allow}"
             self.learn(record.number, record.action, record.to, dict(record.before), dict(record.after))
-        if any(one.state == "started" for one in journal.unfinished()) or not strict:
+        if any(record.state == "started" for record in journal.unfinished()) or not strict:
             assert set(self.missed(self.prod)) <= self.may_break
         else:
             self.may_break = set()
             assert_same(self.prod, self.settled)
 
     def missed(self, views: Snapshot) -> list[str]:
-        """Return what readers miss, but for what somebody dropped by hand and nobody made again."""
-        by_hand = self.told.keys() - self.settled.keys()
-        return [name for name in broken(self.told, views) if name in views or name not in by_hand]
+        """Return the views that readers miss, without those that somebody dropped by hand and nobody made again."""
+        by_hand = self.published.keys() - self.settled.keys()
+        return [name for name in broken(self.published, views) if name in views or name not in by_hand]
 
-    def learn(self, number: int, action: str, to: int | None, found: Snapshot, now: Snapshot) -> None:
-        """Account for a command that took effect; ``found`` is what was there, if another had not come too late."""
-        before, self.number = found if any(one.late for one in self.going) else self.settled, number
+    def learn(self, number: int, action: str, to: int | None, there: Snapshot, now: Snapshot) -> None:
+        """Account for a command that took effect; ``there`` is what it met, unless another changed a view too late."""
+        before, self.number = there if any(process.late for process in self.going) else self.settled, number
         if action == "rollback":
             assert_same(now, self.stack[-1][1] if self.goal is None else self.after[self.goal])
-            if to in (0, *(one for one, _, _ in self.stack)):
+            if to in (0, *(number for number, _, _ in self.stack)):
                 while self.stack and self.stack[-1][0] != to:
                     self.stack.pop()
             else:
@@ -336,7 +336,7 @@ class Promotions(RuleBasedStateMachine):
         else:
             self.stack.append((number, before, now))
         self.after[number] = self.settled = now
-        self.told = dict(now)
+        self.published = dict(now)
 
     @rule(version=st.sampled_from(sorted(SUMS)))
     def edit_sums(self, version: str) -> None:
@@ -352,7 +352,7 @@ class Promotions(RuleBasedStateMachine):
     def promote(self, allow: set[str], happens: Faults, later: bool) -> None:
         """Promote, whatever happens; a promotion that says it went well made prod what the project is."""
         self.wait(later)
-        names = [one for one in allow if one in self.prod or one in self.project().graph.assets]
+        names = [name for name in allow if name in self.prod or name in self.project().graph.assets]
         if self.command(set(names), happens, lambda run: promote(run, "prod", names, "me")) and not happens:
             for name in self.project().graph.assets.keys() & set(NAMES):
                 assert self.prod[name].sql == self.project().graph[name].spec.sql.text
@@ -361,7 +361,7 @@ class Promotions(RuleBasedStateMachine):
     def rollback(self, allow: set[str], happens: Faults, later: bool) -> None:
         """Go back one step."""
         self.wait(later)
-        names, self.goal = [one for one in allow if one in self.prod], None
+        names, self.goal = [name for name in allow if name in self.prod], None
         self.command(set(names), happens, lambda run: rollback(run, "prod", None, names, "me"))
 
     @precondition(lambda self: self.after)
@@ -370,35 +370,35 @@ class Promotions(RuleBasedStateMachine):
         """Go back to any state there was."""
         self.wait(later)
         self.goal = to = data.draw(st.sampled_from(sorted(self.after)))
-        names = [one for one in allow if one in self.prod]
+        names = [name for name in allow if name in self.prod]
         self.command(set(names), happens, lambda run: rollback(run, "prod", to, names, "me"))
 
     @rule(happens=faults, later=st.booleans())
-    def gate(self, happens: Faults, later: bool) -> None:
-        """Run the gate of the pipeline, which makes missing views."""
+    def bootstrap(self, happens: Faults, later: bool) -> None:
+        """Run the check asset of the pipeline, which makes missing views."""
         self.wait(later)
         self.command(set(), happens, lambda run: materialize(run, "gate"))
 
     @precondition(lambda self: self.settled and not self.unfinished())
     @rule(data=st.data())
     def a_view_is_lost(self, data: st.DataObject) -> None:
-        """Somebody drops a view of prod by hand; readers were told nothing."""
+        """Drop a view of prod by hand; that is not published."""
         name = data.draw(st.sampled_from(sorted(self.settled)))
         self.lake.drop_view(self.settled[name].into)
         self.settled = {key: view for key, view in self.settled.items() if key != name}
 
     def wait(self, later: bool) -> None:
-        """An hour, in which every lease ends, or no time at all."""
+        """Let an hour pass, in which every lease ends, or no time at all."""
         self.now += dt.timedelta(hours=1 if later else 0)
 
     def unfinished(self) -> bool:
         return bool(Journal(self.lake.objects, self.dev.sibling("prod"), lambda: self.now).unfinished())
 
 
-def assert_same(found: Snapshot, wanted: Snapshot) -> None:
-    """The same views with the same definitions."""
-    assert found.keys() == wanted.keys()
-    assert all(same(found[name], wanted[name]) for name in found)
+def assert_same(views: Snapshot, wanted: Snapshot) -> None:
+    """Assert that the views and their definitions are the same."""
+    assert views.keys() == wanted.keys()
+    assert all(same(views[name], wanted[name]) for name in views)
 
 
 class PromotionsOnFiles(Promotions):

@@ -1,4 +1,4 @@
-"""Dev to prod: what may pass, what is refused, and what is put back."""
+"""Promotion from dev to prod: what is allowed, what is refused, and what is undone."""
 
 from pathlib import Path
 
@@ -26,25 +26,25 @@ from openaq_assets.runs.run import materialize
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Return a run of a lake in which everything was made, and promoted once."""
-    found = small_run(small(tmp_path), **settled(1))
-    run_it(found)
-    promote(found, "prod")
-    return found
+    made = small_run(small(tmp_path), **settled(1))
+    run_it(made)
+    promote(made, "prod")
+    return made
 
 
 def test_the_first_promotion_creates(tmp_path: Path) -> None:
-    """Views that prod has not are created, over dev's tables, and a record says so."""
+    """Views that prod lacks are created, over dev's tables, and a record says so."""
     run = small_run(small(tmp_path), **settled(1))
     run_it(run, "places_raw", "answers_raw", "answers", "tables")
     done = promote(run, "prod")
     assert (done.created, done.replaced, done.unchanged) == (("sums", "tops"), (), ())
-    found = prod(run)
-    assert found["sums"] is not None and found["sums"].inputs[0].table == "openaq_dev.answers"
-    assert found["tops"] is not None and found["tops"].inputs[0].table == "openaq_prod.sums"
+    views = prod(run)
+    assert views["sums"] is not None and views["sums"].inputs[0].table == "openaq_dev.answers"
+    assert views["tops"] is not None and views["tops"].inputs[0].table == "openaq_prod.sums"
     (record,) = records(run)
     assert record.created == ("sums", "tops") and record.source == "dev" and record.number == done.number == 1
     assert "@" in record.who and record.at <= record.ended and not record.before
-    assert [record.after[one].sql for one in ("sums", "tops")] == [SMALL["views/sums.sql"], SMALL["views/tops.sql"]]
+    assert [record.after[name].sql for name in ("sums", "tops")] == [SMALL["views/sums.sql"], SMALL["views/tops.sql"]]
 
 
 def test_promoting_again_changes_nothing(run: Run) -> None:
@@ -73,7 +73,7 @@ def test_a_breaking_change_is_refused(run: Run) -> None:
 
 
 def test_a_breaking_change_can_be_allowed(run: Run) -> None:
-    """Named, it passes, with the views that read it."""
+    """A view that is allowed by name is promoted, with the views that read it."""
     later = edited(run, sums=RENAMED, all=WITH_AMOUNT, tops="SELECT place FROM sums WHERE amount >= 0\n")
     assert promote(later, "prod", ["sums"]).replaced == ("sums", "tops")
     home = environment_on("memory", later.environment.root, "prod")
@@ -93,7 +93,7 @@ def test_allowing_another_view_does_not_help(run: Run) -> None:
 
 
 def test_a_failing_check_in_dev(run: Run) -> None:
-    """What does not keep its promises in dev never reaches prod, even if it was not run there yet."""
+    """A view that fails a check in dev never reaches prod, even if it was not run there yet."""
     before = prod(run)
     later = edited(run, sums="SELECT place, CAST(NULL AS double) AS total FROM answers GROUP BY place\n")
     with pytest.raises(PromotionError, match=r"in dev, check not_null sums\.total: .*nothing was promoted"):
@@ -102,7 +102,7 @@ def test_a_failing_check_in_dev(run: Run) -> None:
 
 
 def test_a_view_that_dev_refuses(run: Run) -> None:
-    """A view that cannot be made in dev is told with the platform's words; prod stays."""
+    """A view that cannot be made in dev fails with the platform's message; prod stays as it was."""
     before = prod(run)
     later = edited(run, sums="SELECT place, sum(value) + 1 AS total FROM answers GROUP BY place\n")
     later.platform = Flaky(run.environment)
@@ -131,14 +131,14 @@ def test_a_failure_in_prod_is_put_back(run: Run, failing: str) -> None:
 
 
 def test_an_allowed_break_is_put_back_too(run: Run) -> None:
-    """Old views are made again each after what it reads, though the newer ones would not fit them."""
+    """Old views are made again each after what it reads, although the newer ones would not fit them."""
     before = prod(run)
     later = edited(run, sums=RENAMED, all=WITH_AMOUNT, tops="SELECT place FROM sums WHERE amount >= 0\n")
     later.platform = Flaky(run.environment)
     later.platform.failing = "checks of sums"
-    with pytest.raises(PromotionError, match="did not work") as told:
+    with pytest.raises(PromotionError, match="did not work") as error:
         promote(later, "prod", ["sums"])
-    assert "NOT undone" not in str(told.value)
+    assert "NOT undone" not in str(error.value)
     later.platform.failing = ""
     assert prod(later) == before
 

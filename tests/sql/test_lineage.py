@@ -46,11 +46,11 @@ def test_a_views_column_is_traced_through_its_sql(
     tmp_path: Path, sql: str, sources: list[str]
 ) -> None:
     """Through aliases, subqueries, unions and windows to the columns its values are made from."""
-    found = column_lineage(graph_of(tmp_path, sql), "seen")
-    assert found == {"z": tuple(Source("letters", one) for one in sources)}
+    lineage = column_lineage(graph_of(tmp_path, sql), "seen")
+    assert lineage == {"z": tuple(Source("letters", source) for source in sources)}
 
 
-def test_processed_and_reference_columns_name_their_places(tmp_path: Path) -> None:
+def test_processed_and_reference_columns_name_their_sources(tmp_path: Path) -> None:
     """A JSON path, a part of the object key, and a column of the CSV."""
     graph = load(copy_sample(tmp_path / "sample")).graph
     measurements = column_lineage(graph, "measurements")
@@ -60,7 +60,7 @@ def test_processed_and_reference_columns_name_their_places(tmp_path: Path) -> No
     assert column_lineage(graph, "measurements_raw") == {}
 
 
-def test_readers_are_found_along_every_view(tmp_path: Path) -> None:
+def test_readers_are_followed_along_every_view(tmp_path: Path) -> None:
     """What a change of a column may change: columns of views of views, each once."""
     files = {
         "conf/assets/all.yaml": "assets:\n"
@@ -79,16 +79,16 @@ def test_readers_are_found_along_every_view(tmp_path: Path) -> None:
 def test_every_column_of_this_project_has_a_source(tmp_path: Path) -> None:
     """Lineage names columns that exist, for every column of every table and view of the project."""
     graph = load(copy_project(tmp_path / "project")).graph
-    known = {(asset.key, str(one.name)) for asset in graph for one in asset.kind.columns(asset)}
+    known = {(asset.key, str(column.name)) for asset in graph for column in asset.kind.columns(asset)}
     traced = 0
     for asset in graph:
-        found = column_lineage(graph, asset.key)
+        lineage = column_lineage(graph, asset.key)
         if asset.kind.name in ("view", "processed", "reference"):
-            assert found.keys() == {str(one.name) for one in asset.kind.columns(asset)}, asset.key
-        for sources in found.values():
+            assert lineage.keys() == {str(column.name) for column in asset.kind.columns(asset)}, asset.key
+        for sources in lineage.values():
             inside = [
-                one for one in sources if graph.assets.get(one.asset) and graph.columns(one.asset)
+                source for source in sources if graph.assets.get(source.asset) and graph.columns(source.asset)
             ]
-            assert all((one.asset, one.column) in known for one in inside)
+            assert all((source.asset, source.column) in known for source in inside)
             traced += len(inside)
     assert traced > 40

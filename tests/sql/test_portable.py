@@ -28,15 +28,15 @@ def ask(query: str, tables: Tables | None = None, session: Any = None) -> tuple[
     names = {name: f"memory.main.{name}" for name in tables or {}}
     connection = session or duckdb.connect()
     connection.execute("SET TimeZone='UTC'")
-    found = connection.execute(to_duckdb(query, names, tables or {}))
-    return [trino_type(str(one[1])) for one in found.description], found.fetchall()
+    result = connection.execute(to_duckdb(query, names, tables or {}))
+    return [trino_type(str(column[1])) for column in result.description], result.fetchall()
 
 
-def same(one: Any, other: Any) -> bool:
+def same(value: Any, other: Any) -> bool:
     """Return equality in which NaN is NaN."""
-    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+    if isinstance(value, float) and isinstance(other, float) and math.isnan(value):
         return math.isnan(other)
-    return type(one) is type(other) and bool(one == other)
+    return type(value) is type(other) and bool(value == other)
 
 
 @pytest.mark.parametrize(("expression", "kind", "value"), CASES)
@@ -57,11 +57,11 @@ def test_what_fails_in_athena_fails_here(expression: str) -> None:
         ask(f"SELECT {expression}")
 
 
-@pytest.mark.parametrize(("expression", "told"), REFUSED)
-def test_refused(expression: str, told: str) -> None:
+@pytest.mark.parametrize(("expression", "words"), REFUSED)
+def test_refused(expression: str, words: str) -> None:
     """What cannot be carried over is refused with its reason, a remedy and a place."""
     (problem,) = sql_rules.problems(f"SELECT {expression}", {})[:1]
-    assert told in problem.message
+    assert words in problem.message
     assert problem.hint.endswith((".", "?"))
     assert problem.line == 1 and 1 <= problem.column <= len(expression) + 7
 
@@ -82,8 +82,8 @@ def test_every_allowed_name_is_in_a_case_and_in_the_documentation() -> None:
     """The names that messages and documentation give are those of the cases."""
     words = " ".join(expression for expression, _, _ in CASES).lower()
     assert [name for name in sql_rules.allowed_names() if name not in words] == []
-    told = (REPOSITORY / "docs" / "sql.md").read_text(encoding="utf-8")
-    assert [name for name in sql_rules.allowed_names() if f"`{name}`" not in told] == []
+    documented = (REPOSITORY / "docs" / "reference" / "sql.md").read_text(encoding="utf-8")
+    assert [name for name in sql_rules.allowed_names() if f"`{name}`" not in documented] == []
 
 
 def test_the_type_of_every_case_is_inferred() -> None:
@@ -92,8 +92,8 @@ def test_the_type_of_every_case_is_inferred() -> None:
     for expression, kind, _ in CASES:
         tree = typed(f"SELECT {expression}", {})
         assert isinstance(tree, exp.Query)
-        found = str(tree.selects[0].type).split("(")[0]
-        assert spelt.get(found, found.lower()) == kind, expression
+        inferred = str(tree.selects[0].type).split("(")[0]
+        assert spelt.get(inferred, inferred.lower()) == kind, expression
 
 
 # --- laws: any values, against arithmetic outside of SQL ------------------------------------------
@@ -101,7 +101,7 @@ def test_the_type_of_every_case_is_inferred() -> None:
 whole = st.integers(-(10**6), 10**6)
 real = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 0.5, -2.5]), st.none())
 days = st.dates(dt.date(1990, 1, 1), dt.date(2040, 1, 1))
-moments = st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2040, 1, 1)).map(lambda one: one.replace(microsecond=0))
+moments = st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2040, 1, 1)).map(lambda moment: moment.replace(microsecond=0))
 
 
 def over(columns: dict[str, str], rows: Iterable[tuple[Any, ...]], expression: str) -> list[Any]:
@@ -145,19 +145,19 @@ def test_comparisons_are_those_of_ieee_754(expression: str, rows: list[tuple[Any
 @given(st.lists(real, min_size=1))
 def test_extremes_leave_nan_out(values: list[Any]) -> None:
     """The greatest and the least of any doubles are of those that are numbers, if there are any."""
-    numbers = [one for one in values if one is not None and not math.isnan(one)]
-    rest = math.nan if any(one is not None for one in values) else None
+    numbers = [value for value in values if value is not None and not math.isnan(value)]
+    rest = math.nan if any(value is not None for value in values) else None
     for name, of in (("max", max), ("min", min)):
-        (found,) = set(map(repr, over({"x": "double"}, [(one,) for one in values], f"{name}(x) OVER ()")))
+        (extreme,) = set(map(repr, over({"x": "double"}, [(value,) for value in values], f"{name}(x) OVER ()")))
         expected = of(numbers) if numbers else rest
-        assert found in (repr(expected), repr(0.0) if expected == 0 else "", repr(-0.0) if expected == 0 else "")
+        assert extreme in (repr(expected), repr(0.0) if expected == 0 else "", repr(-0.0) if expected == 0 else "")
 
 
-@given(st.lists(st.floats(-1e6, 1e6).map(lambda one: round(one * 2) / 2), min_size=1))
+@given(st.lists(st.floats(-1e6, 1e6).map(lambda value: round(value * 2) / 2), min_size=1))
 def test_a_double_is_cast_half_away_from_zero(values: list[float]) -> None:
     """Halves go away from zero when a double becomes a whole number."""
-    expected = [math.floor(abs(one) + 0.5) * (-1 if one < 0 else 1) for one in values]
-    assert over({"x": "double"}, [(one,) for one in values], "CAST(x AS bigint)") == expected
+    expected = [math.floor(abs(value) + 0.5) * (-1 if value < 0 else 1) for value in values]
+    assert over({"x": "double"}, [(value,) for value in values], "CAST(x AS bigint)") == expected
 
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -168,7 +168,7 @@ UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 def test_date_diff_counts_whole_units(unit: str, rows: list[tuple[dt.datetime, dt.datetime]]) -> None:
     """A difference is the number of whole units, cut towards zero, and never of boundaries."""
     seconds = [int((b - a).total_seconds()) for a, b in rows]
-    expected = [abs(one) // UNITS[unit] * (-1 if one < 0 else 1) for one in seconds]
+    expected = [abs(span) // UNITS[unit] * (-1 if span < 0 else 1) for span in seconds]
     assert over({"a": "timestamp", "b": "timestamp"}, rows, f"date_diff('{unit}', a, b)") == expected
 
 
@@ -186,11 +186,11 @@ def test_text_is_no_number_or_date_by_chance(values: list[str]) -> None:
         digits = text[1:] if text[:1] in ("-", "+") else text
         return int(text) if digits.isdigit() else None
 
-    assert over({"s": "varchar"}, [(one,) for one in values], "TRY_CAST(s AS bigint)") == list(map(number, values))
+    assert over({"s": "varchar"}, [(value,) for value in values], "TRY_CAST(s AS bigint)") == list(map(number, values))
 
 
 @given(moments)
-def test_time_stands_still_where_it_is_told_to(now: dt.datetime) -> None:
+def test_all_clocks_show_the_given_time(now: dt.datetime) -> None:
     """All clocks of a query show the moment that is given."""
     query = "SELECT CAST(now() AS timestamp) AS a, localtimestamp AS b, current_date AS c"
     text = to_duckdb(query, {}, {}, f"TIMESTAMPTZ '{now}+00'")
@@ -224,16 +224,16 @@ def test_sound_names(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "place"),
+    ("query", "position"),
     [
         ("SELECT b FROM t", (1, 8)), ("SELECT a,\n t.b FROM t", (2, 2)), ("SELECT a FROM t JOIN u ON t.a = u.a", (1, 8)),
         ("SELECT a AS z FROM t WHERE z = 1", (1, 28)), ("SELECT a + 1 AS b, b + 1 AS c FROM t", (1, 20)),
     ],
 )  # fmt: skip
-def test_names_that_are_not_there(query: str, place: tuple[int, int]) -> None:
+def test_names_that_are_not_there(query: str, position: tuple[int, int]) -> None:
     """A column that no table has, or two have, is told where it stands; an alias is no column."""
     (problem,) = sql_rules.problems(query, TABLES)
-    assert (problem.line, problem.column) == place
+    assert (problem.line, problem.column) == position
     assert "is in none of the tables" in problem.message
 
 
@@ -246,7 +246,7 @@ def test_a_group_is_by_the_column_not_by_the_alias() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "asked"),
+    ("query", "replaced"),
     [
         ("SELECT v FROM t WHERE year || '-' || month || '-' || day >= '2026-01-02'", True),
         ("SELECT a.v FROM t AS a WHERE a.year || '-' || a.month || '-' || a.day >= '2026-01-02'", True),
@@ -258,13 +258,13 @@ def test_a_group_is_by_the_column_not_by_the_alias() -> None:
         ("SELECT o.v FROM o WHERE o.year || '-' || o.month || '-' || o.day >= '2026-01-02'", False),
     ],
 )  # fmt: skip
-def test_the_day_of_a_partition_is_one_column(query: str, asked: bool) -> None:
+def test_the_day_of_a_partition_is_one_column(query: str, replaced: bool) -> None:
     """Where a table has its keys as one column, that is asked instead of the three; of no other table."""
     keys = {"year": "varchar", "month": "varchar", "day": "varchar"}
     tables = {"t": {"v": "bigint", **keys}, "o": {"v": "bigint", **keys}}
     plain = to_duckdb(query, {"t": "t", "o": "o"}, tables)
     dated = to_duckdb(query, {"t": "t", "o": "o"}, tables, dated=("t",))
-    assert ("_day" in dated) is asked and "_day" not in plain
+    assert ("_day" in dated) is replaced and "_day" not in plain
     session = duckdb.connect()
     for name in tables:
         session.execute(

@@ -26,7 +26,7 @@ from openaq_assets.sql import parse as sql
 )
 def test_tables(text: str, names: list[str]) -> None:
     """The tables of a query are what no WITH in reach defines."""
-    assert sorted(one.name for one in sql.tables(text)) == sorted(names)
+    assert sorted(table.name for table in sql.tables(text)) == sorted(names)
 
 
 def test_a_table_is_located() -> None:
@@ -41,7 +41,7 @@ def test_tables_are_named_in_full_and_names_of_with_are_left() -> None:
 
 
 @pytest.mark.parametrize("text", ["", ";", "-- remark", "SHOW TABLES", "INSERT INTO t SELECT 1", "SELECT 1; SELECT 2"])
-def test_only_one_query(text: str) -> None:
+def test_a_single_query(text: str) -> None:
     """Anything but one query is a problem, and no table is read."""
     assert len(sql_rules.problems(text)) == 1 and sql.tables(text) == () and sql.outputs(text) == ()
 
@@ -54,6 +54,6 @@ def test_a_semicolon_at_the_end_is_fine() -> None:
 def test_outputs() -> None:
     """The answered columns have a name and a place; what has no name is told as such."""
     text = "SELECT t.a, t.b AS c,\n  count(*), t.* FROM t"
-    assert [(one.name, one.line, one.column) for one in sql.outputs(text)] == [
+    assert [(output.name, output.line, output.column) for output in sql.outputs(text)] == [
         ("a", 1, 8), ("c", 1, 13), ("", 2, 3), ("*", 2, 13),
     ]  # fmt: skip

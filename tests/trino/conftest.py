@@ -15,7 +15,7 @@ from openaq_assets.runs.run import run_all
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them: starting the server takes longer than the questions."""
+    """Let one worker run them: starting the server takes longer than the queries."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("trino"))
@@ -33,10 +33,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         run = open_run(project, make_request(project.graph, days=DAYS), "dev", "local")
     keys = [key for key in project.keys("openaq_ingestion") if project.graph[key].kind.name in LAYERS]
     results = run_all(run, keys)
-    assert {one.state for one in results} == {"ok"}, results
-    found = Lake(project, home / "lake", run)
-    add_nasty_rows(found)
-    return found
+    assert {result.state for result in results} == {"ok"}, results
+    lake = Lake(project, home / "lake", run)
+    add_nasty_rows(lake)
+    return lake
 
 
 LAYERS = ("raw", "processed", "reference", "catalog", "view")

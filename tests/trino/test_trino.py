@@ -213,5 +213,5 @@ def test_the_athena_text_is_the_authors(lake: Lake) -> None:
             names = {table.name: f"db.{table.name}" for table in sql.tables(asset.spec.sql.text)}
             full_text = sql.in_full(asset.spec.sql.text, names)
             for name in names:
-                full_text = placed.replace(f'"db"."{name}" AS "{name}"', name).replace(f'"db"."{name}"', name)
-            assert placed == asset.spec.sql.text.rstrip()
+                full_text = full_text.replace(f'"db"."{name}" AS "{name}"', name).replace(f'"db"."{name}"', name)
+            assert full_text == asset.spec.sql.text.rstrip()

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks import check, extraction, transform, views
-from benchmarks.harness import Row, forget, save, told
+from benchmarks.harness import Row, forget, save, timed
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """What its rows are called, and the measuring."""
+    """A benchmark: the beginning of the names of its rows, and the function that measures them."""
 
     called: str
     rows: Callable[[bool], Iterator[Row]]
@@ -31,19 +31,19 @@ BENCHMARKS = {
 def main(arguments: list[str]) -> None:
     """Measure the benchmarks named (all by default)."""
     quick = "--quick" in arguments
-    names = [one for one in arguments if one != "--quick"] or list(BENCHMARKS)
+    names = [argument for argument in arguments if argument != "--quick"] or list(BENCHMARKS)
     if unknown := set(names) - set(BENCHMARKS):
         raise SystemExit(f"there is no benchmark {', '.join(unknown)}. Choose of: {', '.join(BENCHMARKS)}.")
     for name in names:
-        with told(name):
-            found = [shown(row) for row in BENCHMARKS[name].rows(quick)]
+        with timed(name):
+            rows = [shown(row) for row in BENCHMARKS[name].rows(quick)]
         if not quick:
             forget(BENCHMARKS[name].called)
-            save(found)
+            save(rows)
 
 
 def shown(row: Row) -> Row:
-    """Return the row, printed as soon as it is there."""
+    """Print a row as soon as it is measured, and return it."""
     peer = f"{row.peer:28} {row.peer_s:8.2f} s   ratio {row.ratio:.3f}"
     print(f"  {row.name:60} ours {row.ours_s:8.2f} s {row.peak_mb:5.0f} MB   {peer}", flush=True)
     return row

@@ -42,7 +42,7 @@ PEERS = {
 
 
 def ours(project: Path, cache: Path) -> Command:
-    """Return our check of a project, with a folder for what it keeps between runs."""
+    """Return our check of a project, with a folder for its cache."""
     command = Path(sys.executable).with_name("openaq-assets")
     environ = {"OPENAQ_CACHE": str(cache), "OPENAQ_PROJECT": str(project)}
     return Command((str(command), "check"), project, environ, log=BUILD / "ours.log")
@@ -90,7 +90,7 @@ def rows(quick: bool = False) -> Iterator[Row]:
 def both(
     name: str, command: Command, cache: Path, beside: Mapping[str, tuple[Command, tuple[Path, ...]]], rounds: int
 ) -> Iterator[Row]:
-    """Ours beside others, warm and then cold."""
+    """Yield our check beside others, warm and then cold."""
     for each in (command, *(other for other, _ in beside.values())):
         each.run()
     warm = {label: other for label, (other, _) in beside.items()}

@@ -47,7 +47,7 @@ def api_with(latency: float) -> Iterator[str]:
 
 
 def ours(url: str) -> Callable[[], object]:
-    """Inventory and every sensor of the day, verified and stored with its sidecar."""
+    """Return our fetch: the inventory and every sensor of the day, verified and stored with its metadata."""
 
     def work() -> None:
         api = Api(url=url, key=KEY, requests_per_minute=0, requests_per_hour=0, concurrency=8)
@@ -93,12 +93,12 @@ def official(url: str) -> Callable[[], object]:
 
 
 def alive(places: list[dict], last: str = "datetimeLast") -> list[int]:
-    """Return the sensors ours asks as well: of locations that had data within two weeks."""
+    """Return the sensors that our fetch requests, too: those of locations with data within two weeks."""
     return [
         sensor["id"]
-        for place in places
-        if place[last] and place[last]["utc"] >= "2026-01-01"
-        for sensor in place["sensors"]
+        for station in places
+        if station[last] and station[last]["utc"] >= "2026-01-01"
+        for sensor in station["sensors"]
     ]
 
 

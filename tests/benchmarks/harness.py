@@ -27,7 +27,7 @@ APART = {
     "sqlmesh": (".venv-bench-sqlmesh", "sqlmesh"),
     "dagster": (".venv-bench-dagster", "dagster"),
 }
-TOLD = (
+NOTES = (
     "- *transform*: raw JSON to a Parquet file a day; whole processes, imports included. S, M and M2 are sizes:",
     "  a day of 200 sensors; a year of them in pages of 1,000 rows, which span days; the same year in one",
     "  object per sensor and day, which is how our raw layer keeps it. *Minutes* are pages of 1,000 rows in our",
@@ -65,7 +65,7 @@ class Sample:
 
 
 def environment() -> dict[str, str]:
-    """That of a process as a user starts it: compiled modules are kept, whatever this shell says."""
+    """Return the environment of a process as a user starts it, in which compiled modules are kept."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return kept | {"PYTHONPYCACHEPREFIX": str(RESULTS.parent / "pycache")}
 
@@ -128,9 +128,9 @@ def memory(process: int) -> float:
     total = 0
     with suppress(psutil.Error):
         top = psutil.Process(process)
-        for one in (top, *top.children(recursive=True)):
+        for member in (top, *top.children(recursive=True)):
             with suppress(psutil.Error):
-                total += one.memory_full_info().pss
+                total += member.memory_full_info().pss
     return total / 2**20
 
 
@@ -157,8 +157,8 @@ def measured(work: Callable[[], object] | Command) -> Sample:
 
 def _child(work: Callable[[], object], writer: object) -> None:
     started = time.perf_counter()
-    told = work()
-    seconds = told if isinstance(told, float) else time.perf_counter() - started
+    measured_s = work()
+    seconds = measured_s if isinstance(measured_s, float) else time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     writer.send(Sample(seconds, peak))
 
@@ -170,7 +170,7 @@ def compare(
     rounds: int = 3,
     once: Collection[str] = (),
 ) -> Iterator[Row]:
-    """Ours beside each peer: one of each per round, so that a busy moment strikes all alike.
+    """Yield a row per peer: each round runs ours and every peer once, so that a busy moment affects all.
 
     Peers that take minutes run ``once``, in the first round.
     """
@@ -179,11 +179,11 @@ def compare(
         for who, work in (("", ours), *peers.items()):
             if number == 0 or who not in once:
                 samples[who].append(measured(work))
-    mine = statistics.median(one.seconds for one in samples[""])
-    peak = max(one.peak_mb for one in samples[""])
+    own = statistics.median(sample.seconds for sample in samples[""])
+    peak = max(sample.peak_mb for sample in samples[""])
     for peer in peers:
-        theirs = statistics.median(one.seconds for one in samples[peer])
-        yield Row(name, round(mine, 3), peer, round(theirs, 3), round(mine / theirs, 3), round(peak, 1))
+        theirs = statistics.median(sample.seconds for sample in samples[peer])
+        yield Row(name, round(own, 3), peer, round(theirs, 3), round(own / theirs, 3), round(peak, 1))
 
 
 COLUMNS = ("name", "ours_s", "peer", "peer_s", "ratio", "peak_mb")
@@ -207,7 +207,7 @@ def rows_of(text: str) -> Iterator[dict[str, object]]:
 
 def forget(called: str) -> None:
     """Drop the rows of a benchmark, by how their names begin: it was measured again."""
-    kept = [one for one in known() if not str(one["name"]).startswith(called)]
+    kept = [row for row in known() if not str(row["name"]).startswith(called)]
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
@@ -230,7 +230,7 @@ def page(rows: list[dict[str, object]]) -> str:
         "",
         f"Machine: {machine}, CPython {platform.python_version()}; {', '.join(versions())}.",
         "",
-        *TOLD,
+        *NOTES,
         "",
         "| what | ours, s | peer | peer, s | ratio | our peak, MB |",
         "|---|---|---|---|---|---|",
@@ -240,26 +240,26 @@ def page(rows: list[dict[str, object]]) -> str:
 
 
 def versions() -> list[str]:
-    """Return what was measured: packages of this environment, and of those that peers have to themselves."""
+    """Return the versions of the measured packages, in this environment and in those of peers."""
     here = [f"{name} {version(name)}" for name in ("polars", "duckdb", "msgspec", "httpx", "openaq")]
-    others = [found for place, name in APART.values() if (found := _version_there(place, name))]
+    others = [installed for folder, name in APART.values() if (installed := _version_there(folder, name))]
     return here + others
 
 
 def python_of(peer: str) -> str | None:
     """Return the Python in which a peer lives, or None where it was not installed."""
-    place, name = APART[peer]
-    return str(ROOT / place / "bin" / "python") if _version_there(place, name) else None
+    folder, name = APART[peer]
+    return str(ROOT / folder / "bin" / "python") if _version_there(folder, name) else None
 
 
-def _version_there(place: str, name: str) -> str:
-    found = sorted((ROOT / place).glob(f"lib/python*/site-packages/{name}-*.dist-info"))
-    return found[0].name.removesuffix(".dist-info").replace("-", " ").replace("_", "-") if found else ""
+def _version_there(folder: str, name: str) -> str:
+    matches = sorted((ROOT / folder).glob(f"lib/python*/site-packages/{name}-*.dist-info"))
+    return matches[0].name.removesuffix(".dist-info").replace("-", " ").replace("_", "-") if matches else ""
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
-    """Say what is being measured and how long it took."""
+def timed(what: str) -> Iterator[None]:
+    """Print what is being measured and how long it took."""
     started = time.perf_counter()
     print(f"{what} ...", flush=True)
     yield

@@ -35,20 +35,20 @@ def sensor_day(sensor: int, day: dt.date, step: dt.timedelta = HOUR) -> list[str
     chance = random.Random(sensor * 1_000_003 + day.toordinal())
     number, name, units = PARAMETERS[sensor % len(PARAMETERS)]
     start = dt.datetime.combine(day, dt.time())
-    found = []
+    rows = []
     for period in range(DAY // step):
         if chance.random() < 0.03:
             continue
         first, last = start + period * step, start + (period + 1) * step
-        times = tuple(one.isoformat() for one in (first, first + AHEAD, last, last + AHEAD))
+        times = tuple(time.isoformat() for time in (first, first + AHEAD, last, last + AHEAD))
         value = chance.uniform(0, 80)
         more = tuple(f"{value + chance.random():.13g}" for _ in range(9))
-        found.append(ROW % (f"{value:.3g}", number, name, units, *times, *more, *times))
-    return found
+        rows.append(ROW % (f"{value:.3g}", number, name, units, *times, *more, *times))
+    return rows
 
 
 def stored(root: Path, day: dt.date, sensor: int, rows: list[str], number: int = 1) -> None:
-    """A page as a fetch stores it."""
+    """Store a page as a fetch does."""
     body = (META % (number, len(rows), ",".join(rows))).encode()
     retrieved = dt.datetime.combine(day, dt.time(3), dt.UTC) + dt.timedelta(days=2, seconds=sensor)
     parts = {"location": str(sensor // 4), "sensor": str(sensor), "page": f"{number:04d}"}
@@ -59,7 +59,7 @@ def stored(root: Path, day: dt.date, sensor: int, rows: list[str], number: int =
 
 def days_of(count: int) -> Iterator[dt.date]:
     """Return so many days."""
-    return (FIRST + dt.timedelta(days=one) for one in range(count))
+    return (FIRST + dt.timedelta(days=number) for number in range(count))
 
 
 def make_days(root: Path, sensors: int, days: int) -> Path:
@@ -91,13 +91,13 @@ def make_minutes(root: Path, sensors: int, days: int) -> Path:
 
 
 def minutes_of(root: Path, sensors: int, day: dt.date) -> None:
-    """A day of that."""
+    """Make a day of rows per minute."""
     for sensor in range(1000, 1000 + sensors):
         paged(root, sensor, [(day, row) for row in sensor_day(sensor, day, HOUR / 60)])
 
 
 def paged(root: Path, sensor: int, rows: list[tuple[dt.date, str]]) -> None:
-    """Rows as pages of a thousand."""
+    """Store rows as pages of a thousand."""
     for number, start in enumerate(range(0, len(rows), PAGE_ROWS), 1):
         some = rows[start : start + PAGE_ROWS]
         stored(root, some[0][0], sensor, [row for _, row in some], number)
@@ -107,7 +107,7 @@ RECIPE = "operation.json"
 
 
 def write_operation(root: Path) -> None:
-    """The Transform that conf/assets/processed.yaml declares, kept where ``operation`` finds it."""
+    """Write the Transform of conf/assets/processed.yaml to the file that ``operation`` reads."""
     from openaq_assets.graph.operations import to_json
     from openaq_assets.project.project import load
 
@@ -121,11 +121,11 @@ def operation(raw: Path, into: Path) -> Transform:
     """Return the Transform of the project's measurements, for every day there is."""
     made = from_json((raw.parent / RECIPE).read_text(encoding="utf-8"))
     assert isinstance(made, Transform)
-    days = tuple(sorted(key_of(str(one)) or "" for one in raw.glob("raw/*/*/*")))
-    place = lambda ref, *parts: replace(ref, partitions=days, uri="/".join(map(str, parts)))
+    days = tuple(sorted(key_of(str(path)) or "" for path in raw.glob("raw/*/*/*")))
+    located = lambda ref, *parts: replace(ref, partitions=days, uri="/".join(map(str, parts)))
     return replace(
         made,
-        source=place(made.source, raw, "raw"),
-        into=place(made.into, into, "processed", "measurements"),
-        quarantine=place(made.quarantine, into, "quarantine", "measurements"),
+        source=located(made.source, raw, "raw"),
+        into=located(made.into, into, "processed", "measurements"),
+        quarantine=located(made.quarantine, into, "quarantine", "measurements"),
     )

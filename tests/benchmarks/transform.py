@@ -26,8 +26,8 @@ def rows(quick: bool = False) -> Iterator[Row]:
     """Yield a day, a month, a year; pages as large as the API gives them; ten million rows for their memory."""
     raw_pages.write_operation(BUILD)
     day = raw_pages.make_days(BUILD / "days-1", SENSORS, 1)
-    for one in filter(python_of, SLOW):
-        way(one, day).run()  # so that its modules are compiled and its files cached
+    for peer in filter(python_of, SLOW):
+        way(peer, day).run()  # so that its modules are compiled and its files cached
     yield from beside("transform S: a day, 200 files", day, ("duckdb", "polars", *SLOW, *FLOORS), 7, once=SLOW)
     month = raw_pages.make_days(BUILD / "days-30", SENSORS, 30)
     yield from beside("transform M2/12: 30 days, 6,000 files", month, ("duckdb", "polars", *FLOORS), 3)
@@ -50,11 +50,11 @@ def rows(quick: bool = False) -> Iterator[Row]:
 def beside(
     name: str, raw: Path, peers: Sequence[str], rounds: int, once: Collection[str] = (), theirs: Path | None = None
 ) -> Iterator[Row]:
-    """Ours beside peers and floors; ``theirs`` is what the peers read, if it is something else."""
+    """Yield ours beside peers and floors; ``theirs`` is the input of the peers, if it is another one."""
     way("ours", raw, "written").run()  # for the floor of writing, and so that every file is cached
     if theirs:
         way("read", theirs).run()
-    there = [one for one in peers if one not in APART or python_of(one)]
-    for one in set(peers) - set(there):
-        print(f"  {one} is not installed (make bench does it): left out", flush=True)
-    yield from compare(name, way("ours", raw), {one: way(one, theirs or raw) for one in there}, rounds, once)
+    there = [peer for peer in peers if peer not in APART or python_of(peer)]
+    for peer in set(peers) - set(there):
+        print(f"  {peer} is not installed (make bench does it): left out", flush=True)
+    yield from compare(name, way("ours", raw), {peer: way(peer, theirs or raw) for peer in there}, rounds, once)

@@ -37,7 +37,7 @@ SPARK_FIELDS = (
 
 
 def ours(raw: Path, into: Path) -> None:
-    """The operation of the project, carried out by its local platform."""
+    """Carry out the operation of the project on its local platform."""
     from benchmarks.raw_pages import operation
     from openaq_assets.graph.environment import Environment, LogicalEnvironment, Profile
     from openaq_assets.platforms.local.platform import open_local
@@ -45,12 +45,12 @@ def ours(raw: Path, into: Path) -> None:
     logical = {"dev": LogicalEnvironment("openaq_dev")}
     home = Environment("dev", Profile("local", str(into)), logical)
     ticket = open_local(home).submit(operation(raw, into))
-    if ticket.state != "succeeded" or any(one.quarantined for one in ticket.facts.values()):
+    if ticket.state != "succeeded" or any(entry.quarantined for entry in ticket.facts.values()):
         raise SystemExit(ticket.message or "rows do not fit")
 
 
 def duckdb(raw: Path, into: Path) -> None:
-    """DuckDB at its best: only the needed fields, typed; both cores decode; one sort; one COPY."""
+    """Use DuckDB at its best: only the needed fields, typed; both cores decode; one sort; one COPY."""
     import duckdb
 
     files = sorted(map(str, raw.glob("raw/**/*.json")))
@@ -66,12 +66,12 @@ def duckdb(raw: Path, into: Path) -> None:
 
 
 def polars(raw: Path, into: Path) -> None:
-    """Polars as most people write it: read each file, take the fields, concatenate, write."""
+    """Use Polars as most people write it: read each file, take the fields, concatenate, write."""
     import polars as pl
 
     tables = []
     for file in sorted(raw.glob("raw/**/*.json")):
-        parts = dict(one.split("=") for one in file.name.split("__") if "=" in one)
+        parts = dict(part.split("=") for part in file.name.split("__") if "=" in part)
         row = pl.col("results").struct
         part = pl.read_json(file).select("results").explode("results").unnest("results")
         row = pl.col
@@ -98,7 +98,7 @@ def polars(raw: Path, into: Path) -> None:
 
 
 def pandas(raw: Path, into: Path) -> None:
-    """pandas as most people write it: ``json_normalize`` of each file, one table, ``to_parquet``."""
+    """Use pandas as most people write it: ``json_normalize`` of each file, one table, ``to_parquet``."""
     import pandas as pd
 
     names = {
@@ -110,7 +110,7 @@ def pandas(raw: Path, into: Path) -> None:
     }  # fmt: skip
     tables = []
     for file in sorted(raw.glob("raw/**/*.json")):
-        parts = dict(one.split("=") for one in file.name.split("__") if "=" in one)
+        parts = dict(part.split("=") for part in file.name.split("__") if "=" in part)
         rows = pd.json_normalize(json.loads(file.read_text(encoding="utf-8"))["results"])
         rows = rows.rename(columns=names)[list(names.values())]
         rows["location_id"], rows["sensor_id"] = int(parts["location"]), int(parts["sensor"])
@@ -127,7 +127,7 @@ def pandas(raw: Path, into: Path) -> None:
 
 
 def pyspark(raw: Path, into: Path) -> None:
-    """PySpark on this machine as most people write it, but with a schema: detecting one reads all twice."""
+    """Use PySpark as most people write it, but with a schema, whose detection would read everything twice."""
     from pyspark.sql import SparkSession, Window
     from pyspark.sql import functions as f
 
@@ -161,13 +161,13 @@ def pyspark(raw: Path, into: Path) -> None:
 
 
 def read(raw: Path, into: Path) -> None:
-    """A floor: the bytes, read and forgotten."""
+    """Read the bytes only, as a floor."""
     for file in raw.glob("raw/**/*.json"):
         file.read_bytes()
 
 
 def parse(raw: Path, into: Path) -> None:
-    """A floor: read, and decoded to the needed fields by msgspec; one core."""
+    """Read and decode the needed fields with msgspec on one core, as a floor."""
     import msgspec
 
     from benchmarks.raw_pages import operation
@@ -181,7 +181,7 @@ def parse(raw: Path, into: Path) -> None:
 
 
 def write(raw: Path, into: Path) -> None:
-    """A floor: the finished tables (made by ours beforehand) written again."""
+    """Write the finished tables again, which ours has made before, as a floor."""
     import polars as pl
 
     tables = {file: pl.read_parquet(file) for file in into.with_name("written").glob("processed/**/*.parquet")}
@@ -189,7 +189,7 @@ def write(raw: Path, into: Path) -> None:
         table.write_parquet(into / f"{number}.parquet", compression="snappy")
 
 
-WAYS = {one.__name__: one for one in (ours, duckdb, polars, pandas, pyspark, read, parse, write)}
+WAYS = {work.__name__: work for work in (ours, duckdb, polars, pandas, pyspark, read, parse, write)}
 
 
 def main(way: str, raw: str, into: str) -> None:

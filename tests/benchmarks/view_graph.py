@@ -117,7 +117,7 @@ class View:
     reads: tuple[str, ...]
 
     def sql(self, reference: Callable[[str], str] = str) -> str:
-        """Its SQL, with each name as a peer writes it."""
+        """Return the SQL of a view, with each name as a peer writes it."""
         return self.pattern.format(*map(reference, self.reads))
 
 

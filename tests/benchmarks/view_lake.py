@@ -39,19 +39,19 @@ def stations(sensors: int) -> pl.DataFrame:
     """Return one row per station: four sensors each, spread around five cities."""
     count = -(-sensors // len(PER_STATION))
     numbers = range(1, count + 1)
-    middle = [CITIES[one % len(CITIES)] for one in numbers]
+    middle = [CITIES[number % len(CITIES)] for number in numbers]
     return pl.DataFrame(
         {
             "location_id": numbers,
-            "name": [f"Station {one}" for one in numbers],
+            "name": [f"Station {number}" for number in numbers],
             "timezone": "Asia/Ho_Chi_Minh",
             "country": "VN",
             "owner": "Unknown",
-            "provider": ["AirNow" if one % 7 == 0 else "VN network" for one in numbers],
+            "provider": ["AirNow" if number % 7 == 0 else "VN network" for number in numbers],
             "license": "CC BY 4.0",
-            "latitude": [at[0] + (one % 13 - 6) / 100 for one, at in zip(numbers, middle)],
-            "longitude": [at[1] + (one % 11 - 5) / 100 for one, at in zip(numbers, middle)],
-            "is_monitor": [one % 3 == 0 for one in numbers],
+            "latitude": [at[0] + (number % 13 - 6) / 100 for number, at in zip(numbers, middle)],
+            "longitude": [at[1] + (number % 11 - 5) / 100 for number, at in zip(numbers, middle)],
+            "is_monitor": [number % 3 == 0 for number in numbers],
             "is_mobile": False,
         }
     )
@@ -59,15 +59,15 @@ def stations(sensors: int) -> pl.DataFrame:
 
 def sensors_of(count: int) -> pl.DataFrame:
     """Return one row per sensor: what it measures and around which value; gases of every fifth station in ppm."""
-    found = []
+    sensors = []
     for number in range(count):
         location, kind = number // len(PER_STATION) + 1, number % len(PER_STATION)
         parameter, name, scale = PER_STATION[kind]
         ppm = location % 5 == 0 and kind > 1
         level = (15 + location * 7 % 40) * scale * (0.0005 if ppm else 1)
-        found.append((location, 1000 + number, parameter, name, "ppm" if ppm else "µg/m³", level))
+        sensors.append((location, 1000 + number, parameter, name, "ppm" if ppm else "µg/m³", level))
     names = ["location_id", "sensor_id", "parameter_id", "parameter", "unit", "level"]
-    return pl.DataFrame(found, schema=names, orient="row")
+    return pl.DataFrame(sensors, schema=names, orient="row")
 
 
 def chance(seed: int) -> pl.Expr:
@@ -99,7 +99,7 @@ def hours(sensors: pl.DataFrame, first: dt.datetime, end: dt.datetime) -> pl.Dat
 
 
 def months(end: dt.datetime, days: int) -> Iterator[tuple[dt.datetime, dt.datetime]]:
-    """Spans of thirty days, which memory holds easily, that end with ``end``."""
+    """Yield spans of thirty days, which fit easily in memory, up to ``end``."""
     last = end.replace(hour=0) + dt.timedelta(days=1)
     first = last - dt.timedelta(days=days)
     while first < end:
@@ -109,14 +109,14 @@ def months(end: dt.datetime, days: int) -> Iterator[tuple[dt.datetime, dt.dateti
 
 def promised(project: Project, table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with the table's declared columns: in order, of their types, NULL where there is none."""
-    columns = [one for one in project.graph.columns(table) if one.name not in ("year", "month", "day")]
+    columns = [column for column in project.graph.columns(table) if column.name not in ("year", "month", "day")]
     return rows.select(
-        (pl.col(one.name) if one.name in rows.columns else pl.lit(None)).cast(POLARS[one.type]).alias(one.name)
-        for one in columns
+        (pl.col(column.name) if column.name in rows.columns else pl.lit(None)).cast(POLARS[column.type]).alias(column.name)
+        for column in columns
     )
 
 
-def make_rows(project: Project, place: Any, years: float, sensors: int, end: dt.datetime) -> int:
+def make_rows(project: Project, environment: Any, years: float, sensors: int, end: dt.datetime) -> int:
     """Write both tables; how many measurements there are."""
     store, made = FileStore(), 0
     known = sensors_of(sensors)
@@ -124,28 +124,28 @@ def make_rows(project: Project, place: Any, years: float, sensors: int, end: dt.
         rows = promised(project, "measurements", hours(known, first, last))
         made += rows.height
         for (day,), some in rows.group_by(pl.col("period_from").dt.date(), maintain_order=True):
-            put(store, place, "measurements", day, some)
+            put(store, environment, "measurements", day, some)
     inventory = stations(sensors).with_columns(
         first_at=pl.lit(end - dt.timedelta(days=365 * years)), last_at=pl.lit(end), retrieved_at=pl.lit(end)
     )
-    put(store, place, "locations", end.date(), promised(project, "locations", inventory))
+    put(store, environment, "locations", end.date(), promised(project, "locations", inventory))
     return made
 
 
-def put(store: FileStore, place: Any, table: str, day: Any, rows: pl.DataFrame) -> None:
-    """One partition."""
-    store.put(f"{place.uri('processed', table)}/{segment(day.isoformat())}/part-0.parquet", parquet(rows))
+def put(store: FileStore, environment: Any, table: str, day: Any, rows: pl.DataFrame) -> None:
+    """Write a partition."""
+    store.put(f"{environment.uri('processed', table)}/{segment(day.isoformat())}/part-0.parquet", parquet(rows))
 
 
 def define(project: Project) -> list[str]:
     """Load reference tables, define tables and views in dev and the views in prod; what went wrong."""
     wrong = []
     for env, kinds in (("dev", ("reference", "catalog", "view")), ("prod", ("view",))):
-        place, platform = open_platform(project, env, "local")
+        environment, platform = open_platform(project, env, "local")
         for asset in project.graph:
             if asset.kind.name in kinds:
                 for operation in asset.kind.operations(asset, project.graph, (), ()):
-                    ticket = platform.submit(bind(operation, place))
+                    ticket = platform.submit(bind(operation, environment))
                     if ticket.state != "succeeded":
                         wrong.append(f"{env} {asset.key}: {ticket.message}")
     return wrong
@@ -158,7 +158,7 @@ def open_lake(root: Path) -> Project:
 
 
 def make(root: Path, years: float = 5, sensors: int = 200) -> bool:
-    """Return a lake of so many rows, fresh to the hour; whether its rows had to be made."""
+    """Make a lake of so many rows, up to this hour; return whether its rows had to be made."""
     if (root / "dev").exists() and not list(root.glob("rows-*")):
         raise SystemExit(f"{root} is a lake that this did not make. Name another folder.")
     end = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
@@ -166,41 +166,41 @@ def make(root: Path, years: float = 5, sensors: int = 200) -> bool:
     if not done.exists():
         (root / "rows-begun").parent.mkdir(parents=True, exist_ok=True)
         (root / "rows-begun").touch()
-        place, _ = open_platform(project, "dev", "local")
+        environment, _ = open_platform(project, "dev", "local")
         started = time.monotonic()
-        made = make_rows(project, place, years, sensors, end)
+        made = make_rows(project, environment, years, sensors, end)
         print(f"{made:,} measurements in {time.monotonic() - started:.0f} s", flush=True)
         for older in root.glob("rows-*"):
             older.unlink()
-    for one in define(project):
-        print(one, file=sys.stderr)
+    for problem in define(project):
+        print(problem, file=sys.stderr)
     fresh = not done.exists()
     done.touch()
     return fresh
 
 
-def one_file(root: Path, file: Path) -> None:
-    """All measurements as one file, in order of time."""
+def single_file(root: Path, file: Path) -> None:
+    """Write all measurements to one file, in order of time."""
     rows = pl.scan_parquet(root / "dev/processed/measurements/**/*.parquet", hive_partitioning=False)
     file.parent.mkdir(parents=True, exist_ok=True)
     rows.sort("period_from", "location_id", "sensor_id").sink_parquet(file, compression="snappy")
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.view_lake", description=__doc__)
     parser.add_argument("dir", type=Path)
     parser.add_argument("--years", type=float, default=5)
     parser.add_argument("--sensors", type=int, default=200)
     parser.add_argument("--views", action="store_true", help="only define tables and views again")
     parser.add_argument("--file", type=Path, help="also keep all measurements in one Parquet file, by time")
-    asked = parser.parse_args()
-    if asked.views:
-        wrong = define(open_lake(asked.dir))
+    options = parser.parse_args()
+    if options.views:
+        wrong = define(open_lake(options.dir))
         raise SystemExit("\n".join(wrong) or None)
-    made = make(asked.dir, asked.years, asked.sensors)
-    if asked.file and (made or not asked.file.exists()):
-        one_file(asked.dir, asked.file)
+    made = make(options.dir, options.years, options.sensors)
+    if options.file and (made or not options.file.exists()):
+        single_file(options.dir, options.file)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.harness import ROOT, Command, Row, compare, told
+from benchmarks.harness import ROOT, Command, Row, compare, timed
 
 BUILD = ROOT / "build" / "views"
 CALLS = 5
@@ -47,20 +47,20 @@ def ours(lake: Path, view: str) -> Callable[[], float]:
 
         os.environ["OPENAQ_ROOT"] = str(lake)
         project = load(ROOT)
-        columns = ", ".join(str(one.name) for one in project.graph.columns(view))
+        columns = ", ".join(str(column.name) for column in project.graph.columns(view))
         sql = f"SELECT {columns} FROM {view} {VIEWS[view]}"
 
-        def asked() -> None:
+        def query() -> None:
             if not ask(project, sql, "prod").rows:
                 raise RuntimeError(f"{view} has no rows")
 
-        return warm(asked)
+        return warm(query)
 
     return work
 
 
-def one_file(file: Path, view: str) -> Callable[[], float]:
-    """DuckDB over all measurements in one file, sorted by time: part of what the view answers."""
+def single_file(file: Path, view: str) -> Callable[[], float]:
+    """Return DuckDB over all measurements in one file, sorted by time: part of the rows of the view."""
 
     def work() -> float:
         import duckdb
@@ -75,8 +75,8 @@ def rows(quick: bool = False) -> Iterator[Row]:
     years = 1 if quick else 5
     lake, file = BUILD / f"lake-{years}", BUILD / f"measurements-{years}.parquet"
     made = Command((sys.executable, "-m", "benchmarks.view_lake", str(lake), "--years", str(years), "--file", str(file)))
-    with told(f"  a lake of {years} years"):
+    with timed(f"  a lake of {years} years"):
         made.run()
     for view in VIEWS:
         name = f"{view}, {years} years x 200 sensors hourly"
-        yield from compare(name, ours(lake, view), {"duckdb, one file": one_file(file, view)}, 1 if quick else 3)
+        yield from compare(name, ours(lake, view), {"duckdb, one file": single_file(file, view)}, 1 if quick else 3)

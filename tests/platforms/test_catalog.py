@@ -1,4 +1,4 @@
-"""What the built-in platforms do beyond the laws: damaged definitions, and tables whose files changed."""
+"""The built-in platforms beyond the laws: damaged definitions, and tables whose files changed."""
 
 from typing import Any
 

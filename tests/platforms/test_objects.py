@@ -1,4 +1,4 @@
-"""What the object stores of one machine do beyond the laws: killed writers, sidecars, permissions, turns."""
+"""The object stores of one machine beyond the laws: killed writers, metadata, permissions, locks."""
 
 import os
 import signal
@@ -37,9 +37,9 @@ def test_a_killed_writer_leaves_no_half_object(tmp_path: Path, after: int) -> No
         for _ in range(after):
             writer.stdout.readline()
         os.kill(writer.pid, signal.SIGKILL)
-    found = list(FileStore().list(str(tmp_path)))
-    assert len(found) >= after
-    assert {len(FileStore().get(uri)) for uri in found} == {4_000_000}
+    uris = list(FileStore().list(str(tmp_path)))
+    assert len(uris) >= after
+    assert {len(FileStore().get(uri)) for uri in uris} == {4_000_000}
 
 
 def test_sidecars_lie_beside_and_are_the_winners(tmp_path: Path) -> None:
@@ -65,19 +65,19 @@ def test_files_have_the_permissions_of_the_user(tmp_path: Path) -> None:
         os.umask(before)
 
 
-def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported_in_a_line(tmp_path: Path) -> None:
     """A root that is a file gives PlatformError with the path and the reason, and leaves nothing behind."""
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(PlatformError, match=r"cannot write .*/file/a/b\.json: .*\. Check the folder") as told:
+    with pytest.raises(PlatformError, match=r"cannot write .*/file/a/b\.json: .*\. Check the folder") as error:
         FileStore().put(f"{tmp_path}/file/a/b.json", b"x")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
     (tmp_path / "folder.json" / "x").mkdir(parents=True)
     with pytest.raises(PlatformError, match="cannot write"):
         FileStore().put(f"{tmp_path}/folder.json", b"x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.json"]
 
 
-def test_a_folder_is_held_by_one_writer(lake: Lake) -> None:
+def test_a_folder_is_locked_by_a_single_writer(lake: Lake) -> None:
     """Whoever holds a folder alone keeps every other writer of it waiting."""
     store = lake.platform.objects
     if not hasattr(store, "alone"):
@@ -125,4 +125,4 @@ def test_what_killed_writers_left_goes(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
         os.utime(tmp_path / name, (time.time() - age, time.time() - age))
     with FileStore().alone(str(tmp_path)):
-        assert {one.name for one in tmp_path.iterdir()} == {".b.tmp", "c.tmp", ".d.meta", ".lock"}
+        assert {path.name for path in tmp_path.iterdir()} == {".b.tmp", "c.tmp", ".d.meta", ".lock"}

@@ -53,7 +53,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_any_answer_of_a_handler(tmp_path: Path, answer: str) -> None:
-    """What a handler raises or answers wrongly is a failed ticket: its asset fails in one line."""
+    """A handler that raises or answers wrongly gives a failed ticket: its asset fails with one line."""
     text = OWN_OPERATION.replace("ANSWER", ANSWERS[answer]).replace("TARGET", 'f"{__name__}:handle"')
     problems, results = goes_on(project_with(tmp_path / "project", text, OWN_ASSET))
     assert problems == [] and results["mine"].state == "failed"

@@ -47,7 +47,7 @@ def asset_kinds():
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("method", METHODS)
 def test_any_answer_of_any_method(tmp_path: Path, method: str, answer: str) -> None:
-    """What a kind raises or answers wrongly is one problem of its asset; all else is made."""
+    """A kind that raises or answers wrongly gives one problem of its asset; all else is made."""
     text = KIND.replace("NAME", method).replace("ANSWER", ANSWERS[answer])
     problems, results = goes_on(project_with(tmp_path / "project", text, OWN_ASSET))
     if (method, answer) in FITTING:

@@ -157,7 +157,7 @@ def test_hook_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hook_lint_rules(tmp_path: Path) -> None:
-    """What a rule finds in the graph is a problem of openaq-assets check."""
+    """A problem that a rule finds in the graph is reported by openaq-assets check."""
     plugin = HEAD + (
         "\n\n@hookimpl\ndef lint_rules(graph):\n"
         "    return [asset.at.problem(f'assets.{asset.key}', 'it has no owner.', 'Add an owner.') for asset in graph if asset.key == 'coded']\n"

@@ -222,7 +222,7 @@ def test_a_killed_promotion_is_put_back_by_rollback(run: Run) -> None:
 
 
 def test_a_kill_needs_to_be_allowed_again(run: Run) -> None:
-    """What was allowed to an interrupted promotion is not allowed to the next."""
+    """A promotion after an interrupted one must be allowed to break the same views again."""
     before = prod(run)
     later = killed(run)
     later.clock = lambda: START + dt.timedelta(hours=1)

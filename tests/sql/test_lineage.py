@@ -45,13 +45,13 @@ def graph_of(tmp_path: Path, sql: str, column: str = "z") -> AssetGraph:
 def test_a_views_column_is_traced_through_its_sql(
     tmp_path: Path, sql: str, sources: list[str]
 ) -> None:
-    """Through aliases, subqueries, unions and windows to the columns its values are made from."""
+    """A column is traced through aliases, subqueries, unions and windows to its sources."""
     lineage = column_lineage(graph_of(tmp_path, sql), "seen")
     assert lineage == {"z": tuple(Source("letters", source) for source in sources)}
 
 
 def test_processed_and_reference_columns_name_their_sources(tmp_path: Path) -> None:
-    """A JSON path, a part of the object key, and a column of the CSV."""
+    """The sources of tables are a JSON path, a part of the object key, and a column of the CSV."""
     graph = load(copy_sample(tmp_path / "sample")).graph
     measurements = column_lineage(graph, "measurements")
     assert measurements["sensor_id"] == (Source("measurements_raw", "key: sensor"),)
@@ -61,7 +61,7 @@ def test_processed_and_reference_columns_name_their_sources(tmp_path: Path) -> N
 
 
 def test_readers_are_followed_along_every_view(tmp_path: Path) -> None:
-    """What a change of a column may change: columns of views of views, each once."""
+    """The readers of a column are the columns of views of views that a change may affect, each once."""
     files = {
         "conf/assets/all.yaml": "assets:\n"
         f"  letters: {{kind: reference, file: letters.csv, columns: {COLUMNS}}}\n"

@@ -1,4 +1,4 @@
-"""Queries in plain form are judged on their own tree: exactly as the rewritten ones would be."""
+"""Plain queries: their problems, found on the parsed tree, are those of the rewritten query."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,7 +80,7 @@ def sound_queries(draw: st.DrawFn) -> str:
 
 
 def compare(sql: str) -> bool:
-    """Return whether a query is plain; if it is, both ways must say the same of it, and leave its tree as it was."""
+    """Return whether a query is plain; assert that both ways find the same, and leave its tree unchanged."""
     tree = parse.parse(sql)
     if isinstance(tree, SqlProblem):
         return False
@@ -98,18 +98,18 @@ def compare(sql: str) -> bool:
 @settings(max_examples=300)
 @given(sql=queries() | sound_queries())
 def test_plain_queries_are_judged_as_rewritten_ones(sql: str) -> None:
-    """Whatever a query holds, the short way finds what the long way finds."""
+    """For any query both ways find the same problems."""
     compare(sql)
 
 
 @pytest.mark.parametrize("sql", [f"SELECT {case[0]}" for case in (*CASES, *REFUSED)] + [f"SELECT {case}" for case in FAIL])
 def test_cases_are_judged_alike(sql: str) -> None:
-    """The cases of portable SQL, too."""
+    """For the cases of portable SQL both ways find the same problems, too."""
     compare(sql)
 
 
 def test_views_are_plain() -> None:
-    """What the short way is for: nearly all that a view says."""
+    """Nearly all views are plain."""
     from benchmarks import view_graph
 
     columns = dict.fromkeys((*view_graph.TABLES, *(view.name for view in view_graph.chained_views(40))), view_graph.COLUMNS)
@@ -119,5 +119,5 @@ def test_views_are_plain() -> None:
 
 
 def test_own_views_are_judged_alike() -> None:
-    """Views of this project whose tables are not known here have names that are not there, either way."""
+    """For views whose tables are unknown, both ways report the missing names."""
     assert [compare(path.read_text(encoding="utf-8")) for path in sorted(Path(REPOSITORY, "views").glob("*.sql"))]

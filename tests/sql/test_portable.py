@@ -59,7 +59,7 @@ def test_what_fails_in_athena_fails_here(expression: str) -> None:
 
 @pytest.mark.parametrize(("expression", "words"), REFUSED)
 def test_refused(expression: str, words: str) -> None:
-    """What cannot be carried over is refused with its reason, a remedy and a place."""
+    """SQL that cannot be translated is refused with a reason, a remedy and a position."""
     (problem,) = sql_rules.problems(f"SELECT {expression}", {})[:1]
     assert words in problem.message
     assert problem.hint.endswith((".", "?"))
@@ -231,7 +231,7 @@ def test_sound_names(query: str) -> None:
     ],
 )  # fmt: skip
 def test_names_that_are_not_there(query: str, position: tuple[int, int]) -> None:
-    """A column that no table has, or two have, is told where it stands; an alias is no column."""
+    """A column that no table has, or two have, is reported at its position; an alias is no column."""
     (problem,) = sql_rules.problems(query, TABLES)
     assert (problem.line, problem.column) == position
     assert "is in none of the tables" in problem.message
@@ -259,7 +259,7 @@ def test_a_group_is_by_the_column_not_by_the_alias() -> None:
     ],
 )  # fmt: skip
 def test_the_day_of_a_partition_is_one_column(query: str, replaced: bool) -> None:
-    """Where a table has its keys as one column, that is asked instead of the three; of no other table."""
+    """A query uses the one column of all keys instead of the three, only of tables that have it."""
     keys = {"year": "varchar", "month": "varchar", "day": "varchar"}
     tables = {"t": {"v": "bigint", **keys}, "o": {"v": "bigint", **keys}}
     plain = to_duckdb(query, {"t": "t", "o": "o"}, tables)

@@ -183,7 +183,7 @@ def test_what_is_installed_is_listed_by_its_plugin(made: Shop) -> None:
 
 @pytest.mark.parametrize("line", ["cost", "cost --help", "schema"])
 def test_prices_and_schemas_name_no_other_job(made: Shop, line: str) -> None:
-    """What a command does by default is the project's own."""
+    """The defaults of commands are the project's own."""
     done = CliRunner().invoke(cli, ["--project", str(made.root), *line.split()], prog_name="openaq-assets")
     assert "Traceback" not in done.output and "openaq_ingestion" not in done.output
 
@@ -283,7 +283,7 @@ def test_nothing_is_promoted_with_a_broken_row(shop: Shop, name: str) -> None:
     ],
 )
 def test_prod_answers_as_before_a_broken_row(shop: Shop, name: str) -> None:
-    """What people read stays as it was while a broken row waits for its remedy."""
+    """The views of prod stay as they were while a broken row waits for its fix."""
     BROKEN[name][0](shop)
     shop.call("run", code=3)
     assert shop.marts() == [list(expected_customers()), list(expected_orders())]

@@ -145,7 +145,7 @@ def test_its_operator_is_that_of_the_task(fresh: Installed, tmp_path: Path) -> N
      ("1/0", "fails (ZeroDivisionError: division by zero)")],
 )  # fmt: skip
 def test_a_nonsense_operator_is_a_problem_of_its_plugin(fresh: Installed, tmp_path: Path, answer: str, words: str) -> None:
-    """What is no operator is told with the plugin's file and line, and the other tasks are as they were."""
+    """An invalid operator is reported with the plugin's file and line, and the other tasks stay as they were."""
     path = fresh.root / "plugins/asset_kinds/wrong.py"
     path.parent.mkdir(parents=True)
     path.write_text(

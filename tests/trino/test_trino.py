@@ -87,7 +87,7 @@ def test_every_case_is_what_trino_answers(trino: Trino) -> None:
 
 
 def test_every_failing_case_fails(trino: Trino) -> None:
-    """What is an error in DuckDB is one in Trino."""
+    """A case that is an error in DuckDB is an error in Trino."""
     for expression in FAIL:
         with pytest.raises(TrinoError):
             trino.ask(f"SELECT {expression}")
@@ -207,7 +207,7 @@ def test_tables_are_read_alike(catalog: Trino, lake: Lake) -> None:
 
 
 def test_the_athena_text_is_the_authors(lake: Lake) -> None:
-    """What Trino gets is the view's own text: nothing but names of tables is added."""
+    """Trino gets the view's own text: only names of tables are added."""
     for asset in lake.project.graph:
         if asset.kind.name == "view":
             names = {table.name: f"db.{table.name}" for table in sql.tables(asset.spec.sql.text)}

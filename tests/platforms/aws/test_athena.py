@@ -57,7 +57,7 @@ def test_parity_of_values(lake: Lake) -> None:
     local = read(Lake(open_memory(home), home), VALUES)
     there = read(lake, VALUES)
     assert [repr(row) for row in there.rows] == [repr(row) for row in local.rows]
-    assert [(one.name, one.type) for one in there.columns] == [(one.name, one.type) for one in local.columns]
+    assert [(column.name, column.type) for column in there.columns] == [(column.name, column.type) for column in local.columns]
     assert local.rows[0][6:8] == (dt.date(2024, 2, 29), dt.datetime(2026, 1, 10, 1, 2, 3, 456000))
 
 
@@ -74,24 +74,24 @@ def test_every_row_of_many_pages(lake: Lake, endpoint: Endpoint) -> None:
     """2,500 rows come in three pages, complete and in order; a check asks for no more than it keeps."""
     rows = "\n".join(str(n) for n in range(2500))
     lake.good(Load(f"n\n{rows}\n", columns(n="bigint"), NUMBERS))
-    found = lake.ask("SELECT n FROM numbers ORDER BY n", NUMBERS)
-    assert found == [(n,) for n in range(2500)]
+    rows = lake.ask("SELECT n FROM numbers ORDER BY n", NUMBERS)
+    assert rows == [(n,) for n in range(2500)]
     assert len(endpoint.called("Athena.GetQueryResults")) == 3
     ticket = lake.do(Query("c", "SELECT n FROM numbers ORDER BY n", (NUMBERS,), "no rows"))
     assert len(ticket.facts[""].failures) == 100
     assert len(endpoint.called("Athena.GetQueryResults")) == 4
 
 
-def test_what_a_question_says(numbers: Lake, endpoint: Endpoint) -> None:
+def test_what_a_query_requests(numbers: Lake, endpoint: Endpoint) -> None:
     """The work group that limits it, where results go, no reuse of results, and the very text of its author."""
     sql = "-- của ai? numbers\nSELECT n /* numbers */ FROM numbers WHERE n > 1 AND 'numbers' <> '' ORDER BY numbers.n -- end\n;\n"
     assert numbers.ask(sql, NUMBERS) == [(2,), (3,)]
-    asked = endpoint.called("Athena.StartQueryExecution")[-1]
+    request = endpoint.called("Athena.StartQueryExecution")[-1]
     full = '"openaq_dev"."numbers" AS "numbers"'
-    assert asked["QueryString"] == sql.replace("FROM numbers", f"FROM {full}").replace("\n;\n", "")
-    assert asked["WorkGroup"] == WORKGROUP
-    assert asked["ResultConfiguration"] == {"OutputLocation": f"{numbers.home.root}/athena-results/"}
-    assert "ResultReuseConfiguration" not in asked
+    assert request["QueryString"] == sql.replace("FROM numbers", f"FROM {full}").replace("\n;\n", "")
+    assert request["WorkGroup"] == WORKGROUP
+    assert request["ResultConfiguration"] == {"OutputLocation": f"{numbers.home.root}/athena-results/"}
+    assert "ResultReuseConfiguration" not in request
 
 
 def test_an_answer_that_is_lost_starts_nothing_twice(numbers: Lake, endpoint: Endpoint) -> None:
@@ -104,7 +104,7 @@ def test_an_answer_that_is_lost_starts_nothing_twice(numbers: Lake, endpoint: En
     assert len(endpoint.athena.executions) == before + 2
 
 
-def test_a_question_that_scans_too_much(numbers: Lake, endpoint: Endpoint) -> None:
+def test_a_query_that_scans_too_much(numbers: Lake, endpoint: Endpoint) -> None:
     """The limit of the work group ends it, with the remedy."""
     endpoint.athena.cutoff = 1
     ticket = numbers.do(Query("q", "SELECT n FROM numbers", (NUMBERS,)))
@@ -150,7 +150,7 @@ def test_another_process_goes_on_polling(numbers: Lake, endpoint: Endpoint) -> N
     while tickets[-1].state == "running":
         tickets.append(other.poll(tickets[-1]))
     assert (tickets[-1].state, tickets[-1].facts[""].objects) == ("succeeded", 1)
-    made = [one["QueryString"][:6] for one in endpoint.called("Athena.StartQueryExecution")]
+    made = [request["QueryString"][:6] for request in endpoint.called("Athena.StartQueryExecution")]
     assert made == ["SELECT", "CREATE"]
     assert lake.ask("SELECT n FROM evens", view.into) == [(2,)]
 
@@ -166,9 +166,9 @@ def test_cancel_stops_the_query(numbers: Lake, endpoint: Endpoint) -> None:
     assert (done.state, done.message) == ("failed", "Athena: the query was cancelled. Run it again.")
 
 
-@pytest.mark.parametrize("asked", ["submit", "read"])
+@pytest.mark.parametrize("method", ["submit", "read"])
 def test_an_interrupted_wait_stops_the_query(
-    numbers: Lake, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, asked: str
+    numbers: Lake, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """Whoever is interrupted while a query goes leaves none behind."""
     endpoint.athena.wait = 99
@@ -179,5 +179,5 @@ def test_an_interrupted_wait_stops_the_query(
     query = bind(Query("q", "SELECT n FROM numbers", (NUMBERS,)), numbers.home)
     monkeypatch.setattr("time.sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        getattr(numbers.platform, asked)(query)
+        getattr(numbers.platform, method)(query)
     assert len(endpoint.called("Athena.StopQueryExecution")) == 1

@@ -17,7 +17,7 @@ ROOT = f"s3://{BUCKET}"
 
 @pytest.fixture
 def command(endpoint: Endpoint, tmp_path: Path) -> Command:
-    """``openaq-assets --profile aws`` in a copy of the project, whose API is the simulator."""
+    """Return ``openaq-assets --profile aws`` in a copy of the project, whose API is the simulator."""
     crawl_of(endpoint, ROOT)
     root = copy_project(tmp_path / "project")
     places = root / "conf/environments.yaml"
@@ -41,17 +41,17 @@ def command(endpoint: Endpoint, tmp_path: Path) -> Command:
 def test_run_and_status(command: Command, endpoint: Endpoint) -> None:
     """A run fills the account, the next finds it up to date, and what is printed is ours alone."""
     day = str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=9))
-    asked = ("run", "locations_raw", "measurements_raw", "measurements", "cities", "--from", day, "--to", day)
-    first = command(*asked)
+    arguments = ("run", "locations_raw", "measurements_raw", "measurements", "cities", "--from", day, "--to", day)
+    first = command(*arguments)
     assert first.returncode == 0, first.stderr
-    keys = [one["Key"] for one in endpoint.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
+    keys = [entry["Key"] for entry in endpoint.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
     year, month, date = day.split("-")
     assert f"dev/processed/measurements/year={year}/month={month}/day={date}/part-0.parquet" in keys
     assert "dev/reference/cities/part-0.parquet" in keys
     second = command("status")
     assert second.returncode == 0, second.stderr
-    for said in (first.stdout, second.stdout):
-        assert "[info" not in said and "airflow" not in said.lower() and "botocore" not in said
+    for output in (first.stdout, second.stdout):
+        assert "[info" not in output and "airflow" not in output.lower() and "botocore" not in output
     assert "measurements" in second.stdout
 
 
@@ -60,6 +60,6 @@ def test_a_bucket_that_is_denied(command: Command, endpoint: Endpoint) -> None:
     endpoint.fail("S3.ListObjectsV2", "AccessDenied", status=403, times=999)
     done = command("status")
     assert done.returncode == 3, done.stdout + done.stderr
-    (line,) = [one for one in done.stderr.splitlines() if one.startswith("error: ")]
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert line.startswith(f"error: cannot list {ROOT}/") and "access is denied" in line
     assert "Traceback" not in done.stderr

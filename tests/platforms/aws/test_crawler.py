@@ -22,7 +22,7 @@ def table(**kinds: Any) -> Table:
 
 
 def put_day(lake: Lake, day: str, like: str = "") -> None:
-    """A file of one row for a day."""
+    """Store a file of one row for a day."""
     if not like:
         lake.good(Load("n\n7\n", (Column(Name("n"), "bigint"),), Ref("sample", "reference")))
     sample = lake.platform.objects.get(lake.home.uri("reference", "sample", "part-0.parquet"))
@@ -31,8 +31,8 @@ def put_day(lake: Lake, day: str, like: str = "") -> None:
 
 def days(endpoint: Endpoint) -> list[str]:
     """Return the registered days."""
-    found = endpoint.client("glue").get_partitions(DatabaseName="openaq_dev", TableName="numbers")["Partitions"]
-    return sorted("-".join(one["Values"]) for one in found)
+    partitions = endpoint.client("glue").get_partitions(DatabaseName="openaq_dev", TableName="numbers")["Partitions"]
+    return sorted("-".join(partition["Values"]) for partition in partitions)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_crawler_that_looks_elsewhere(crawled: Lake, endpoint: Endpoint) -> No
 
 
 def test_cancel_stops_a_crawl_of_ours_only(crawled: Lake, endpoint: Endpoint) -> None:
-    """What another started goes on."""
+    """Cancelling a ticket does not stop a crawl that another started."""
     put_day(crawled, DAY)
     register = Register((table(),))
     from openaq_assets.graph.environment import bind
@@ -138,11 +138,11 @@ def test_a_year_of_days(lake: Lake, endpoint: Endpoint) -> None:
     for day in months:
         put_day(lake, day, like="the first")
     lake.good(Register((table(),)))
-    sizes = [len(one["PartitionInputList"]) for one in endpoint.called("Glue.BatchCreatePartition")]
+    sizes = [len(request["PartitionInputList"]) for request in endpoint.called("Glue.BatchCreatePartition")]
     assert sizes == [100, 100, 53] and len(days(endpoint)) == 253
     put_day(lake, NEXT, like="the first")
     lake.good(Register((table(),)))
-    assert [len(one["PartitionInputList"]) for one in endpoint.called("Glue.BatchCreatePartition")][3:] == [1]
+    assert [len(request["PartitionInputList"]) for request in endpoint.called("Glue.BatchCreatePartition")][3:] == [1]
     assert lake.ask("SELECT count(*) FROM numbers", table().at) == [(254,)]
     assert endpoint.crawlers.started == 0
 
@@ -157,9 +157,9 @@ def test_a_contract_that_changed(lake_of: Lakes, endpoint: Endpoint, catalog: st
     put_day(lake, NEXT)
     lake.good(Register((wider,)))
     assert lake.ask("SELECT n, name, day FROM numbers ORDER BY day", wider.at) == [(7, None, "10"), (7, None, "11")]
-    found = endpoint.client("glue").get_partitions(DatabaseName="openaq_dev", TableName="numbers")["Partitions"]
-    for one in found:
-        assert [c["Name"] for c in one["StorageDescriptor"]["Columns"]] == ["n", "name"]
+    partitions = endpoint.client("glue").get_partitions(DatabaseName="openaq_dev", TableName="numbers")["Partitions"]
+    for partition in partitions:
+        assert [c["Name"] for c in partition["StorageDescriptor"]["Columns"]] == ["n", "name"]
 
 
 def test_only_what_is_registered_is_seen(lake: Lake) -> None:

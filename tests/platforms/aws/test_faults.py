@@ -1,4 +1,4 @@
-"""What AWS refuses: each ends as it should, says why and what to do in one line, and loses nothing."""
+"""Errors of AWS: each is reported in one line with cause and remedy, and nothing is lost."""
 
 import json
 from typing import Any
@@ -66,7 +66,7 @@ def carry_out(lake: Lake) -> list[Ticket]:
 
 
 def left(lake: Lake) -> Any:
-    """Everything that a way to the end leaves."""
+    """Return everything that a sequence of steps leaves."""
     rows = lake.ask("SELECT sensor, mean FROM means ORDER BY sensor", VIEW.into)
     answers = lake.ask("SELECT * FROM answers ORDER BY at, sensor", ANSWERS)
     return rows, answers, lake.bodies("processed"), lake.bodies("reference"), lake.bodies("quarantine")
@@ -81,7 +81,7 @@ def filled(lake: Lake) -> Lake:
 
 
 @pytest.mark.parametrize(
-    ("action", "code", "status", "words", "retryable"), FAULTS, ids=[f"{one[0]}-{one[1]}" for one in FAULTS]
+    ("action", "code", "status", "words", "retryable"), FAULTS, ids=[f"{fault[0]}-{fault[1]}" for fault in FAULTS]
 )
 def test_nothing_is_lost(
     lake: Lake, endpoint: Endpoint, action: str, code: str, status: int, words: str, retryable: bool
@@ -106,7 +106,7 @@ def test_nothing_is_lost(
      ("Athena.GetQueryResults", "InternalServerException", 500)],
 )  # fmt: skip
 def test_what_passes_is_not_noticed(lake: Lake, endpoint: Endpoint, action: str, code: str, status: int) -> None:
-    """What AWS refuses once is asked again, and nobody is told."""
+    """A request that AWS refuses once is sent again, and no error is reported."""
     filled(lake)
     fault = endpoint.fail(action, code, status=status, times=1)
     assert [ticket.state for ticket in carry_out(lake)] == ["succeeded"] * len(OPERATIONS)

@@ -38,9 +38,9 @@ def test_parity_of_glue_and_polars(lake_of: Lakes) -> None:
         ticket = lake.good(transform(DAY, NEXT))
         lake.good(Register((TABLE,)))
         rows = lake.ask("SELECT * FROM answers ORDER BY at, sensor", Ref("answers", "processed"))
-        facts = {day: dataclasses.replace(one, bytes=0, version="") for day, one in ticket.facts.items()}
+        facts = {day: dataclasses.replace(entry, bytes=0, version="") for day, entry in ticket.facts.items()}
         seen.append((rows, facts, lake.bodies("quarantine")))
-        assert all(one.version and one.bytes for one in ticket.facts.values())
+        assert all(entry.version and entry.bytes for entry in ticket.facts.values())
     assert seen[0] == seen[1]
     assert len(seen[0][0]) == 6 and seen[0][1][DAY].quarantined == 1
 
@@ -49,7 +49,7 @@ def test_parity_of_glue_and_polars(lake_of: Lakes) -> None:
 @pytest.mark.spark
 @pytest.mark.xdist_group("spark-glue")
 def test_rows_that_may_not_be_wrong(glue: Lake) -> None:
-    """Where the recipe allows no bad row, the run fails with the script's own words, not worth a retry."""
+    """If the recipe allows no bad row, the run fails with the script's message, which no retry helps."""
     store(glue, DAY, 0, value="bad")
     ticket = glue.do(transform(DAY, recipe=dataclasses.replace(RECIPE, on_bad_row="fail")))
     assert (ticket.state, ticket.retryable) == ("failed", False)
@@ -76,7 +76,7 @@ def test_the_operation_is_the_argument(glue: Lake, script: Script, endpoint: End
 
 
 def test_a_long_operation_is_an_object(glue: Lake, script: Script, endpoint: Endpoint) -> None:
-    """What is too long for an argument, or not ASCII, is put beside it and named."""
+    """An operation that is too long for an argument, or not ASCII, is stored as an object and named."""
     script.end()
     days = tuple(f"2026-{month:02d}-{day:02d}" for month in range(1, 9) for day in range(1, 29))
     accented = dataclasses.replace(RECIPE, free_text="Hà Nội")
@@ -100,7 +100,7 @@ def test_another_process_goes_on_polling(glue: Lake, script: Script) -> None:
     assert finished(other, ticket).facts[DAY].rows == 3
 
 
-def test_a_run_without_its_ticket_is_found(glue: Lake, script: Script, endpoint: Endpoint) -> None:
+def test_a_run_without_its_ticket_is_reused(glue: Lake, script: Script, endpoint: Endpoint) -> None:
     """A worker killed before it kept the ticket: the same operation finds its run, and no second is started."""
     first = submitted(glue, transform(DAY))
     second = submitted(glue, transform(DAY))

@@ -1,4 +1,4 @@
-"""Which credentials are used: Airflow's connection where there is one, else the default chain."""
+"""Credentials: Airflow's connection where there is one, else the default chain."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from openaq_assets.platforms.aws.settings import Aws
 
 
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that the default chain could use."""
-    for name in [one for one in os.environ if one.startswith("AWS_") and "FILE" not in one and "METADATA" not in one]:
+    """Remove everything that the default chain could use."""
+    for name in [variable for variable in os.environ if variable.startswith("AWS_") and "FILE" not in variable and "METADATA" not in variable]:
         monkeypatch.delenv(name)
 
 

@@ -67,23 +67,23 @@ operations = st.sampled_from(sorted(OPERATIONS)).map(OPERATIONS.__getitem__)
 
 
 @given(usages, usages, rates)
-def test_additive(one: Usage, other: Usage, at: Rates) -> None:
+def test_additive(usage: Usage, other: Usage, at: Rates) -> None:
     """Used together it costs, and to keep costs, what it costs apart."""
-    together = one + other
-    assert math.isclose(dollars(together, at), dollars(one, at) + dollars(other, at), rel_tol=1e-9, abs_tol=1e-12)
-    assert math.isclose(keeping(together, at), keeping(one, at) + keeping(other, at), rel_tol=1e-9, abs_tol=1e-12)
+    together = usage + other
+    assert math.isclose(dollars(together, at), dollars(usage, at) + dollars(other, at), rel_tol=1e-9, abs_tol=1e-12)
+    assert math.isclose(keeping(together, at), keeping(usage, at) + keeping(other, at), rel_tol=1e-9, abs_tol=1e-12)
 
 
 @given(usages, st.integers(0, 400), rates)
-def test_additive_in_repetitions(one: Usage, number: int, at: Rates) -> None:
+def test_additive_in_repetitions(usage: Usage, number: int, at: Rates) -> None:
     """So many times as much costs so many times as much."""
-    assert math.isclose(dollars(one.times(number), at), number * dollars(one, at), rel_tol=1e-9, abs_tol=1e-12)
+    assert math.isclose(dollars(usage.times(number), at), number * dollars(usage, at), rel_tol=1e-9, abs_tol=1e-12)
 
 
 @given(usages, usages, rates)
-def test_monotone(one: Usage, more: Usage, at: Rates) -> None:
+def test_monotone(usage: Usage, more: Usage, at: Rates) -> None:
     """More of anything never costs less, and nothing costs nothing."""
-    assert dollars(one + more, at) >= dollars(one, at) >= 0
+    assert dollars(usage + more, at) >= dollars(usage, at) >= 0
     assert dollars(Usage(), at) == keeping(Usage(), at) == 0
 
 
@@ -127,8 +127,8 @@ def test_known_prices(operation: str, days: int, known: Known, cents: float) -> 
     """The prices of AWS's own pages come out: a run of the job, a crawl, a query, two hundred writes."""
     at = load(REPOSITORY).conf("rates")
     assert at is not None
-    found = dollars(usage_of(OPERATIONS[operation], days, known, Aws(), at), at) * 100
-    assert found == pytest.approx(cents, rel=0.01)
+    estimate = dollars(usage_of(OPERATIONS[operation], days, known, Aws(), at), at) * 100
+    assert estimate == pytest.approx(cents, rel=0.01)
 
 
 @pytest.mark.parametrize(("amount", "text"), [(0, "$0"), (0.004, "< $0.01"), (0.147, "$0.15"), (1234.5, "$1,234.50")])

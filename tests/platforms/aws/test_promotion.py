@@ -56,7 +56,7 @@ def marks(run: Run, env: str) -> set[str]:
 def test_promoted_and_rolled_back(endpoint: Endpoint, tmp_path: Path) -> None:
     """An edited view reaches prod by a promotion alone; a failing one and a rollback leave what was served."""
     first = opened(tmp_path / "p")
-    assert {one.state for one in run_all(first, ("cities", "names", "validate"))} == {"ok"}
+    assert {result.state for result in run_all(first, ("cities", "names", "validate"))} == {"ok"}
     assert marks(first, "dev") == marks(first, "prod") == {"a"}
     edited = opened(tmp_path / "p", names="SELECT name, 'longer' AS mark FROM cities\n")
     run_all(edited, ("names",))

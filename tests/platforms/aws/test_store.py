@@ -1,4 +1,4 @@
-"""What is particular to objects in S3; their laws are in tests/platforms."""
+"""Objects in S3 beyond the laws, which are in tests/platforms."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,12 +11,12 @@ from openaq_assets.platforms.aws.platform import open_aws
 
 
 def test_metadata_is_kept(lake: Lake, endpoint: Endpoint) -> None:
-    """What is known of an answer is in the object's headers: one line each, as much as S3 takes."""
+    """The headers of an object hold its metadata, one line each, as much as S3 takes."""
     uri = lake.home.uri("raw", "a.json")
-    said = {"url": "https://api.openaq.org/v3/x?y=1", "status": "200", "odd": " two\nlines ", "long": "x" * 3000, "z": "1"}
-    assert lake.platform.objects.put_new(uri, b"{}", said)
-    found = endpoint.client("s3").head_object(Bucket=BUCKET, Key="dev/raw/a.json")["Metadata"]
-    assert found == {"url": said["url"], "status": "200", "odd": "two lines"}
+    metadata = {"url": "https://api.openaq.org/v3/x?y=1", "status": "200", "odd": " two\nlines ", "long": "x" * 3000, "z": "1"}
+    assert lake.platform.objects.put_new(uri, b"{}", metadata)
+    stored = endpoint.client("s3").head_object(Bucket=BUCKET, Key="dev/raw/a.json")["Metadata"]
+    assert stored == {"url": metadata["url"], "status": "200", "odd": "two lines"}
 
 
 def test_listing_thousands(lake: Lake, endpoint: Endpoint) -> None:
@@ -36,9 +36,9 @@ def test_another_writer_at_the_same_moment(lake: Lake, endpoint: Endpoint) -> No
     endpoint.fail("S3.PutObject", "ConditionalRequestConflict", status=409)
     assert lake.platform.objects.put_new(uri, b"x")
     endpoint.fail("S3.PutObject", "ConditionalRequestConflict", status=409, times=99)
-    with pytest.raises(PlatformError, match="other processes keep changing it") as told:
+    with pytest.raises(PlatformError, match="other processes keep changing it") as error:
         lake.platform.objects.put_new(lake.home.uri("raw", "b.json"), b"x")
-    assert told.value.retryable
+    assert error.value.retryable
 
 
 def test_a_lost_answer_writes_once(lake: Lake, endpoint: Endpoint) -> None:

@@ -25,7 +25,7 @@ def columns(**kinds: Any) -> tuple[Column, ...]:
 
 
 def load(lake: Lake, kind: Any = "bigint") -> None:
-    """The table of numbers, its column m of some type."""
+    """Load the table of numbers, with a column m of some type."""
     lake.good(Load("n,m\n1,1\n2,4\n", columns(n="bigint", m=kind), NUMBERS))
 
 
@@ -50,24 +50,24 @@ def evens(lake: Lake) -> Lake:
 
 def glue_table(endpoint: Endpoint, name: str) -> dict[str, Any]:
     """Return a definition as Glue has it."""
-    found: dict[str, Any] = endpoint.client("glue").get_table(DatabaseName="openaq_dev", Name=name)["Table"]
-    return found
+    table: dict[str, Any] = endpoint.client("glue").get_table(DatabaseName="openaq_dev", Name=name)["Table"]
+    return table
 
 
 def change(endpoint: Endpoint, name: str, **fields: Any) -> None:
-    """A definition, changed by somebody else."""
-    found = glue_table(endpoint, name)
+    """Change a definition, as somebody else could."""
+    definition = glue_table(endpoint, name)
     kept = ("Name", "TableType", "Parameters", "StorageDescriptor", "PartitionKeys", "ViewOriginalText")
-    table = {key: value for key, value in found.items() if key in kept} | fields
+    table = {key: value for key, value in definition.items() if key in kept} | fields
     endpoint.client("glue").update_table(DatabaseName="openaq_dev", TableInput=table)
 
 
 def test_the_view_remembers_its_text(evens: Lake) -> None:
     """view() gives back the very SQL, comments and all, though Athena keeps a print of its own."""
-    found = evens.platform.view(evens.home.locate(EVENS))
-    assert found is not None and found.sql == SQL
-    assert found == bind(view(), evens.home) or pairs(found.columns) == pairs(view().columns)
-    assert [(ref.asset, ref.table) for ref in found.inputs] == [("numbers", "openaq_dev.numbers")]
+    made = evens.platform.view(evens.home.locate(EVENS))
+    assert made is not None and made.sql == SQL
+    assert made == bind(view(), evens.home) or pairs(made.columns) == pairs(view().columns)
+    assert [(ref.asset, ref.table) for ref in made.inputs] == [("numbers", "openaq_dev.numbers")]
     assert list(evens.platform.views("openaq_dev")) == ["evens"]
     assert list(evens.platform.views("nowhere")) == []
 
@@ -78,19 +78,19 @@ def test_a_view_that_breaks_its_contract_is_never_made(evens: Lake, endpoint: En
     endpoint.calls.clear()
     ticket = evens.do(view(columns=columns(n="bigint", m="double")))
     assert ticket.state == "failed" and "m: is bigint, expected double." in ticket.message
-    asked = [one["QueryString"] for one in endpoint.called("Athena.StartQueryExecution")]
-    assert len(asked) == 1 and "CREATE" not in asked[0]
+    queries = [request["QueryString"] for request in endpoint.called("Athena.StartQueryExecution")]
+    assert len(queries) == 1 and "CREATE" not in queries[0]
     assert glue_table(endpoint, "evens")["ViewOriginalText"] == before
 
 
 def outdate(endpoint: Endpoint, name: str) -> None:
-    """A view that was made when the text below it was shorter."""
-    found = glue_table(endpoint, name)
-    text = found["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    """Change a view as if it was made when the text that it reads was shorter."""
+    table = glue_table(endpoint, name)
+    text = table["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     definition = json.loads(base64.b64decode(text))
     definition["columns"][0]["type"] = "varchar(1)"
     text = f"/* Presto View: {base64.b64encode(json.dumps(definition).encode()).decode()} */"
-    seen = {**found["Parameters"], "openaq.definition": digest(text)}
+    seen = {**table["Parameters"], "openaq.definition": digest(text)}
     change(endpoint, name, ViewOriginalText=text, Parameters=seen)
 
 
@@ -102,17 +102,17 @@ def test_stale_views_are_made_again(evens: Lake, endpoint: Endpoint) -> None:
         evens.good(CreateView(Ref(name, "view"), sql, columns(s="varchar"), (below,)))
         below = Ref(name, "view")
     sql = "SELECT s FROM three"
-    for asked in (
+    for read in (
         lambda: evens.do(Query("c", sql, (below,), "no rows")).facts[""].rows,
         lambda: len(evens.ask(sql, below)),
     ):
         for name in ("one", "two", "three"):
             outdate(endpoint, name)
         endpoint.calls.clear()
-        assert asked() == 2
-        texts = [one["QueryString"] for one in endpoint.called("Athena.StartQueryExecution")]
-        assert sum(one.startswith("CREATE OR REPLACE VIEW") for one in texts) == 3
-        assert asked() == 2
+        assert read() == 2
+        texts = [request["QueryString"] for request in endpoint.called("Athena.StartQueryExecution")]
+        assert sum(text.startswith("CREATE OR REPLACE VIEW") for text in texts) == 3
+        assert read() == 2
     outdate(endpoint, "two")
     evens.good(CreateView(Ref("three", "view"), sql.replace("three", "two"), columns(s="varchar"), (Ref("two", "view"),)))
 
@@ -122,8 +122,8 @@ def test_a_literal_that_becomes_longer(evens: Lake, endpoint: Endpoint) -> None:
     word = CreateView(Ref("word", "view"), "SELECT 'abc' AS s", columns(s="varchar"), ())
     evens.good(word)
     evens.good(CreateView(TOPS, "SELECT s FROM word", word.columns, (word.into,)))
-    found = glue_table(endpoint, "word")
-    assert [one["Type"] for one in found["StorageDescriptor"]["Columns"]] == ["string"]
+    definition = glue_table(endpoint, "word")
+    assert [column["Type"] for column in definition["StorageDescriptor"]["Columns"]] == ["string"]
     evens.good(CreateView(word.into, "SELECT 'abcdef' AS s", word.columns, ()))
     endpoint.calls.clear()
     assert evens.ask("SELECT s FROM tops", TOPS) == [("abcdef",)]
@@ -131,7 +131,7 @@ def test_a_literal_that_becomes_longer(evens: Lake, endpoint: Endpoint) -> None:
 
 
 def test_a_stale_view_that_no_longer_keeps_its_contract(evens: Lake) -> None:
-    """Where the table's new type would break the promise, nothing is made, and both are named."""
+    """If a table's new type would break the view's declared columns, the view is not made, and both are named."""
     load(evens, "double")
     for ticket in (ask(evens), evens.do(view())):
         assert (ticket.state, ticket.retryable) == ("failed", False)
@@ -157,11 +157,11 @@ def test_somebody_elses_view(evens: Lake, endpoint: Endpoint) -> None:
     statement = f'CREATE OR REPLACE VIEW "openaq_dev"."evens" AS SELECT n, n * n AS m FROM {table}'
     evens.platform.athena.wait(evens.platform.athena.start(statement))
     at = evens.home.locate(EVENS)
-    found = evens.platform.view(at)
-    assert found is not None and "n * n" in found.sql and found.inputs == ()
-    assert pairs(found.columns) == (("n", "bigint"), ("m", "bigint"))
+    made = evens.platform.view(at)
+    assert made is not None and "n * n" in made.sql and made.inputs == ()
+    assert pairs(made.columns) == (("n", "bigint"), ("m", "bigint"))
     evens.good(view())
-    ticket = evens.platform.submit(found)
+    ticket = evens.platform.submit(made)
     assert ticket.state == "succeeded", ticket.message
     assert evens.ask("SELECT m FROM evens ORDER BY n", EVENS) == [(1,), (4,)]
 

@@ -8,7 +8,7 @@ __all__ = ["spark", "twins"]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one Spark are run by one worker: starting it takes longer than they do."""
+    """Let one worker run the tests of one Spark: starting it takes longer than they do."""
     for item in items:
         version = item.callspec.params.get("spark") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
         if version in VERSIONS:

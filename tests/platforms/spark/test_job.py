@@ -21,8 +21,8 @@ RECIPE = Recipe("results", COLUMNS, ("at",), ("at",), "at")
 
 def transform(*chosen: str, recipe: Recipe = RECIPE) -> Transform:
     """Return the operation for these days."""
-    into, aside = Ref("answers", "processed", chosen), Ref("answers", "quarantine", chosen)
-    return Transform(Ref("answers_raw", "raw", chosen), recipe, into, aside)
+    into, quarantined = Ref("answers", "processed", chosen), Ref("answers", "quarantine", chosen)
+    return Transform(Ref("answers_raw", "raw", chosen), recipe, into, quarantined)
 
 
 def store(twins: Twins, day: str, value: object, hour: int = 0) -> Path:
@@ -32,13 +32,13 @@ def store(twins: Twins, day: str, value: object, hour: int = 0) -> Path:
 
 
 def tree(twins: Twins) -> dict[str, bytes]:
-    """Everything below Spark's place."""
+    """Return everything below Spark's folder."""
     return {
         str(path.relative_to(twins.other)): path.read_bytes() for path in twins.other.rglob("*") if path.is_file()
     }
 
 
-def test_exactly_the_asked_days_are_replaced(spark: Spark, twins: Twins) -> None:
+def test_exactly_the_requested_days_are_replaced(spark: Spark, twins: Twins) -> None:
     """A late object changes its day only; strays beside the file go; again changes no byte; nothing is left."""
     store(twins, DAY, 1)
     store(twins, NEXT, "bad")
@@ -76,9 +76,9 @@ def test_a_failing_run_keeps_the_old_days(spark: Spark, twins: Twins) -> None:
     strict = transform(DAY, NEXT, recipe=dataclasses.replace(RECIPE, on_bad_row="fail"))
     answer = spark.run("--operation", to_json(twins.bound(strict)))
     assert answer["error"].startswith("RowsDoNotFit: answers: rows are not valid (2026-01-11: 1). See ")
-    aside = "quarantine/answers/year=2026/month=01/day=11/part-0.jsonl"
+    quarantined = "quarantine/answers/year=2026/month=01/day=11/part-0.jsonl"
     after = tree(twins)
-    assert json.loads(after.pop(aside))["reason"].startswith("value: 'bad' is not double")
+    assert json.loads(after.pop(quarantined))["reason"].startswith("value: 'bad' is not double")
     assert after == before
 
 
@@ -119,15 +119,15 @@ def test_two_at_once_end_with_the_newest(spark: Spark, twins: Twins) -> None:
     started = command(spark, twins.bound(transform(DAY)))
     with subprocess.Popen(started, env=spark.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         with slow.open("wb") as pipe:  # opens when it reads
-            aside = slow.with_name(".aside")
-            aside.write_bytes(body)
-            aside.rename(slow)  # another run reads a file under this name
+            hidden = slow.with_name(".aside")
+            hidden.write_bytes(body)
+            hidden.rename(slow)  # another run reads a file under this name
             store(twins, DAY, 3, hour=2)
             newest = spark.facts(twins.bound(transform(DAY)))[DAY]
             wanted = twins.table(twins.other / "processed/answers/year=2026/month=01/day=10/part-0.parquet")
             pipe.write(body)
-        said, _ = process.communicate(timeout=120)
-    facts = json.loads(said)[DAY]
+        output, _ = process.communicate(timeout=120)
+    facts = json.loads(output)[DAY]
     assert (process.returncode, facts["rows"], newest["rows"]) == (0, 3, 3)
     assert twins.table(twins.other / "processed/answers/year=2026/month=01/day=10/part-0.parquet") == wanted
     twins.agree(transform(DAY), {DAY: facts})
@@ -136,15 +136,15 @@ def test_two_at_once_end_with_the_newest(spark: Spark, twins: Twins) -> None:
 def test_as_glue_starts_it(spark: Spark, twins: Twins) -> None:
     """With ``--JOB_NAME`` the session is Glue's; its other arguments do no harm; facts go where they are asked."""
     store(twins, DAY, 1)
-    operation, told = twins.spare / "operation.json", twins.spare / "facts.json"
+    operation, facts_file = twins.spare / "operation.json", twins.spare / "facts.json"
     operation.write_text(to_json(twins.bound(transform(DAY))))
     answer = spark.run(
         "--JOB_NAME", "openaq_raw_to_dev", "--JOB_ID", "j_1", "--JOB_RUN_ID", "jr_1",
         "--job-bookmark-option", "job-bookmark-disable", "--TempDir", str(twins.spare / "temporary"),
-        "--operation-uri", str(operation), "--facts-uri", str(told), glue=True,
+        "--operation-uri", str(operation), "--facts-uri", str(facts_file), glue=True,
     )  # fmt: skip
     assert (answer["error"], answer["contexts"]) == ("", 1)
-    facts = json.loads(told.read_text())
+    facts = json.loads(facts_file.read_text())
     twins.agree(transform(DAY), facts)
     body = (twins.other / "processed/answers/year=2026/month=01/day=10/part-0.parquet").read_bytes()
     assert facts[DAY]["bytes"] == len(body)

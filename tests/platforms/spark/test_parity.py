@@ -40,8 +40,8 @@ def generated(strategy: st.SearchStrategy[Any], count: int, number: int = 0) -> 
 
 def transform(recipe: Recipe, *chosen: str) -> Transform:
     """Return the operation for these days."""
-    into, aside = Ref("answers", "processed", chosen), Ref("answers", "quarantine", chosen)
-    return Transform(Ref("answers_raw", "raw", chosen), recipe, into, aside)
+    into, quarantined = Ref("answers", "processed", chosen), Ref("answers", "quarantine", chosen)
+    return Transform(Ref("answers_raw", "raw", chosen), recipe, into, quarantined)
 
 
 def test_messy_answers(spark: Spark, twins: Twins) -> None:
@@ -62,9 +62,9 @@ def test_messy_answers(spark: Spark, twins: Twins) -> None:
         table = twins.table(twins.other / f"processed/answers/{segment(day)}/part-0.parquet")
         assert sorted(table["rows"]) == sorted(map(repr, rows.values())), day
         assert facts[day]["quarantined"] == quarantined, day
-    assert sum(one["rows"] for one in facts.values()) > CASES / 4
-    assert sum(one["quarantined"] for one in facts.values()) > CASES / 4
-    assert {"extra", "/meta.next"} <= {json.loads(one.split(" in ")[0][10:]) for day in chosen for one in facts[day]["notices"]}
+    assert sum(entry["rows"] for entry in facts.values()) > CASES / 4
+    assert sum(entry["quarantined"] for entry in facts.values()) > CASES / 4
+    assert {"extra", "/meta.next"} <= {json.loads(notice.split(" in ")[0][10:]) for day in chosen for notice in facts[day]["notices"]}
 
 
 EVERY_TYPE = (
@@ -140,17 +140,17 @@ HEADER = "location_id,sensors_id,location,datetime,value,mobile"
 def lines(draw: st.DrawFn) -> tuple[Any, ...]:
     """Return a line that is mostly as it should be."""
 
-    def one(good: list[Any], odd: list[Any]) -> Any:
+    def cell(good: list[Any], odd: list[Any]) -> Any:
         return draw(st.sampled_from(odd if draw(st.integers(0, 9)) == 9 else good))
 
     return (
-        one(["7", "8"], ["", "x", "99999999999999999999"]),
-        one(["1", "2", "3"], ["+3", "2147483648", " 1"]),
-        one(["Hà Nội-1", "Town, with comma", '"quoted, town"', "🌫️"], ['"open', "", 'a "b" c']),
-        one([-1, 0, 0, 0, 1], [-2, 2]),
-        one(["00:00:00+07:00", "07:00:00+07:00", "00:00:00Z", "00:00:01Z", "23:59:59Z"], ["12:00:00", "?"]),
-        one(["1", "1.5", "-0", "NaN", ".5"], ["1e400", "", "1_0", "0x1", "Infinity"]),
-        one(["true", "false"], ["", "True"]),
+        cell(["7", "8"], ["", "x", "99999999999999999999"]),
+        cell(["1", "2", "3"], ["+3", "2147483648", " 1"]),
+        cell(["Hà Nội-1", "Town, with comma", '"quoted, town"', "🌫️"], ['"open', "", 'a "b" c']),
+        cell([-1, 0, 0, 0, 1], [-2, 2]),
+        cell(["00:00:00+07:00", "07:00:00+07:00", "00:00:00Z", "00:00:01Z", "23:59:59Z"], ["12:00:00", "?"]),
+        cell(["1", "1.5", "-0", "NaN", ".5"], ["1e400", "", "1_0", "0x1", "Infinity"]),
+        cell(["true", "false"], ["", "True"]),
     )
 
 
@@ -158,9 +158,9 @@ def file_of(day: str, some: list[tuple[Any, ...]], damage: str) -> bytes:
     """Return a file of the archive for a local day, whole or not."""
     text = "\ufeff" if damage == "mark" else ""
     text += f"{HEADER},{'value' if damage == 'twice' else 'more'}" if damage in ("twice", "wide") else HEADER
-    for place, sensor, name, away, clock, value, mobile in some:
+    for location, sensor, name, away, clock, value, mobile in some:
         when = (dt.date.fromisoformat(day) + dt.timedelta(away)).isoformat()
-        text += f"\n{place},{sensor},{name},{when}T{clock},{value},{mobile}"
+        text += f"\n{location},{sensor},{name},{when}T{clock},{value},{mobile}"
     body = gzip.compress(text.encode(errors="surrogateescape"), mtime=0)
     return {"cut": body[:-9], "plain": text.encode(), "none": b""}.get(damage, body)
 
@@ -179,13 +179,13 @@ def test_csv_and_spread(spark: Spark, twins: Twins) -> None:
             retrieved = NOON + dt.timedelta(hours=when)
             key = raw_key("answers_raw", {"location": str(number % 3)}, retrieved, body, "csv.gz")
             year, month, date = day.split("-")
-            place = (f"year={year}", f"month={month}", f"day={date}", str(key))
-            twins.lake.platform.objects.put_new(twins.lake.home.uri("raw", *place), body)
+            parts = (f"year={year}", f"month={month}", f"day={date}", str(key))
+            twins.lake.platform.objects.put_new(twins.lake.home.uri("raw", *parts), body)
     chosen = (*FEBRUARY[1:9], *FEBRUARY[10:12], *FEBRUARY[15:], "2026-03-01", "2026-03-05")
     operation = transform(FILES, *chosen)
     facts = spark.facts(twins.bound(operation))
     twins.agree(operation, facts)
-    assert sum(one["rows"] for one in facts.values()) > 20
+    assert sum(entry["rows"] for entry in facts.values()) > 20
 
 
 def test_copies_in_neighbouring_days(spark: Spark, twins: Twins) -> None:
@@ -235,7 +235,7 @@ def test_new_fields(spark: Spark, twins: Twins) -> None:
         "/meta.n", "weather", "odd\ud800", "flags.*.note", "flags.*", "flags.0.more", "flags", "a", "\\u002a", "0", "deep.k.y", "deep.l",
     }  # fmt: skip
     again = spark.facts(twins.bound(operation))
-    assert not any(one["notices"] for one in again.values())
+    assert not any(entry["notices"] for entry in again.values())
     assert written == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 

@@ -1,4 +1,4 @@
-"""Where the Glue job reads and writes: files, and objects in S3 (moto); these need no Spark."""
+"""The stores of the Glue job: files, and objects in S3 (moto); these tests need no Spark."""
 
 import datetime as dt
 import hashlib
@@ -55,7 +55,7 @@ def test_objects_are_read_listed_and_replaced(job: dict[str, Any], root: str) ->
     assert there.list(f"{root}/a") == [f"{root}/a/1/x", f"{root}/a/2"]
     assert there.get(f"{root}/a/2") == b"new"
     assert not there.put(f"{root}/ab/1", b"newer", new=True) and there.put(f"{root}/ab/2", b"first", new=True)
-    assert [there.get(f"{root}/ab/{one}") for one in "12"] == [b"old", b"first"]
+    assert [there.get(f"{root}/ab/{name}") for name in "12"] == [b"old", b"first"]
     there.remove(f"{root}/a/nothing")
     there.remove(f"{root}/ab/2")
     there.remove(f"{root}/a")
@@ -106,5 +106,5 @@ def test_raw_objects_are_those_of_the_asset(job: dict[str, Any], root: str) -> N
     for name in names:
         job["store"](root).put(f"{root}/raw/{FOLDER}/{name}", b"{}")
     near = {DAY: [DAY], "2026-01-11": [DAY, "2026-01-11"]}
-    found = job["raw_objects"]({"uri": f"{root}/raw", "asset": "answers_raw"}, near)
-    assert found == [(DAY, f"{root}/raw/{FOLDER}/{name}") for name in sorted(names[:2])]
+    objects = job["raw_objects"]({"uri": f"{root}/raw", "asset": "answers_raw"}, near)
+    assert objects == [(DAY, f"{root}/raw/{FOLDER}/{name}") for name in sorted(names[:2])]

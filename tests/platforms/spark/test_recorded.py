@@ -18,7 +18,7 @@ def test_recorded_answers_become_these_rows(spark: Spark, twins: Twins, asset: s
     """Of all answers together, each day's table has exactly the rows, in order of the key, and no field is new."""
     wanted: dict[str, dict[tuple[int, ...], str]] = {}
     operations: list[Transform] = []
-    for number, answer in enumerate(one for one in ANSWERS if one.asset == asset):
+    for number, answer in enumerate(answer for answer in ANSWERS if answer.asset == asset):
         own = replace(answer, sensor=number, hour=number)  # the same sensors and stations were recorded twice
         operations.append(stored(twins.lake, own))
         for day, rows in expected(own)[0].items():

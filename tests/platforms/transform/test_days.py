@@ -69,10 +69,10 @@ def test_a_second_process_changes_nothing(lake: Lake, worker: str, monkeypatch: 
         os.unlink(uri)
     monkeypatch.setattr(recipe_days, "_is_worth_it", lambda *_: True)
     monkeypatch.setattr(recipe_days, "WORKER", WORKERS[worker])
-    found = result(lake)
-    assert found == expected
-    assert list(found[0]) == list(DAYS)
-    assert {(one.rows, one.quarantined) for one in found[0].values()} == {(72, 1)}
+    made = result(lake)
+    assert made == expected
+    assert list(made[0]) == list(DAYS)
+    assert {(entry.rows, entry.quarantined) for entry in made[0].values()} == {(72, 1)}
 
 
 def test_a_second_process_does_days(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_a_second_process_does_days(lake: Lake, monkeypatch: pytest.MonkeyPatch)
     assert here == list(DAYS[:2])
 
 
-def test_a_day_that_fails_over_there_is_told_here(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_that_fails_in_the_second_process_is_reported(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ticket fails with the reason, whoever met it first; nothing is begun after that."""
     monkeypatch.setattr(recipe_days, "_is_worth_it", lambda *_: True)
     ticket = lake.do(transform(dataclasses.replace(RECIPE, on_bad_row="fail")))
@@ -99,10 +99,10 @@ def test_a_day_that_fails_over_there_is_told_here(lake: Lake, monkeypatch: pytes
     assert "1 rows are not valid, the first in answers_raw__location=7__sensor=4" in ticket.message
 
 
-def test_progress_is_told_by_day(tmp_path: Path) -> None:
-    """How many days are done is told before each and at the end."""
+def test_progress_is_reported_by_day(tmp_path: Path) -> None:
+    """Progress shows the number of finished days before each day and at the end."""
     home = environment_on("local", str(tmp_path / "lake"))
-    told: list[tuple[str, int, int]] = []
-    lake = Lake(open_local(home, lambda *one: told.append(one)), home)
+    steps: list[tuple[str, int, int]] = []
+    lake = Lake(open_local(home, lambda *step: steps.append(step)), home)
     lake.good(transform())
-    assert told == [("Transform t", done, 12) for done in range(13)]
+    assert steps == [("Transform t", done, 12) for done in range(13)]

@@ -66,7 +66,7 @@ ODD = (
     '{"from": null, "to": 1}', '{"avg": 1, "avg": 2}', '{"avg": "x", "avg": 2}', '{"avg": 2, "avg": "x"}', "[" * 9 + "]" * 9,
 )  # fmt: skip
 # Where it may stand: in each place that columns name, above it, beside it.
-PLACES = (
+PATTERNS = (
     '"period": %s', '"period": {"from": %s}', '"period": {"from": {"utc": %s}}', '"value": %s', '"summary": %s',
     '"summary": {"avg": %s}', '"list": %s', '"list": [null, 1, %s]', '"whole": %s', '"numbers": %s',
     '"numbers": [1, %s, 3]', '"flags": %s', '"flags": [{"has": %s}]', '"na-me": %s', '"class": %s', '"since": %s',
@@ -85,7 +85,7 @@ def rows(draw: st.DrawFn) -> str:
         f'"na-me": {json.dumps(draw(st.one_of(st.none(), st.text(max_size=5))), ensure_ascii=False)}',
     ]
     if draw(st.integers(0, 3)) == 3:
-        odd = st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)).map(lambda one: one[0] % one[1])
+        odd = st.tuples(st.sampled_from(PATTERNS), st.sampled_from(ODD)).map(lambda parts: parts[0] % parts[1])
         fields += draw(st.lists(odd, max_size=2))
     kept = draw(st.sampled_from([fields, fields, fields[1:], fields[::-1]]))
     return "{" + ", ".join(kept) + "}"
@@ -100,8 +100,8 @@ def bodies(draw: st.DrawFn) -> bytes:
     body = text.encode(errors="surrogatepass")
     change = draw(st.integers(0, 15))
     if change == 12:
-        place = draw(st.integers(0, len(body)))
-        body = body[:place] + draw(st.sampled_from([b"", b"\xff", b"\xed\xa0\x80", b"\x00", b",", b"}", b'"'])) + body[place + 1 :]
+        position = draw(st.integers(0, len(body)))
+        body = body[:position] + draw(st.sampled_from([b"", b"\xff", b"\xed\xa0\x80", b"\x00", b",", b"}", b'"'])) + body[position + 1 :]
     return {
         13: body[: len(body) // 2], 14: text.encode("utf-16", "surrogatepass"), 15: b"\xef\xbb\xbf" + body,
     }.get(change, body)  # fmt: skip
@@ -120,15 +120,15 @@ def alike(recipe: Recipe, stored: list[tuple[str, int, bytes]]) -> int:
         objects[str(key)] = body
     reference = decode(recipe, DAY, objects.items())
     keyed = [(parse_raw_key(name), name, body) for name, body in objects.items()]
-    ordered = sorted(keyed, key=lambda one: (one[0].retrieved, one[1]))
-    table, aside = recipe_typed.table_of(recipe, DAY, ordered)
-    expected, found = settled(recipe, rows_frame(recipe, reference.rows)), settled(recipe, table)
-    assert_frame_equal(found, expected, check_exact=True)
-    assert repr(found.rows()) == repr(expected.rows())  # NaN, and zeros with their signs
-    assert quarantine(aside) == quarantine(reference)
-    assert list(aside.new.items()) == list(reference.new.items())
-    assert parquet(found) == parquet(expected)
-    return found.height
+    ordered = sorted(keyed, key=lambda entry: (entry[0].retrieved, entry[1]))
+    table, decoded = recipe_typed.table_of(recipe, DAY, ordered)
+    expected, table_settled = settled(recipe, rows_frame(recipe, reference.rows)), settled(recipe, table)
+    assert_frame_equal(table_settled, expected, check_exact=True)
+    assert repr(table_settled.rows()) == repr(expected.rows())  # NaN, and zeros with their signs
+    assert quarantine(decoded) == quarantine(reference)
+    assert list(decoded.new.items()) == list(reference.new.items())
+    assert parquet(table_settled) == parquet(expected)
+    return table_settled.height
 
 
 @settings(deadline=None)
@@ -144,18 +144,18 @@ def test_both_ways_agree(
 def test_both_ways_agree_on_each_odd_value(odd: str) -> None:
     """Every odd value in every place, read or skipped, beside a row that fits."""
     good = f'"period": {{"from": {{"utc": "{DAY}T01:00:00Z"}}}}, "whole": 1'
-    for place in PLACES:
-        body = f'{{"results": [{{{good}}}, {{{good}, {place % odd}}}]}}'.encode()
+    for pattern in PATTERNS:
+        body = f'{{"results": [{{{good}}}, {{{good}, {pattern % odd}}}]}}'.encode()
         for recipe in RECIPES:
             alike(recipe, [("1", 0, body)])
 
 
 @pytest.mark.parametrize("odd", [b"\xff", b"\xed\xa0\x80", b"\xc3", b"\xf0\x9f\x8c\xab"])
-@pytest.mark.parametrize("place", PLACES)
-def test_both_ways_agree_on_bytes_that_are_no_text(place: str, odd: bytes) -> None:
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_both_decoders_agree_on_bytes_that_are_no_text(pattern: str, odd: bytes) -> None:
     """Broken UTF-8 makes an object unreadable even where no column looks."""
     good = f'"period": {{"from": {{"utc": "{DAY}T01:00:00Z"}}}}, "whole": 1'
-    head, tail = f'{{"results": [{{{good}, {place}}}]}}'.encode().split(b"%s")
+    head, tail = f'{{"results": [{{{good}, {pattern}}}]}}'.encode().split(b"%s")
     alike(RECIPES[0], [("1", 0, head + b'"' + odd + b'"' + tail), ("2", 0, b'{"results": []}')])
 
 
@@ -209,6 +209,6 @@ def test_what_fits_is_not_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     ]  # fmt: skip
     body = json.dumps({"meta": {"found": ">1000"}, "results": rows}, indent=1).encode()
     key = raw_key("answers_raw", {"sensor": "1"}, NOON, body)
-    table, aside = recipe_typed.table_of(RECIPES[0], DAY, [(key, str(key), body)])
+    table, decoded = recipe_typed.table_of(RECIPES[0], DAY, [(key, str(key), body)])
     assert table["value"].to_list() == [3.0, None, 2.5]
-    assert aside.bad == [] and table.schema["at"] == pl.Datetime("us")
+    assert decoded.bad == [] and table.schema["at"] == pl.Datetime("us")

@@ -64,7 +64,7 @@ def begin(lake: Lake, operation: Transform) -> "subprocess.Popen[str]":
 
 
 def arrive(lake: Lake, chance: random.Random, number: int) -> None:
-    """Raw objects, as fetches leave them: of new sensors, later answers to old questions, and broken ones."""
+    """Store raw objects as fetches do: of new sensors, later answers to earlier requests, and broken ones."""
     for day in chance.sample(DAYS, 4):
         rows = [{"at": f"{day}T{hour:02d}:00:00Z", "value": chance.choice([hour, hour, "?"])} for hour in range(24)]
         if chance.random() < 0.3:
@@ -78,13 +78,13 @@ def arrive(lake: Lake, chance: random.Random, number: int) -> None:
 def tables(lake: Lake) -> dict[str, bytes]:
     """Return every table and quarantine that can be seen, by its place; each file is whole."""
     root = f"{lake.home.uri()}/"
-    found = {
+    made = {
         uri.removeprefix(root): body
         for uri, body in (lake.bodies("processed") | lake.bodies("quarantine")).items() if "/new_fields/" not in uri
     }  # fmt: skip
-    for name, body in found.items():
+    for name, body in made.items():
         assert name.endswith(".jsonl") or pl.read_parquet(io.BytesIO(body)).columns
-    return found
+    return made
 
 
 def undisturbed(root: Path, disturbed: Lake, recipe: Recipe) -> dict[str, bytes]:
@@ -117,10 +117,10 @@ def test_kills_lose_nothing(tmp_path: Path, name: str, seed: int) -> None:
         tables(lake)
     assert killed > 0
     lake.good(transform(recipe, DAYS))
-    found = tables(lake)
-    assert found == undisturbed(tmp_path / "alone", lake, recipe)
+    after = tables(lake)
+    assert after == undisturbed(tmp_path / "alone", lake, recipe)
     again = lake.good(transform(recipe, DAYS[2:7])).facts
-    assert tables(lake) == found and not any(one.notices for one in again.values())
+    assert tables(lake) == after and not any(entry.notices for entry in again.values())
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -40,32 +40,32 @@ def probe(**environment: str) -> dict[str, object]:
     done = subprocess.run(
         [sys.executable, "-c", PROBE], env=kept | environment, cwd=REPOSITORY, capture_output=True, check=True
     )
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
 
 
 def test_a_transform_loads_no_more_than_it_needs() -> None:
     """Neither YAML nor plugins nor SQL engines are read by a process that turns a day into Parquet."""
-    found = probe()
-    modules = found["modules"]
+    answer = probe()
+    modules = answer["modules"]
     assert isinstance(modules, list)
     assert not {"yaml", "pluggy", "duckdb", "sqlglot", "httpx", "openaq_assets.project.project"} & set(modules)
 
 
 def test_loading_leaves_the_process_as_it_was() -> None:
     """Afterwards there is one thread, the same setting, and garbage is collected, save what was loaded."""
-    found = probe()
-    assert (found["threads"], found["same"], found["collects"]) == (1, True, True)
-    assert (found["frozen"], found["once"], found["during"]) == (True, True, False)
+    answer = probe()
+    assert (answer["threads"], answer["same"], answer["collects"]) == (1, True, True)
+    assert (answer["frozen"], answer["once"], answer["during"]) == (True, True, False)
 
 
 def test_the_environment_may_ask_for_threads() -> None:
     """POLARS_MAX_THREADS counts, and is left there."""
-    found = probe(POLARS_MAX_THREADS="2")
-    assert (found["threads"], found["same"]) == (2, True)
+    answer = probe(POLARS_MAX_THREADS="2")
+    assert (answer["threads"], answer["same"]) == (2, True)
 
 
-def test_public_names_are_found_when_asked() -> None:
+def test_public_names_are_imported_when_used() -> None:
     """Every public name is listed and there; one that is not says so as any module does."""
     assert set(openaq_assets.__all__) <= set(dir(openaq_assets))
     assert openaq_assets.Ref is openaq_assets.graph.operations.Ref

@@ -27,8 +27,8 @@ RECIPE = Recipe("results", COLUMNS, ("at",), on_new_field="warn", known=("/meta.
 def transform(*chosen: str, **changed: Any) -> Transform:
     """Return the operation for these days."""
     days = chosen or (DAY,)
-    into, aside = Ref("answers", "processed", days), Ref("answers", "quarantine", days)
-    return Transform(Ref("answers_raw", "raw", days), dataclasses.replace(RECIPE, **changed), into, aside)
+    into, quarantined = Ref("answers", "processed", days), Ref("answers", "quarantine", days)
+    return Transform(Ref("answers_raw", "raw", days), dataclasses.replace(RECIPE, **changed), into, quarantined)
 
 
 def store(lake: Lake, day: str = DAY, sensor: str = "1", **more: Any) -> str:
@@ -39,11 +39,11 @@ def store(lake: Lake, day: str = DAY, sensor: str = "1", **more: Any) -> str:
 
 def records(lake: Lake) -> dict[str, dict[str, Any]]:
     """Return what is recorded, by path."""
-    found = [json.loads(body) for body in lake.bodies("quarantine", "answers", "new_fields").values()]
-    return {one["path"]: one for one in found}
+    entries = [json.loads(body) for body in lake.bodies("quarantine", "answers", "new_fields").values()]
+    return {entry["path"]: entry for entry in entries}
 
 
-def test_a_new_field_is_recorded_and_told_once(lake: Lake) -> None:
+def test_a_new_field_is_recorded_and_reported_once(lake: Lake) -> None:
     """The first object that has it, when that was retrieved and a sample are kept; nothing is written again."""
     first = store(lake, weather={"sky": "Nắng"}, flags=[{"id": 1}, {"id": 2, "note": [1]}])
     store(lake, sensor="2", weather=7)
@@ -62,7 +62,7 @@ def test_a_new_field_is_recorded_and_told_once(lake: Lake) -> None:
     before = lake.bodies("quarantine")
     store(lake, sensor="3", weather=6)
     again = lake.good(transform(NEXT, DAY)).facts
-    assert [one.notices for one in again.values()] == [(), ()]
+    assert [entry.notices for entry in again.values()] == [(), ()]
     assert lake.bodies("quarantine") == before
 
 
@@ -71,7 +71,7 @@ def test_fields_around_the_rows(lake: Lake) -> None:
     body = json.dumps({"meta": {"page": 1, "next": "abc"}, "results": [], "warnings": None}).encode()
     put_raw(lake.platform, lake.home, DAY, body)
     lake.good(transform())
-    assert {path: one["sample"] for path, one in records(lake).items()} == {
+    assert {path: entry["sample"] for path, entry in records(lake).items()} == {
         "/meta.next": '"abc"', "/warnings": "null",
     }  # fmt: skip
 
@@ -89,10 +89,10 @@ def test_samples_are_short_and_anything_can_be_a_name(lake: Lake) -> None:
     row = {"at": f"{DAY}T00:00:00Z"} | odd
     put_raw(lake.platform, lake.home, DAY, json.dumps({"results": [row]}).encode())
     facts = lake.good(transform()).facts[DAY]
-    found = records(lake)
-    assert set(found) == {"x" * 300, "a/b\n", "a\\u002eb", "a", "\\u002a", "\ud800"}
-    assert found["x" * 300]["sample"] == '"' + "y" * 199
-    assert len(facts.notices) == 6 and not any("\n" in one for one in facts.notices)
+    new_records = records(lake)
+    assert set(new_records) == {"x" * 300, "a/b\n", "a\\u002eb", "a", "\\u002a", "\ud800"}
+    assert new_records["x" * 300]["sample"] == '"' + "y" * 199
+    assert len(facts.notices) == 6 and not any("\n" in notice for notice in facts.notices)
 
 
 def test_fail_keeps_the_old_table(lake: Lake) -> None:
@@ -135,7 +135,7 @@ def test_new_columns_of_csv_files(lake: Lake) -> None:
 
 
 def test_to_know_a_field_changes_no_fingerprint() -> None:
-    """What is known, and what becomes of what is not, changes no row: nothing is made again for it."""
+    """Known fields, and the handling of new ones, change no row: nothing is made again for them."""
     other = transform(on_new_field="fail", known=("x",))
     assert fingerprint([transform()]) == fingerprint([other])
     assert fingerprint([transform()]) != fingerprint([transform(spread=1)])
@@ -176,6 +176,6 @@ def test_status_shows_what_is_not_known_yet(tmp_path: Path, monkeypatch: pytest.
 def test_the_api_tells_nothing_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that the simulated API answers about stations and hours is read by a column or said to be known."""
     monkeypatch.chdir(copy_project(tmp_path))
-    said = run("run", "locations_raw", "locations", "measurements_raw", "measurements", "--days", "1")
-    assert "made       measurements " in said and "new field" not in said
+    output = run("run", "locations_raw", "locations", "measurements_raw", "measurements", "--days", "1")
+    assert "made       measurements " in output and "new field" not in output
     assert not list(tmp_path.glob("lake/**/new_fields"))

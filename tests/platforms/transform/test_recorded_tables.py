@@ -15,7 +15,7 @@ ANSWERS = list(answers())
 needs_shared = pytest.mark.skipif(not ANSWERS, reason="the recorded answers are not beside this")
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=lambda one: one.name)
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.name)
 def test_recorded_answers_become_these_rows(answer: Recorded, tmp_path: Path) -> None:
     """Each day's table has exactly its rows, in order; those of other days and too short ones are set aside."""
     home = environment_on("local", str(tmp_path / "lake"))
@@ -33,7 +33,7 @@ def test_recorded_answers_become_these_rows(answer: Recorded, tmp_path: Path) ->
 @needs_shared
 def test_there_is_much_to_read() -> None:
     """The plain reading finds the rows that are known to be in the whole answers, and some of each kind."""
-    counted = {one.name: {day: len(rows) for day, rows in expected(one)[0].items()} for one in ANSWERS}
+    counted = {answer.name: {day: len(rows) for day, rows in expected(answer)[0].items()} for answer in ANSWERS}
     assert counted["recorded_vn locations"] == counted["wire_form locations"] == {"2026-10-01": 53}
     assert sum(counted["recorded_vn measurements"].values()) == 100
     days = counted["wire_form measurements"]
@@ -45,10 +45,10 @@ def test_there_is_much_to_read() -> None:
 
 @needs_shared
 def test_some_rows_written_out() -> None:
-    """What a person reads in the files is what the plain reading says."""
-    by_name = {one.name: one for one in ANSWERS}
+    """The plain reading gives the values that a person reads in the files."""
+    by_name = {answer.name: answer for answer in ANSWERS}
     first = expected(by_name["excerpt of hours"])[0]["2026-06-08"][0]
-    told = ("parameter", "unit", "value", "average", "period_from_local", "observed_count", "percent_coverage")
-    assert [first[name] for name in told] == ["pm25", "µg/m³", 32.9, 32.9, "2026-06-08T07:00:00+07:00", 1, 100.0]
+    names = ("parameter", "unit", "value", "average", "period_from_local", "observed_count", "percent_coverage")
+    assert [first[name] for name in names] == ["pm25", "µg/m³", 32.9, 32.9, "2026-06-08T07:00:00+07:00", 1, 100.0]
     (gap,) = expected(by_name["an hour without a value"])[0]["2024-01-03"]
     assert (gap["value"], gap["average"], gap["percent_coverage"], gap["has_flags"]) == (None, None, None, False)

@@ -46,8 +46,8 @@ def check(lake: Lake, day: str, stored: list[tuple[int, int, bytes]]) -> None:
     for sensor, when, body in stored:
         later = start + dt.timedelta(hours=when, seconds=sensor)  # no two at one time
         put_raw(lake.platform, lake.home, day, body, sensor=str(sensor), retrieved=later)
-    into, aside = Ref("t", "processed", (day,)), Ref("t", "quarantine", (day,))
-    facts = lake.good(Transform(Ref("answers_raw", "raw", (day,)), RECIPE, into, aside)).facts[day]
+    into, quarantined = Ref("t", "processed", (day,)), Ref("t", "quarantine", (day,))
+    facts = lake.good(Transform(Ref("answers_raw", "raw", (day,)), RECIPE, into, quarantined)).facts[day]
     ((_, body),) = lake.bodies("processed").items()
     table = pl.read_parquet(io.BytesIO(body))
     rows, quarantined = expected(stored, day)
@@ -55,5 +55,5 @@ def check(lake: Lake, day: str, stored: list[tuple[int, int, bytes]]) -> None:
     assert facts.quarantined == quarantined
     assert (facts.rows, facts.objects) == (len(rows), len(stored))
     assert [repr(row) for row in table.sort("at", "sensor_id").rows()] == [
-        repr(rows[key]) for key in sorted(rows, key=lambda one: (one[1], one[0]))
+        repr(rows[key]) for key in sorted(rows, key=lambda pair: (pair[1], pair[0]))
     ]

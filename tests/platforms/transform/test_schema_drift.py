@@ -39,61 +39,64 @@ def columns_of(read: list[str]) -> tuple[RecipeColumn, ...]:
 
 recipes = st.builds(
     lambda read, known: Recipe("results", columns_of(read), on_new_field="warn", known=tuple(known)),
-    st.lists(paths.filter(lambda one: "*" not in one), max_size=3),
+    st.lists(paths.filter(lambda path: "*" not in path), max_size=3),
     st.lists(st.one_of(paths, paths.map("/{}".format), st.sampled_from(["/meta", "/meta.a", "a\\u002eb"])), max_size=4),
 )
 
 
-Place = tuple[str, ...]
+Steps = tuple[str, ...]
 
 
 def plain(recipe: Recipe, page: Any) -> set[str]:
-    """Return the rule, said otherwise. A place is known if a pattern leads to it or to what holds it. It is on
-    the way if it holds something and a pattern leads on from there. Any other is new."""
+    """Return the new fields by a plain implementation of the rule.
+
+    A path is known if a pattern leads to it or to a part of it. It is not new if it holds fields and a pattern
+    leads on from it. Any other path is new.
+    """
     patterns = [("", *path.split(".")) for column in recipe.columns for path in column.paths]
     patterns += [("/" if path[0] == "/" else "", *path.removeprefix("/").split(".")) for path in recipe.known]
-    meant: list[Place] = [("/", "results")]
+    meant: list[Steps] = [("/", "results")]
     for start, *steps in patterns:
-        while steps and steps[-1] == "*":  # all in a place is the place
+        while steps and steps[-1] == "*":  # a field with all that it holds is the field
             steps.pop()
         meant.append((start, *steps))
 
-    def fits(pattern: Place, place: Place) -> bool:
-        return all(one in ("*", two) or (two == "*" and one.isdecimal()) for one, two in zip(pattern, place))
+    def fits(pattern: Steps, steps: Steps) -> bool:
+        return all(step in ("*", two) or (two == "*" and step.isdecimal()) for step, two in zip(pattern, steps))
 
-    def known(place: Place) -> bool:
-        return any(len(one) <= len(place) and fits(one, place) for one in meant)
+    def known(steps: Steps) -> bool:
+        return any(len(pattern) <= len(steps) and fits(pattern, steps) for pattern in meant)
 
-    def new(place: Place, value: Any) -> Iterator[Place]:
-        longer = [one for one in meant if len(one) > len(place) and fits(one, place)]
-        if value is None or known(place):
+    def new(steps: Steps, value: Any) -> Iterator[Steps]:
+        longer = [pattern for pattern in meant if len(pattern) > len(steps) and fits(pattern, steps)]
+        if value is None or known(steps):
             return
-        if isinstance(value, dict) and (longer or len(place) == 1):
+        if isinstance(value, dict) and (longer or len(steps) == 1):
             for name, below in value.items():
-                deeper = (*place, name.replace(".", "\\u002e").replace("*", "\\u002a"))
-                yield from new(deeper, below) if any(fits(one, deeper) for one in longer) else [deeper]
-        elif isinstance(value, list) and any(one[len(place)] in ("*", "0", "1") for one in longer):
+                deeper = (*steps, name.replace(".", "\\u002e").replace("*", "\\u002a"))
+                yield from new(deeper, below) if any(fits(pattern, deeper) for pattern in longer) else [deeper]
+        elif isinstance(value, list) and any(pattern[len(steps)] in ("*", "0", "1") for pattern in longer):
             for below in value:
-                yield from new((*place, "*"), below)
+                yield from new((*steps, "*"), below)
         else:
-            yield place
+            yield steps
 
-    found = [one for row in page["results"] if isinstance(row, dict) for one in new(("",), row)]
-    return {start + ".".join(steps) for start, *steps in [*found, *new(("/",), page)]}
+    paths = [steps for row in page["results"] if isinstance(row, dict) for steps in new(("",), row)]
+    return {start + ".".join(steps) for start, *steps in [*paths, *new(("/",), page)]}
 
 
 @settings(deadline=None)
 @given(recipes, st.lists(pages, max_size=3))
 def test_new_fields_are_those_the_rule_says(recipe: Recipe, some: list[Any]) -> None:
     """Of any JSON, by any recipe, both ways report the paths of the plain reading, each where it was first."""
-    bodies = [json.dumps(one).encode() for one in some]
+    bodies = [json.dumps(page).encode() for page in some]
     names = [f"a_raw__page={n}__20260111T00000{n}Z__0123456789ab.json" for n in range(len(bodies))]
     first: dict[str, str] = {}
     for name, page in zip(names, some):
         for path in plain(recipe, page):
             first.setdefault(path, name)
     reference = decode(recipe, DAY, zip(names, bodies)).new
-    assert {path: one.object for path, one in reference.items()} == first
+    assert {path: field.object for path, field in reference.items()} == first
     keyed = [(parse_raw_key(name), name, body) for name, body in zip(names, bodies)]
     assert table_of(recipe, DAY, keyed)[1].new == reference
     for path in reference:
@@ -101,28 +104,28 @@ def test_new_fields_are_those_the_rule_says(recipe: Recipe, some: list[Any]) -> 
 
 
 @given(recipes, pages)
-def test_what_is_said_to_be_known_is_not_new(recipe: Recipe, page: Any) -> None:
+def test_declared_fields_are_not_new(recipe: Recipe, page: Any) -> None:
     """With all that was reported among what is known, nothing is reported any more."""
     body = json.dumps(page).encode()
     name = "a_raw__20260111T000000Z__0123456789ab.json"
-    found = decode(recipe, DAY, [(name, body)]).new
-    assert decode(replace(recipe, known=(*recipe.known, *found)), DAY, [(name, body)]).new == {}
+    new = decode(recipe, DAY, [(name, body)]).new
+    assert decode(replace(recipe, known=(*recipe.known, *new)), DAY, [(name, body)]).new == {}
 
 
 def test_there_is_an_end_to_new_fields() -> None:
     """An object whose names are values does not become any number of records."""
     recipe = Recipe("results", columns_of(["a"]), on_new_field="warn")
-    found: dict[str, NewField] = {}
-    note(found, recipe, ("name", "time"), {}, [{f"id{n}": n} for n in range(MOST_NEW + 50)])
-    assert list(found) == [f"id{n}" for n in range(MOST_NEW)]
+    noted: dict[str, NewField] = {}
+    note(noted, recipe, ("name", "time"), {}, [{f"id{n}": n} for n in range(MOST_NEW + 50)])
+    assert list(noted) == [f"id{n}" for n in range(MOST_NEW)]
     rows = [{f"id{n}": "x", "a": "y"} for n in range(MOST_NEW + 50)]
     name = "a_raw__20260111T000000Z__0123456789ab.json"
     keyed = (parse_raw_key(name), name, json.dumps({"results": rows}).encode())
-    table, aside = table_of(recipe, DAY, [keyed, keyed])
-    assert table.height == 2 * (MOST_NEW + 50) and list(aside.new) == list(found)
+    table, decoded = table_of(recipe, DAY, [keyed, keyed])
+    assert table.height == 2 * (MOST_NEW + 50) and list(decoded.new) == list(noted)
 
 
-def test_a_new_field_costs_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_field_costs_a_single_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once a day has met a new field its other objects are read as fast as ever, and another new field is still met."""
     looked: list[bytes] = []
 
@@ -138,6 +141,6 @@ def test_a_new_field_costs_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe("results", columns_of(["a"]), on_new_field="warn")
     bodies = [json.dumps({"results": [{"a": str(n), "b": {"c": n}} | ({"d": n} if n > 5 else {})]}).encode() for n in range(9)]
     names = [f"a_raw__page={n}__20260111T00000{n}Z__0123456789ab.json" for n in range(9)]
-    table, aside = table_of(recipe, DAY, [(parse_raw_key(name), name, body) for name, body in zip(names, bodies)])
+    table, decoded = table_of(recipe, DAY, [(parse_raw_key(name), name, body) for name, body in zip(names, bodies)])
     assert table["c0"].to_list() == [str(n) for n in range(9)]
-    assert looked == [bodies[0], bodies[6]] and list(aside.new) == ["b", "d"]
+    assert looked == [bodies[0], bodies[6]] and list(decoded.new) == ["b", "d"]

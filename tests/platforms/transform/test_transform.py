@@ -26,7 +26,7 @@ COLUMNS = (
 RECIPE = Recipe("results", COLUMNS, ("sensor_id", "at"), ("location_id", "at"), "at")
 TABLE = Table(
     Ref("answers", "processed"),
-    tuple(Column(Name(one.name), one.type) for one in COLUMNS)
+    tuple(Column(Name(column.name), column.type) for column in COLUMNS)
     + tuple(Column(Name(name), "varchar") for name in ("year", "month", "day")),
     True,
 )
@@ -53,7 +53,7 @@ def made(lake: Lake, *bodies: bytes) -> Facts:
     return lake.good(transform()).facts[DAY]
 
 
-def asked(lake: Lake, columns: str, rest: str = "ORDER BY sensor_id, at") -> list[tuple[Any, ...]]:
+def query(lake: Lake, columns: str, rest: str = "ORDER BY sensor_id, at") -> list[tuple[Any, ...]]:
     """Return columns of the table."""
     lake.good(Register((TABLE,)))
     return lake.ask(f"SELECT {columns} FROM answers {rest}", Ref("answers", "processed"))
@@ -71,11 +71,11 @@ def test_rows_and_types(lake: Lake) -> None:
     facts = made(lake, page([full, row(0, value=None, summary={"avg": 2})]))
     assert (facts.rows, facts.objects, facts.quarantined) == (2, 1, 0)
     stamp = NOON.replace(tzinfo=None)
-    assert asked(lake, "*") == [
+    assert query(lake, "*") == [
         (7, 9, dt.datetime(2026, 1, 10, 0), 2.0, None, None, None, None, stamp, "2026", "01", "10"),
         (7, 9, dt.datetime(2026, 1, 10, 1), 1.5, 4, False, "Hà Nội", dt.date(2020, 2, 29), stamp, "2026", "01", "10"),
     ]
-    kinds = asked(lake, "typeof(at), typeof(value), typeof(count), typeof(since), typeof(day)", "LIMIT 1")
+    kinds = query(lake, "typeof(at), typeof(value), typeof(count), typeof(since), typeof(day)", "LIMIT 1")
     assert kinds == [("TIMESTAMP", "DOUBLE", "INTEGER", "DATE", "VARCHAR")]
 
 
@@ -83,14 +83,14 @@ def test_numbers_at_the_edges(lake: Lake) -> None:
     """Whole numbers for floats, huge and tiny ones, and zero with a sign keep their value."""
     values = [1, -0.0, 5e-324, 1.7976931348623157e308, -999, 2**53 + 1, 0.1]
     made(lake, page(row(hour, value=value) for hour, value in enumerate(values)))
-    assert [one for (one,) in asked(lake, "value")] == [float(value) for value in values]
+    assert [value for (value,) in query(lake, "value")] == [float(value) for value in values]
 
 
 def test_text_of_every_script(lake: Lake) -> None:
     """Text keeps its code points, quotes, newlines and emoji."""
     texts = ["Cửa Ông", "北京", "🌫️", 'a "quoted" \\ text', "line\nbreak", "", "\u0000"]
     made(lake, page(row(hour, name=text) for hour, text in enumerate(texts)))
-    assert [one for (one,) in asked(lake, "name")] == texts
+    assert [text for (text,) in query(lake, "name")] == texts
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_text_of_every_script(lake: Lake) -> None:
         ({"period": {"from": "2026-01-10T00:00:00+07:00"}}, "at: 2026-01-09 17:00:00 is not of the day"),
     ],
 )  # fmt: skip
-def test_a_row_that_does_not_fit_is_kept_aside(lake: Lake, wrong: dict[str, Any], reason: str) -> None:
+def test_a_row_that_does_not_fit_is_quarantined(lake: Lake, wrong: dict[str, Any], reason: str) -> None:
     """A bad row goes to quarantine with reason, object and position; the good ones beside it stay."""
     body = json.dumps({"results": [row(1), row(2) | wrong, row(3)]}).encode()
     facts = made(lake, body)
@@ -129,7 +129,7 @@ def test_a_row_that_does_not_fit_is_kept_aside(lake: Lake, wrong: dict[str, Any]
     [b"", b"{", b"[]", b'{"results": {}}', b"\xff\xfe", b'{"results": null}', b"[" * 100_000, b'"text"'],
     ids=["empty", "cut", "list", "object", "bytes", "null", "deep", "text"],
 )
-def test_an_unreadable_object_is_kept_aside(lake: Lake, body: bytes) -> None:
+def test_an_unreadable_object_is_quarantined(lake: Lake, body: bytes) -> None:
     """An object that is no answer is one quarantined entry; other objects still become rows."""
     facts = made(lake, page([row()]), body)
     assert (facts.rows, facts.objects, facts.quarantined) == (1, 2, 1)
@@ -141,7 +141,7 @@ def test_rows_that_are_no_objects(lake: Lake) -> None:
     """Numbers, lists and nulls among the results are quarantined, each with its position."""
     facts = made(lake, page([1, row(), None, [row()], "text"]))
     assert (facts.rows, facts.quarantined) == (1, 4)
-    assert [one["position"] for one in bad(lake)] == [0, 2, 3, 4]
+    assert [entry["position"] for entry in bad(lake)] == [0, 2, 3, 4]
 
 
 def test_a_key_that_does_not_fit(lake: Lake) -> None:
@@ -151,7 +151,7 @@ def test_a_key_that_does_not_fit(lake: Lake) -> None:
     put_raw(lake.platform, lake.home, DAY, page([row()]), location=str(2**70))
     facts = lake.good(transform()).facts[DAY]
     assert (facts.rows, facts.quarantined) == (1, 2)
-    assert all("location_id" in one["reason"] for one in bad(lake))
+    assert all("location_id" in entry["reason"] for entry in bad(lake))
 
 
 def test_the_latest_retrieval_wins(lake: Lake) -> None:
@@ -161,7 +161,7 @@ def test_the_latest_retrieval_wins(lake: Lake) -> None:
     put_raw(lake.platform, lake.home, DAY, page([row(0, value=1)]))
     put_raw(lake.platform, lake.home, DAY, page([row(0, value=2), row(2, value=20)]), retrieved=earlier)
     assert lake.good(transform()).facts[DAY].rows == 3
-    assert [one for (one,) in asked(lake, "value")] == [3.0, 30.0, 20.0]
+    assert [value for (value,) in query(lake, "value")] == [3.0, 30.0, 20.0]
 
 
 def test_duplicates_over_pages(lake: Lake) -> None:
@@ -169,7 +169,7 @@ def test_duplicates_over_pages(lake: Lake) -> None:
     put_raw(lake.platform, lake.home, DAY, page([row(0), row(1, value=7)]))
     put_raw(lake.platform, lake.home, DAY, page([row(1, value=7), row(2)]), page="0002")
     assert lake.good(transform()).facts[DAY].rows == 3
-    assert asked(lake, "count(*), count(DISTINCT at)", "") == [(3, 3)]
+    assert query(lake, "count(*), count(DISTINCT at)", "") == [(3, 3)]
 
 
 def test_late_raw_rebuilds_the_day(lake: Lake) -> None:
@@ -204,7 +204,7 @@ def test_days_are_independent(lake: Lake) -> None:
     lake.platform.objects.put(lake.home.uri("raw", "year=2026", "month=01", "day=10", "notes.txt"), b"hello")
     facts = lake.good(transform(DAY, "2026-01-11", "2026-01-12")).facts
     assert [facts[day].rows for day in sorted(facts)] == [1, 1, 0]
-    assert asked(lake, "day, value", "WHERE day >= '11'") == [("11", 4.0)]
+    assert query(lake, "day, value", "WHERE day >= '11'") == [("11", 4.0)]
 
 
 def test_a_bad_row_can_fail_the_day(lake: Lake) -> None:
@@ -231,4 +231,4 @@ def test_two_at_once_end_with_the_newest(lake: Lake) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(work, range(12)))
-    assert asked(lake, "count(*)", "") == [(12,)]
+    assert query(lake, "count(*)", "") == [(12,)]

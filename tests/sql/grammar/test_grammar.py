@@ -49,7 +49,7 @@ def grammar() -> tuple[str, ...]:
 
 
 def judged(statements: Sequence[str]) -> list[str]:
-    """Return what the grammar says of each statement: 'ok', or where and what is wrong."""
+    """Return for each statement 'ok', or the position and reason of an error of the grammar."""
     done = subprocess.run(
         grammar(), input="\0".join(statements), capture_output=True, text=True, encoding="utf-8", check=True, timeout=120
     )
@@ -57,7 +57,7 @@ def judged(statements: Sequence[str]) -> list[str]:
 
 
 def statements() -> Mapping[str, str]:
-    """Return every statement of this project for Athena, by what it is for."""
+    """Return every statement of this project for Athena, by its use."""
     project = load(REPOSITORY)
     graph, environment = project.graph, project.environment("prod", "local")
     statements_by_use: dict[str, str] = {}
@@ -87,7 +87,7 @@ def test_the_grammar_reads_everything() -> None:
 
 @pytest.mark.xdist_group("grammar")
 def test_the_grammar_and_this_package_refuse_the_same() -> None:
-    """What is no Athena SQL is refused by Trino's grammar, and by 'openaq-assets check' before it."""
+    """Text that is no Athena SQL is refused by Trino's grammar, and by 'openaq-assets check' before it."""
     verdicts = judged(list(NOT_ATHENA.values()))
     assert [name for name, verdict in zip(NOT_ATHENA, verdicts, strict=True) if verdict == "ok"] == []
     tables = {"t": {"a": "bigint", "b": "varchar"}, "u": {"a": "bigint"}}
@@ -96,7 +96,7 @@ def test_the_grammar_and_this_package_refuse_the_same() -> None:
 
 @pytest.mark.xdist_group("grammar")
 def test_a_mistake_is_located() -> None:
-    """The grammar tells the line and column of what it cannot read."""
+    """The grammar reports the line and column of text that it cannot read."""
     assert judged(["SELECT 1 AS a\nQUALIFY a = 1"])[0].startswith("2:1: ")
 
 

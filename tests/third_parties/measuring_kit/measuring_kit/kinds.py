@@ -23,7 +23,7 @@ COLUMNS = (Column(Name("n"), "bigint"), Column(Name("value"), "double"))
 
 @dataclass(frozen=True, slots=True)
 class SeriesFields:
-    """Where the readings begin, how they go on, and how many there are."""
+    """The first reading, the step between readings, and their number."""
 
     first: float
     step: float
@@ -64,7 +64,7 @@ class Weigh:
 
 @dataclass(frozen=True, slots=True)
 class ScaleFields:
-    """Which table, and the instrument of conf/instruments.yaml."""
+    """The table, and the instrument of conf/instruments.yaml."""
 
     table: Name
     instrument: str

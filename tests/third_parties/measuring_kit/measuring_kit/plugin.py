@@ -24,7 +24,7 @@ from openaq_assets.graph.records import Materialization
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """What a profile says of measuring."""
+    """The settings of measuring in a profile."""
 
     unit: str = "g"
 

@@ -1,4 +1,4 @@
-"""How a weighing is carried out where objects are files or memory."""
+"""The handler of weighings for platforms whose objects are files or memory."""
 
 import json
 from collections.abc import Mapping

@@ -68,7 +68,10 @@ def _division(node: exp.Binary) -> _Problem:
 
 
 def _decimal(what: str) -> tuple[str, str]:
-    return (f"{what} of decimals is rounded in Athena, but not in DuckDB.", "Cast to double, or write 0.5e0.")
+    return (
+        f"{what} of decimals gives different digits in Athena and DuckDB.",
+        "Cast to double, or write 0.5e0.",
+    )
 
 
 def _average(node: exp.Avg) -> _Problem:
@@ -77,7 +80,7 @@ def _average(node: exp.Avg) -> _Problem:
 
 def _rounding(node: exp.Expr) -> _Problem:
     if is_a(node.this, DECIMAL) and node.args.get("decimals"):
-        return _decimal("rounding to digits")
+        return _decimal("the rounding")
     return None
 
 

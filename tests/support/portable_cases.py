@@ -218,7 +218,7 @@ REFUSED: list[tuple[str, str]] = [
     (f"{D1} - date '2026-01-30'", "the difference of two days"), (f"{T1} - {T1}", "the difference of two days"),
     (f"{D1} + INTERVAL '7' HOUR", "Athena cannot add hours"), (f"date_add('hour', 1, {D1})", "Athena cannot add hours"),
     ("1.0 / 3", "a division of decimals"), ("CAST(1 AS decimal(18, 6)) / 3", "a division of decimals"), ("1 / 2.5", "a division of decimals"),
-    ("avg(x) FROM (VALUES 1.5, 2.25) AS v(x)", "the mean of decimals"), ("round(1.25, 1)", "rounding to digits of decimals"),
+    ("avg(x) FROM (VALUES 1.5, 2.25) AS v(x)", "the mean of decimals"), ("round(1.25, 1)", "the rounding of decimals"),
     ("CAST(1e0 AS varchar)", "a double cast to text"), (f"CAST({T1} AS varchar)", "a timestamp cast to text"), ("'a' || 1", "Athena concatenates only text"),
     ("concat('a', 1)", "Athena concatenates only text"), (f"{T1} AT TIME ZONE 'Asia/Ho_Chi_Minh'", "only Athena keeps the time zone"),
     (f"hour({T1} AT TIME ZONE 'Asia/Ho_Chi_Minh')", "only Athena keeps the time zone"), (f"with_timezone({T1}, 'UTC')", "only Athena keeps the time zone"),

@@ -74,7 +74,7 @@ def environment() -> dict[str, str]:
 class Command:
     """Work that is a whole process, its start and imports included.
 
-    What stands in ``clear`` is deleted before each run; what it says goes to ``log``, if there is one.
+    Files in ``clear`` are deleted before each run; the output goes to ``log``, if there is one.
     """
 
     argv: tuple[str, ...]
@@ -135,9 +135,9 @@ def memory(process: int) -> float:
 
 
 def measured(work: Callable[[], object] | Command) -> Sample:
-    """Return one run in a process of its own, so that memory and caches are its own.
+    """Run work in a process of its own, with its own memory and caches; return the sample.
 
-    Work that answers with a number of seconds has measured itself: it begins warm.
+    Work that returns a number of seconds has measured itself: it begins warm.
     """
     if isinstance(work, Command):
         return work.run()

@@ -200,7 +200,7 @@ def _dbt_reference(name: str) -> str:
 
 
 def sqlmesh(views: Sequence[View]) -> Iterator[tuple[str, str]]:
-    """Yield the files of a SQLMesh project: columns of views are worked out, and lint looks for those nobody has."""
+    """Yield the files of a SQLMesh project: columns of views are inferred, and lint looks for unknown ones."""
     yield "config.yaml", SQLMESH
     columns = "".join(f"    {column}: {kind}\n" for column, kind in COLUMNS.items())
     yield "external_models.yaml", "".join(f"- name: lake.{table}\n  columns:\n{columns}" for table in TABLES)

@@ -1,4 +1,4 @@
-"""The serving views over five years of 200 sensors, asked warm through ``serving.ask``, beside one big file."""
+"""The serving views over five years of 200 sensors, read warm, beside one big file."""
 
 import os
 import statistics
@@ -39,7 +39,7 @@ def warm(ask: Callable[[], object]) -> float:
 
 
 def ours(lake: Path, view: str) -> Callable[[], float]:
-    """Return every column of a view of prod, as the dashboard asks it."""
+    """Return a query of every column of a view of prod, as from the dashboard."""
 
     def work() -> float:
         from openaq_assets.project.project import load

@@ -38,14 +38,14 @@ def test_a_table_whose_file_is_gone(numbers: Lake) -> None:
 
 
 def test_a_table_that_is_missing_has_a_remedy(lake: Lake) -> None:
-    """A view or check of a table nobody made says the table and what to do."""
+    """A view or check of a missing table fails with the table and the remedy."""
     words = f"no table or view '{lake.home.database}.numbers'", "Run the assets that make it."
     failed(lake.do(view()), *words)
     failed(lake.do(Query("q", "SELECT n FROM numbers", (NUMBERS,), "no rows")), *words)
 
 
 def test_a_definition_that_was_damaged(numbers: Lake) -> None:
-    """A catalog file that is no definition is told by its path, and made good by making it again."""
+    """An invalid catalog file is reported by its path; making the table again repairs it."""
     if numbers.platform.name == "aws":
         pytest.skip("AWS keeps definitions in Glue: tests/aws/test_views.py damages them there")
     numbers.good(view())

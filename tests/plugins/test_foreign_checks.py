@@ -44,7 +44,7 @@ FITTING = {("broken", "number"), ("say", "text"), ("say", "empty"), ("say", "man
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("function", ["compile", "measure", "broken", "say"])
 def test_any_answer_of_any_function(tmp_path: Path, function: str, answer: str) -> None:
-    """It is a problem of the asset that asks it, or a failure of that asset that names the check."""
+    """A check type that fails is a problem of the asset with the check, or a failure of it that names the check."""
     text = TYPE.replace("NAME", function).replace("ANSWER", ANSWERS[answer])
     problems, results = goes_on(project_with(tmp_path / "project", text, CHECKED))
     if "watched" not in results:
@@ -58,7 +58,7 @@ def test_any_answer_of_any_function(tmp_path: Path, function: str, answer: str) 
 
 
 def test_a_check_that_is_sound(tmp_path: Path) -> None:
-    """The same type of check without nonsense counts and says what it finds."""
+    """The same type of check without nonsense counts and reports its failures."""
     _, results = goes_on(project_with(tmp_path / "project", TYPE.replace('"NAME": nonsense', ""), CHECKED))
     assert results["watched"].message == "check odd codes.n: 1 of them (rows kept: checks/watched/all/odd_codes_n__ad5ac9f2ef5f.csv)" or (
         "odd codes.n: 1 of them" in results["watched"].message

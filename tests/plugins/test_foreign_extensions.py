@@ -119,7 +119,7 @@ def HOOK():
 
 @pytest.mark.parametrize("name", BROUGHT)
 def test_what_a_plugin_brings(tmp_path: Path, name: str) -> None:
-    """A value with a field of another type is told when it is brought, and is not there afterwards."""
+    """A value with a field of a wrong type is reported when it is loaded, and left out."""
     hook, value, words = BROUGHT[name]
     problems, _ = goes_on(project_with(tmp_path / "project", TYPES.replace("HOOK", hook).replace("VALUE", value)))
     assert len(problems) == 1 and problems[0].startswith(f"{PLUGIN}:") and words in problems[0], problems
@@ -160,7 +160,7 @@ def test_a_selector_that_fails(tmp_path: Path, answer: str) -> None:
 
 @pytest.mark.parametrize("answer", ["1 / 0", "sys.exit(3)", "None", "7", "'text'", "['text']", "[None]", "[('a', 7, 7)]", "(1 / 0 for _ in '1')"])
 def test_a_search_for_mistakes_that_fails(tmp_path: Path, answer: str) -> None:
-    """A file's own search for mistakes that fails is a problem of its plugin, told by the check."""
+    """A check of a file that fails is a problem of its plugin, reported by ``check``."""
     text = FILES.replace("ANSWER", answer).replace("CONF", "ConfFile('mine', Whole, mistakes=nonsense)")
     root = project_with(tmp_path / "project", text, more={"conf/mine.yaml": "version: 1\n"})
     problems, _ = goes_on(root)
@@ -171,7 +171,7 @@ def test_a_search_for_mistakes_that_fails(tmp_path: Path, answer: str) -> None:
 
 @pytest.mark.parametrize("target", ["no.such.module:x", "math:nothing", "math", "math:pi", ""])
 def test_the_fields_of_a_file_that_are_not_there(tmp_path: Path, target: str) -> None:
-    """Fields that cannot be loaded are a problem of their plugin, told where there is such a file."""
+    """Fields that cannot be loaded are a problem of their plugin, reported if there is such a file."""
     text = FILES.replace("ANSWER", "[]").replace("CONF", f"ConfFile('mine', {target!r})")
     root = project_with(tmp_path / "project", text)
     assert load(root).conf_problems() == ()
@@ -184,7 +184,7 @@ def test_the_fields_of_a_file_that_are_not_there(tmp_path: Path, target: str) ->
 
 @pytest.mark.parametrize("target", ["no.such.module:x", "math:nothing", "math", "math:pi", ""])
 def test_a_command_that_is_not_there(tmp_path: Path, target: str) -> None:
-    """A command that cannot be loaded says so in one line when it is used; the help still lists it."""
+    """A command that cannot be loaded fails with one line when it is used; the help still lists it."""
     text = f"{HEAD}from openaq_assets import Command\n\n\n@hookimpl\ndef commands():\n    return [Command('mine', {target!r}, 'Mine.')]\n"
     root = project_with(tmp_path / "project", text)
     goes_on(root)

@@ -1,4 +1,4 @@
-"""Totality: whatever a hook is or does, its plugin is told with file and line, and everything else goes on."""
+"""Totality: any wrong hook is reported with the file and line of its plugin, and everything else goes on."""
 
 import re
 from pathlib import Path
@@ -55,7 +55,7 @@ STATIC -= {"a class", "a function that gives a coroutine"}
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("hook", HOOKS)
 def test_any_shape_of_any_hook(tmp_path: Path, hook: str, shape: str) -> None:
-    """A hook of a shape that cannot work is told by the plugin's file, and its plugin is left out or harmless."""
+    """A hook of a wrong shape is reported with the plugin's file, and its plugin is left out or harmless."""
     text, words = SHAPES[shape]
     problems, _ = goes_on(project_with(tmp_path / "project", f"{HEAD}\n\n{text.replace('NAME', hook)}"))
     if hook in LISTENING and shape not in STATIC:

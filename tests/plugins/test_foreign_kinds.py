@@ -1,4 +1,4 @@
-"""Totality: a kind that raises or answers nonsense, in any of its methods, is told at its own asset."""
+"""Totality: a kind that raises or answers nonsense, in any of its methods, is reported at its own asset."""
 
 from pathlib import Path
 
@@ -119,7 +119,7 @@ ATTRIBUTES = {
 
 @pytest.mark.parametrize("line", ATTRIBUTES)
 def test_attributes_that_make_no_sense(tmp_path: Path, line: str) -> None:
-    """A kind with a wrong attribute is no kind: its plugin is told, and nothing else is lost."""
+    """A kind with a wrong attribute is reported with its plugin, and nothing else is lost."""
     text = KIND.replace("    def NAME(self, asset, *more):\n        name = \"NAME\"\n        return ANSWER\n", f"    {line}\n")
     problems, _ = goes_on(project_with(tmp_path / "project", text))
     assert len(problems) == 1 and problems[0].startswith("plugins/asset_kinds/foreign.py:") and ATTRIBUTES[line] in problems[0]

@@ -1,4 +1,4 @@
-"""Each hook does what its page says: one test with the name of each, on a small project with one plugin."""
+"""Each hook works as documented: one test with the name of each, on a small project with one plugin."""
 
 import json
 import os
@@ -129,7 +129,7 @@ def test_hook_profile_settings(tmp_path: Path) -> None:
 
 
 def test_hook_conf_files(tmp_path: Path) -> None:
-    """A file that a plugin returns is read from conf/, and its mistakes are told with their line."""
+    """A file that a plugin returns is read from conf/, and its mistakes are reported with their line."""
     plugin = HEAD + (
         "from openaq_assets import ConfFile\n\n\n"
         "@dataclass(frozen=True)\nclass Fields:\n    colour: str\n    size: int = 1\n\n\n"
@@ -175,7 +175,7 @@ print(json.dumps({task.task_id: type(task).__name__ for task in dags["daily"].ta
 
 
 def test_hook_airflow_operator(tmp_path: Path) -> None:
-    """The class that a plugin answers with is the operator of that asset's task; others keep the usual one."""
+    """The class that a plugin returns is the operator of that asset's task; others keep the usual one."""
     plugin = HEAD + (
         "\n\n@hookimpl\ndef airflow_operator(asset):\n"
         "    if asset.key != 'coded':\n        return None\n"
@@ -192,7 +192,7 @@ def test_hook_airflow_operator(tmp_path: Path) -> None:
 
 
 def test_hook_views_gate(tmp_path: Path) -> None:
-    """The gate that a plugin answers with is asked before a run makes or judges views of another environment."""
+    """The gate that a plugin returns is called before a run makes or checks views of another environment."""
     plugin = HEAD + (
         "\n\nclass Closed:\n"
         "    def make_missing(self, work, views):\n        from openaq_assets.errors import PlatformError\n        raise PlatformError('the gate is closed')\n\n"
@@ -214,7 +214,7 @@ _NOTE = "    with open(os.environ['NOTES'], 'a') as notes:\n        notes.write(
 
 
 def test_hook_materialized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every asset that was made is told once, with its record, after the record is in the ledger."""
+    """The hook is called once for every asset that was made, with its record, after the record is in the ledger."""
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
     plugin = _NOTES + "\n\n@hookimpl\ndef materialized(record):\n" + _NOTE.format(text="record.asset + ' ' + record.state")
     goes_on(project_with(tmp_path / "project", plugin))
@@ -223,7 +223,7 @@ def test_hook_materialized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_hook_notify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that failed is told once, with the assets that failed and the profile."""
+    """The hook is called once for a run that failed, with the assets that failed and the profile."""
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
     plugin = _NOTES + "\n\n@hookimpl\ndef notify(alert, profile):\n" + _NOTE.format(
         text="' '.join([alert.level, *alert.assets, profile.platform])"

@@ -1,4 +1,4 @@
-"""Plugins that others wrote against the engine: each is told, kept apart, or simply works."""
+"""Plugins that others wrote against the engine: each is reported, isolated, or works."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_every_case_is_here() -> None:
 
 @pytest.mark.parametrize("name", LINES)
 def test_reported_exactly(tmp_path: Path, name: str) -> None:
-    """The mistake is told in exactly these lines, at its place, and everything sound goes on."""
+    """The mistake is reported in exactly these lines, at its position, and everything sound goes on."""
     own, lines = LINES[name]
     problems, results = goes_on(project_with(tmp_path / "project", case(name), own))
     assert problems == lines and "mine" not in results

@@ -84,7 +84,7 @@ def killed(run: Run, at: dt.datetime = START) -> Run:
 
 
 def test_who_and_when_are_recorded(run: Run) -> None:
-    """A record says who, when, from where, what was allowed, and every view before and after."""
+    """A record has who, when, the source, what was allowed, and every view before and after."""
     later = edited(run, **AMOUNTS)
     before = prod(run)
     promote(later, "prod", ["sums"], "ann")
@@ -385,7 +385,7 @@ def test_nothing_to_roll_back(tmp_path: Path) -> None:
 
 
 def keyed(columns: str = "") -> str:
-    """Return the assets, with a unique check that says what names a row of ``sums``."""
+    """Return the assets, with a check ``unique``, whose columns identify a row of ``sums``."""
     text = SMALL["conf/assets/all.yaml"].replace("- {check: contract}", "- {check: contract}\n      - {check: unique, table: sums, columns: [place]}")
     return text.replace("{name: total, type: double}]", "{name: total, type: double}" + columns + "]")
 

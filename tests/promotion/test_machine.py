@@ -1,5 +1,5 @@
-"""*nothing unannounced*: whatever the order of edits, promotes, rollbacks and failures, no reader of prod
-loses a column or view unless its view was allowed to break by name."""
+"""*nothing unannounced*: in any order of edits, promotes, rollbacks and failures, no reader of prod loses a
+column or view unless its view was allowed to break by name."""
 
 import datetime as dt
 import os
@@ -273,7 +273,7 @@ class Promotions(RuleBasedStateMachine):
     # --- what is done ---
 
     def command(self, allow: set[str], happens: Faults, act: Callable[[Run], object]) -> bool:
-        """Return whether a command ended well; whatever happens, it leaves prod as it may."""
+        """Run a command and return whether it succeeded; assert that prod is as it may be in any case."""
 
         def happen(what: str) -> None:
             if "hour" in what:
@@ -350,7 +350,7 @@ class Promotions(RuleBasedStateMachine):
 
     @rule(allow=allowed, happens=faults, later=st.booleans())
     def promote(self, allow: set[str], happens: Faults, later: bool) -> None:
-        """Promote, whatever happens; a promotion that says it went well made prod what the project is."""
+        """Promote; if the promotion succeeds, prod has the views of the project."""
         self.wait(later)
         names = [name for name in allow if name in self.prod or name in self.project().graph.assets]
         if self.command(set(names), happens, lambda run: promote(run, "prod", names, "me")) and not happens:

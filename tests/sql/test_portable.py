@@ -1,6 +1,6 @@
-"""One SQL text, two engines: every allowed construct in DuckDB gives the answer and type of Athena.
+"""One SQL text, two engines: every allowed construct in DuckDB gives the value and type of Athena.
 
-The answers were Trino's first: ``trino/test_trino.py`` asks a real one the same cases.
+The values are Trino's: ``trino/test_trino.py`` runs the same cases on a real Trino.
 """
 
 import datetime as dt

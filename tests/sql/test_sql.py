@@ -30,7 +30,7 @@ def test_tables(text: str, names: list[str]) -> None:
 
 
 def test_a_table_is_located() -> None:
-    """A table knows where it is named first, in characters."""
+    """A table has the position where it is named first, in characters."""
     assert sql.tables("-- µg\nSELECT 'é', a\nFROM  t JOIN t AS u ON true") == (sql.TableUse("t", 3, 7),)
 
 
@@ -52,7 +52,7 @@ def test_a_semicolon_at_the_end_is_fine() -> None:
 
 
 def test_outputs() -> None:
-    """The answered columns have a name and a place; what has no name is told as such."""
+    """The columns of a query have a name and a position; a column without a name has an empty one."""
     text = "SELECT t.a, t.b AS c,\n  count(*), t.* FROM t"
     assert [(output.name, output.line, output.column) for output in sql.outputs(text)] == [
         ("a", 1, 8), ("c", 1, 13), ("", 2, 3), ("*", 2, 13),

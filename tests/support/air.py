@@ -1,4 +1,4 @@
-"""A lake whose hours a test writes and whose views it asks; shared by the tests of the serving views."""
+"""A lake to which a test writes hours and whose views it reads; shared by the tests of the serving views."""
 
 import dataclasses
 import datetime as dt

@@ -128,7 +128,7 @@ class Time:
 
 
 class Lab:
-    """A project, its lake in memory and the simulator it asks."""
+    """A project, its lake in memory, and its simulator."""
 
     def __init__(
         self,
@@ -235,7 +235,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @contextmanager
 def a_lab(patch: pytest.MonkeyPatch, now: dt.datetime = NOW, **options: Any) -> Iterator[Lab]:
-    """Yield a lab and its simulator, which stands at a moment."""
+    """Yield a lab and its simulator, whose clock shows a given time."""
     limit = options.get("limit", 0)
     world = options.pop("world", None) or small_world()
     with (

@@ -1,4 +1,4 @@
-"""Days that the Glue job makes, and a script that says what a run does."""
+"""Days that the Glue job makes, and a script that replaces a run of the job."""
 
 import dataclasses
 import json
@@ -53,7 +53,7 @@ def submitted(lake: Lake, operation: Transform) -> Ticket:
 
 @dataclasses.dataclass
 class Script:
-    """Stands for the job where a test is not about rows: it waits until it is told how to end."""
+    """A replacement of the job for tests that are not about rows: it waits until the test ends it."""
 
     endpoint: Endpoint
     facts: dict[str, Any]

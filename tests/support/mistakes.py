@@ -1,4 +1,4 @@
-"""The mistake kit: edits of a copy of the real project, to be told exactly."""
+"""The mistake kit: edits of a copy of the real project, which must be reported exactly."""
 
 from dataclasses import dataclass
 from pathlib import Path

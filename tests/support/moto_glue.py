@@ -1,7 +1,7 @@
-"""Glue as these tests have it: runs of the job by a script of this machine, and crawls that look at S3.
+"""Glue for these tests: runs of the job by a script of this machine, and crawls of objects in S3.
 
 The job's script runs where Spark is (``SparkScript``); what it reads is copied out of S3 before, and what
-it wrote is put there after. Tests that are not about rows say themselves what a run does.
+it wrote is put there after. Tests that are not about rows define what a run does.
 """
 
 import datetime as dt

@@ -39,7 +39,7 @@ ENDLESS = ("pm25", "pm10", "o3_1h", "co", "so2_24h", "no2")
 
 @dataclass(frozen=True)
 class Hour:
-    """An hour as a sensor tells it; ``at`` counts hours of UTC."""
+    """An hour of a sensor; ``at`` counts hours of UTC."""
 
     location: int
     sensor: int

@@ -1,7 +1,7 @@
-"""Expressions with the one answer and type they have in Athena and, carried over, in DuckDB.
+"""Expressions with their value and type in Athena and, translated, in DuckDB.
 
-``CASES`` are asked of DuckDB (``test_sql_portable.py``) and of a real Trino (``trino/``): where the two
-differ by nature, the answer here is Trino's. ``FAIL`` are errors on both; ``REFUSED`` cannot be written.
+``CASES`` run on DuckDB (``sql/test_portable.py``) and on a real Trino (``trino/``): where the two
+differ, the value here is Trino's. ``FAIL`` are errors on both; ``REFUSED`` cannot be written.
 """
 
 import datetime as dt

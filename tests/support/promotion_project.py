@@ -46,7 +46,7 @@ def journal(run: Run) -> Journal:
     return Journal(run.platform.objects, run.environment.sibling("prod"))
 
 class Flaky(Scripted):
-    """A platform on which a query or view of prod fails while told to."""
+    """A platform on which a query or view of prod fails while ``failing`` names it."""
 
     failing: str = ""
     fatal: BaseException | None = None

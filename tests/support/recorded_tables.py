@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Recorded:
-    """An answer as it was recorded, the table it is for, and the location and sensor it was asked for."""
+    """A recorded answer, its table, and the location and sensor of its request."""
 
     name: str
     asset: str

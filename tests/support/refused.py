@@ -1,4 +1,4 @@
-"""An error as AWS answers with."""
+"""An error in a response of AWS."""
 
 
 class Refused(Exception):

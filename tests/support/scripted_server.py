@@ -1,4 +1,4 @@
-"""A real HTTP server that does what a script says, down to broken bytes, and the parts tests share."""
+"""A real HTTP server that follows a script, down to broken bytes, and helpers of tests."""
 
 import asyncio
 import contextlib

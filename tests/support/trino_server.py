@@ -1,4 +1,4 @@
-"""A real Trino of this process: started over a lake, asked over HTTP, ended with its standard input."""
+"""A real Trino of this process: started over a lake, queried over HTTP, ended with its standard input."""
 
 import datetime as dt
 import os

@@ -143,7 +143,7 @@ def test_there_is_only_yaml_csv_and_sql() -> None:
 
 
 def test_there_is_no_list_of_locations() -> None:
-    """Nobody has to say which stations to read."""
+    """The project needs no file of stations."""
     assert not (EXAMPLE / "conf/locations.yaml").exists()
 
 
@@ -170,7 +170,7 @@ def test_the_files_are_sound(made: Shop) -> None:
      "diff dev prod", "rollback --list", "run --days 2"],
 )  # fmt: skip
 def test_commands_speak_of_the_shop_only(made: Shop, line: str) -> None:
-    """A command says nothing of another project's data."""
+    """A command mentions no data of another project."""
     assert made.call(*line.split()).output
 
 
@@ -189,7 +189,7 @@ def test_prices_and_schemas_name_no_other_job(made: Shop, line: str) -> None:
 
 
 def test_there_is_no_pool(made: Shop) -> None:
-    """Airflow gets no pool for a source that no asset of the project asks."""
+    """Airflow gets no pool for a source that no asset of the project reads."""
     assert pools_of(load(made.root)) == {} and pools_of(load(REPOSITORY)) == {"openaq_api": ["raw"]}
 
 
@@ -213,7 +213,7 @@ def test_the_marts_are_right(made: Shop, env: str) -> None:
 
 
 def test_twice_is_once(made: Shop) -> None:
-    """The second run makes nothing again; only the gate is asked again."""
+    """The second run makes nothing again; only the checks run again."""
     done = made.call("run").stdout.splitlines()
     assert done[-1] == "10 assets: 1 made, 9 up to date." and done[-2].split() == ["made", "validate_prod"]
 
@@ -248,7 +248,7 @@ BROKEN: dict[str, tuple[Callable[[Shop], None], str]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_row_stops_the_run(shop: Shop, name: str) -> None:
-    """A row that breaks a promise fails the run by name, and prod's views stay until the row is mended."""
+    """A row that fails a check fails the run with the name of the check, and prod's views stay until the row is fixed."""
     spoil, failing = BROKEN[name]
     before, good = shop.served(), (shop.root / PAYMENTS).read_bytes()
     spoil(shop)
@@ -262,7 +262,7 @@ def test_a_broken_row_stops_the_run(shop: Shop, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["unknown_order", "duplicate_id"])
 def test_nothing_is_promoted_with_a_broken_row(shop: Shop, name: str) -> None:
-    """While a promise is broken a promotion is refused and prod's views are those of before."""
+    """While a check fails a promotion is refused and prod's views stay as they were."""
     BROKEN[name][0](shop)
     shop.call("run", code=3)
     before = shop.served()

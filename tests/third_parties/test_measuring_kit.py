@@ -67,7 +67,7 @@ def test_a_change_of_the_view_is_promoted(fresh: Installed) -> None:
 
 
 def test_its_operation_is_carried_out(made: Installed) -> None:
-    """The handler wrote the weight of all readings, in the unit that the profile says."""
+    """The handler wrote the weight of all readings, in the unit of the profile."""
     path = Path(made.environ["MEASURING_ROOT"]) / "dev/weight/weight/weight.json"
     assert json.loads(path.read_text()) == {"weight": 9.0, "unit": "kg"}
 
@@ -78,7 +78,7 @@ def test_its_operation_in_memory(fresh: Installed) -> None:
 
 
 def test_a_platform_without_its_handler_refuses(fresh: Installed) -> None:
-    """On AWS nobody can weigh: the check says so at the asset with the remedy, and so does a run."""
+    """On AWS no handler can weigh: the check reports it at the asset with the remedy, and so does a run."""
     line = fresh.call("--profile", "aws", "check", code=1).stderr
     message = "the platform 'aws' cannot carry out 'Weigh'. Choose another profile, or add a handler"
     assert line.startswith("conf/assets/all.yaml:14:") and f"assets.weight.kind: {message}" in line
@@ -88,7 +88,7 @@ def test_a_platform_without_its_handler_refuses(fresh: Installed) -> None:
 
 
 def test_its_check_fails_by_name(fresh: Installed) -> None:
-    """Readings that fall break the promise, and nothing is built on them."""
+    """Falling readings fail the check, and nothing is built on them."""
     fresh.edit("conf/assets/all.yaml", "step: 0.5", "step: -0.5")
     done = fresh.call("run", code=3)
     assert "rises readings.value: 3 rows, first n=1, value=1.0, before=1.5" in done.stdout + done.stderr
@@ -101,7 +101,7 @@ def test_its_fields_are_read_as_built_in_ones(fresh: Installed) -> None:
 
 
 def test_its_command_reads_its_file(fresh: Installed) -> None:
-    """The command lists what its file of conf/ says, and is part of the help."""
+    """The command lists the entries of its file of conf/, and is part of the help."""
     assert fresh.call("instruments").stdout == "balance: kg, to 0.5\n"
     assert "instruments" in fresh.call("--help").stdout
     fresh.edit("conf/instruments.yaml", "precision: 0.5", "precision: much")

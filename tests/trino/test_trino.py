@@ -122,7 +122,7 @@ BOTH = [
 
 @pytest.mark.parametrize("query", BOTH)
 def test_both_engines_agree_over_many_values(trino: Trino, query: str) -> None:
-    """Comparisons, arithmetic, aggregates, windows and dates give equal rows and types, whatever the values."""
+    """Comparisons, arithmetic, aggregates, windows and dates give equal rows and types for many values."""
     columns, rows = trino.ask(query)
     session = duckdb.connect()
     session.execute("SET TimeZone='UTC'")

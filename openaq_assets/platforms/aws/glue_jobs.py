@@ -16,7 +16,7 @@ from openaq_assets.platforms.aws.errors import ask
 
 # The longest argument of a job is not documented; a longer one is passed as an object.
 ARGUMENT_CHARACTERS = 6000
-_RECENT = 50  # the latest runs, among which one with the same operation is searched
+_RECENT = 50  # how many of the latest runs are compared with the operation
 _BEING_DONE = ("STARTING", "RUNNING", "WAITING")
 # Exceptions of the script about the data, which a retry does not help.
 _OF_DATA = re.compile(r"\b(RowsDoNotFit|NewFields): ")

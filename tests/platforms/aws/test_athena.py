@@ -71,7 +71,7 @@ def test_doubles_that_are_no_numbers(lake: Lake) -> None:
 
 
 def test_every_row_of_many_pages(lake: Lake, endpoint: Endpoint) -> None:
-    """2,500 rows come in three pages, complete and in order; a check asks for no more than it keeps."""
+    """2,500 rows come in three pages, complete and in order; a check requests no more rows than it keeps."""
     rows = "\n".join(str(n) for n in range(2500))
     lake.good(Load(f"n\n{rows}\n", columns(n="bigint"), NUMBERS))
     rows = lake.ask("SELECT n FROM numbers ORDER BY n", NUMBERS)
@@ -114,7 +114,7 @@ def test_a_query_that_scans_too_much(numbers: Lake, endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize(("category", "retryable"), [(1, True), (2, False)])
 def test_whose_failure_it_is(numbers: Lake, endpoint: Endpoint, category: int, retryable: bool) -> None:
-    """A failure of Athena itself is worth a retry, one of the question is not."""
+    """A failure of Athena itself may be retried, one of the query may not."""
     endpoint.athena.fails = [("FAILED", "GENERIC_INTERNAL_ERROR: no node\navailable", category)]
     ticket = numbers.do(Query("q", "SELECT n FROM numbers", (NUMBERS,)))
     assert (ticket.state, ticket.retryable) == ("failed", retryable)
@@ -140,7 +140,7 @@ def slow(lake: Lake, endpoint: Endpoint) -> Lake:
 
 
 def test_another_process_goes_on_polling(numbers: Lake, endpoint: Endpoint) -> None:
-    """A long query is a ticket that any process takes up; nothing is asked twice."""
+    """A long query is a ticket that any process can poll; no statement is started twice."""
     lake = slow(numbers, endpoint)
     view = CreateView(Ref("evens", "view"), "SELECT n FROM numbers WHERE n % 2 = 0", columns(n="bigint"), (NUMBERS,))
     ticket = lake.platform.submit(bind(view, lake.home))
@@ -156,7 +156,7 @@ def test_another_process_goes_on_polling(numbers: Lake, endpoint: Endpoint) -> N
 
 
 def test_cancel_stops_the_query(numbers: Lake, endpoint: Endpoint) -> None:
-    """A cancelled query is stopped, and says so."""
+    """A cancelled query is stopped, and its ticket reports it."""
     lake = slow(numbers, endpoint)
     ticket = lake.platform.submit(bind(Query("q", "SELECT n FROM numbers", (NUMBERS,)), lake.home))
     lake.platform.cancel(ticket)

@@ -149,7 +149,7 @@ def test_a_year_of_days(lake: Lake, endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize("catalog", ["crawler", "partitions"])
 def test_a_contract_that_changed(lake_of: Lakes, endpoint: Endpoint, catalog: str) -> None:
-    """The table and its days get the new columns, whatever a crawl infers from old files."""
+    """The table and its days get the declared columns, even if a crawl infers others from old files."""
     lake = lake_of(catalog=catalog)
     put_day(lake, DAY)
     lake.good(Register((table(),)))

@@ -155,7 +155,7 @@ def test_patience_ends(lake_of: Lakes, endpoint: Endpoint, script: Script, monke
 def test_what_cannot_be_started(
     lake_of: Lakes, endpoint: Endpoint, script: Script, action: str, code: str, words: str, retryable: bool
 ) -> None:
-    """A job or crawl that AWS will not start is told like everything else."""
+    """A job or crawl that AWS refuses to start is reported like every other error."""
     lake = filled(lake_of(transform="local", catalog="crawler"))
     lake.good(transform(DAY))
     job = Lake(lake_of(transform="glue").platform, lake.home)
@@ -166,7 +166,7 @@ def test_what_cannot_be_started(
 
 
 def test_nobody_listens(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a connection to AWS it says so, and is worth a retry."""
+    """A missing connection to AWS is reported and may be retried."""
     from openaq_assets.platforms.aws.clients import AwsHooks
     from openaq_assets.platforms.aws.platform import AwsPlatform
 
@@ -183,7 +183,7 @@ def test_nobody_listens(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     [("AWS_ACCESS_KEY_ID", "there are no AWS credentials"), ("AWS_DEFAULT_REGION", "no region is set")],
 )
 def test_without_settings(lake: Lake, monkeypatch: pytest.MonkeyPatch, missing: str, words: str) -> None:
-    """Without credentials or a region it says what to set."""
+    """Missing credentials or a missing region are reported with what to set."""
     from openaq_assets.errors import PlatformError
     from openaq_assets.platforms.aws.clients import AwsHooks
     from openaq_assets.platforms.aws.platform import AwsPlatform

@@ -114,7 +114,7 @@ def test_a_run_without_its_ticket_is_reused(glue: Lake, script: Script, endpoint
 
 
 def test_cancel_stops_the_run(glue: Lake, script: Script, endpoint: Endpoint) -> None:
-    """A cancelled run is stopped, and says so; to cancel what is over does nothing."""
+    """A cancelled run is stopped, and its ticket reports it; to cancel a finished run does nothing."""
     ticket = submitted(glue, transform(DAY))
     glue.platform.cancel(ticket)
     assert endpoint.jobs.runs[0].state == "STOPPED"
@@ -163,7 +163,7 @@ def test_a_run_that_is_gone(glue: Lake, script: Script, endpoint: Endpoint) -> N
 
 
 def test_without_the_job(lake_of: Lakes, endpoint: Endpoint) -> None:
-    """An account without the job says what makes it."""
+    """Without the job in the account, the error names the command that makes it."""
     ticket = lake_of(transform="glue", job="other").do(transform(DAY))
     assert (ticket.state, ticket.retryable) == ("failed", False)
     assert "the Glue job other: it does not exist. Run 'openaq-assets deploy'" in ticket.message

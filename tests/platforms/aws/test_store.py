@@ -20,7 +20,7 @@ def test_metadata_is_kept(lake: Lake, endpoint: Endpoint) -> None:
 
 
 def test_listing_thousands(lake: Lake, endpoint: Endpoint) -> None:
-    """A listing has every page, in order, without what stands for a folder."""
+    """A listing has every page, in order, without markers of folders."""
     s3 = endpoint.client("s3")
     names = [f"dev/raw/{number:05d}.json" for number in range(1100)]
     with ThreadPoolExecutor(4) as threads:
@@ -31,7 +31,7 @@ def test_listing_thousands(lake: Lake, endpoint: Endpoint) -> None:
 
 
 def test_another_writer_at_the_same_moment(lake: Lake, endpoint: Endpoint) -> None:
-    """A conflict is asked again; where it stays, it is told and worth a retry."""
+    """A write with a conflict is repeated; if the conflict stays, it is reported and may be retried."""
     uri = lake.home.uri("raw", "a.json")
     endpoint.fail("S3.PutObject", "ConditionalRequestConflict", status=409)
     assert lake.platform.objects.put_new(uri, b"x")
@@ -52,6 +52,6 @@ def test_a_lost_answer_writes_once(lake: Lake, endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize("root", ["lake", "/var/lake", "s3://", "s3://B", "https://bucket"])
 def test_a_root_that_is_not_in_s3(root: str) -> None:
-    """A profile whose root is a folder says which variable to set."""
+    """A profile whose root is a folder is an error that names the variable to set."""
     with pytest.raises(PlatformError, match=r"is not in S3\. Set OPENAQ_ROOT=s3://<bucket>\."):
         open_aws(environment_on("aws", root))

@@ -95,7 +95,7 @@ def outdate(endpoint: Endpoint, name: str) -> None:
 
 
 def test_stale_views_are_made_again(evens: Lake, endpoint: Endpoint) -> None:
-    """A question that finds views stale, one on the other, has them made again and is answered."""
+    """A query of stale views that read each other makes them again and returns its rows."""
     below = Ref("numbers", "reference")
     for name in ("one", "two", "three"):
         sql = f"SELECT {'CAST(n AS varchar) AS ' if name == 'one' else ''}s FROM {below.asset}"
@@ -118,7 +118,7 @@ def test_stale_views_are_made_again(evens: Lake, endpoint: Endpoint) -> None:
 
 
 def test_a_literal_that_becomes_longer(evens: Lake, endpoint: Endpoint) -> None:
-    """A view is of text of any length, whatever literal it is made of: those above it do not go stale."""
+    """A view of a literal has text of any length, so views that read it do not become stale."""
     word = CreateView(Ref("word", "view"), "SELECT 'abc' AS s", columns(s="varchar"), ())
     evens.good(word)
     evens.good(CreateView(TOPS, "SELECT s FROM word", word.columns, (word.into,)))
@@ -143,7 +143,7 @@ def test_a_stale_view_that_no_longer_keeps_its_contract(evens: Lake) -> None:
 
 
 def test_a_view_whose_table_is_gone(evens: Lake, endpoint: Endpoint) -> None:
-    """It says which table to make, and works again when that is made."""
+    """A view whose table is missing fails with its name, and works again when the table is made."""
     endpoint.client("glue").delete_table(DatabaseName="openaq_dev", Name="numbers")
     ticket = ask(evens)
     assert ticket.state == "failed" and "there is no table or view 'openaq_dev.numbers'" in ticket.message
@@ -152,7 +152,7 @@ def test_a_view_whose_table_is_gone(evens: Lake, endpoint: Endpoint) -> None:
 
 
 def test_somebody_elses_view(evens: Lake, endpoint: Endpoint) -> None:
-    """A view that was made or changed in the console is told as Athena keeps it, and can be put back."""
+    """A view that was made or changed in the console is returned as Athena stores it, and can be restored."""
     table = '"openaq_dev"."numbers"'
     statement = f'CREATE OR REPLACE VIEW "openaq_dev"."evens" AS SELECT n, n * n AS m FROM {table}'
     evens.platform.athena.wait(evens.platform.athena.start(statement))
@@ -168,7 +168,7 @@ def test_somebody_elses_view(evens: Lake, endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"columns": 3}', "/* Presto View: 0 */", "/* Presto View: e30= */"])
 def test_a_definition_that_was_damaged(evens: Lake, endpoint: Endpoint, text: str) -> None:
-    """A view that cannot be read is told by its name with the remedy, and made good by making it again."""
+    """A view that cannot be read is reported by its name with the remedy; making it again repairs it."""
     change(endpoint, "evens", ViewOriginalText=text)
     with pytest.raises(PlatformError, match=r"openaq_dev.evens is not a view that Athena can read. Run 'evens' again"):
         evens.platform.view(evens.home.locate(EVENS))
@@ -185,7 +185,7 @@ def test_a_table_with_the_name_of_a_view(evens: Lake) -> None:
 
 
 def test_without_the_database(evens: Lake, endpoint: Endpoint) -> None:
-    """An account that was not deployed says so."""
+    """In an account that was not deployed, the error names the command deploy."""
     endpoint.client("glue").delete_database(Name="openaq_prod")
     prod = Ref("evens", "view", environment="prod")
     ticket = evens.do(CreateView(prod, SQL, view().columns, (NUMBERS,)))

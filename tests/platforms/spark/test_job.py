@@ -134,7 +134,7 @@ def test_two_at_once_end_with_the_newest(spark: Spark, twins: Twins) -> None:
 
 
 def test_as_glue_starts_it(spark: Spark, twins: Twins) -> None:
-    """With ``--JOB_NAME`` the session is Glue's; its other arguments do no harm; facts go where they are asked."""
+    """With ``--JOB_NAME`` the session is Glue's; its other arguments are ignored; facts go to the given URI."""
     store(twins, DAY, 1)
     operation, facts_file = twins.spare / "operation.json", twins.spare / "facts.json"
     operation.write_text(to_json(twins.bound(transform(DAY))))

@@ -172,7 +172,7 @@ files = st.tuples(
 
 
 def test_csv_and_spread(spark: Spark, twins: Twins) -> None:
-    """Files of local days give each UTC day its rows from its neighbours' files, and tell mistakes once."""
+    """Files of local days give each UTC day its rows from its neighbours' files, and report mistakes once."""
     for day, stored in zip(FEBRUARY, generated(st.lists(files, min_size=2, max_size=6), len(FEBRUARY))):
         for number, (when, some, damage) in enumerate(stored):
             body = file_of(day, some, damage)
@@ -216,7 +216,7 @@ SEEN: list[dict[str, Any]] = [
 
 
 def test_new_fields(spark: Spark, twins: Twins) -> None:
-    """Paths, samples, first sightings and what is told are those of Polars; again nothing is written or told."""
+    """Paths, samples, first retrievals and notices are those of Polars; a second run writes and reports nothing."""
     lake = twins.lake
     for number, row in enumerate(SEEN):
         for day in FEBRUARY[number % 3 : 3]:
@@ -240,7 +240,7 @@ def test_new_fields(spark: Spark, twins: Twins) -> None:
 
 
 def test_a_new_field_can_fail_the_job(spark: Spark, twins: Twins) -> None:
-    """With ``fail`` the job ends with the line that Polars says; no table is written, the record is."""
+    """With ``fail`` the job ends with the same line as Polars; no table is written, but the record is."""
     for day, more in ((FEBRUARY[1], {"one": 1, "two": 2}), (FEBRUARY[2], {"three": 3})):
         put_raw(twins.lake.platform, twins.lake.home, day, page([{"value": 1, **more}]))
     recipe = Recipe("results", (RecipeColumn("value", "integer", ("value",)),), on_new_field="fail", known=("/meta",))

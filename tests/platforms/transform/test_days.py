@@ -55,7 +55,7 @@ def transform(recipe: Recipe = RECIPE) -> Transform:
 
 
 def result(lake: Lake) -> tuple[Mapping[str, Facts], dict[str, bytes]]:
-    """Return what is told of the days, and the files."""
+    """Return the facts of the days, and the files."""
     facts = lake.good(transform()).facts
     return facts, lake.bodies("processed") | lake.bodies("quarantine")
 
@@ -76,7 +76,7 @@ def test_a_second_process_changes_nothing(lake: Lake, worker: str, monkeypatch: 
 
 
 def test_a_second_process_does_days(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one day is at work here, the others are done over there."""
+    """While one day is made here, the second process makes the others."""
     rebuilt, here = recipe_days.rebuilt, []
 
     def slow(store: recipe_days.LocalStore, operation: Transform, day: str) -> Facts:

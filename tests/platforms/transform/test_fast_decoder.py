@@ -153,7 +153,7 @@ def test_both_ways_agree_on_each_odd_value(odd: str) -> None:
 @pytest.mark.parametrize("odd", [b"\xff", b"\xed\xa0\x80", b"\xc3", b"\xf0\x9f\x8c\xab"])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_both_decoders_agree_on_bytes_that_are_no_text(pattern: str, odd: bytes) -> None:
-    """Broken UTF-8 makes an object unreadable even where no column looks."""
+    """Broken UTF-8 makes an object unreadable, even in a field that no column reads."""
     good = f'"period": {{"from": {{"utc": "{DAY}T01:00:00Z"}}}}, "whole": 1'
     head, tail = f'{{"results": [{{{good}, {pattern}}}]}}'.encode().split(b"%s")
     alike(RECIPES[0], [("1", 0, head + b'"' + odd + b'"' + tail), ("2", 0, b'{"results": []}')])

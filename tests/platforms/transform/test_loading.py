@@ -35,7 +35,7 @@ print(json.dumps({
 
 
 def probe(**environment: str) -> dict[str, object]:
-    """Return what a new process says of itself after it loaded Polars."""
+    """Return the settings of a new process after it imported Polars."""
     kept = {name: value for name, value in os.environ.items() if name != "POLARS_MAX_THREADS"}
     done = subprocess.run(
         [sys.executable, "-c", PROBE], env=kept | environment, cwd=REPOSITORY, capture_output=True, check=True
@@ -66,7 +66,7 @@ def test_the_environment_may_ask_for_threads() -> None:
 
 
 def test_public_names_are_imported_when_used() -> None:
-    """Every public name is listed and there; one that is not says so as any module does."""
+    """Every public name is listed and can be imported; an unknown name raises AttributeError."""
     assert set(openaq_assets.__all__) <= set(dir(openaq_assets))
     assert openaq_assets.Ref is openaq_assets.graph.operations.Ref
     with pytest.raises(AttributeError, match="'openaq_assets' has no attribute 'Nothing'"):

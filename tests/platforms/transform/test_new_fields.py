@@ -1,4 +1,4 @@
-"""New fields of raw objects: recorded once, told once, shown until they are known, or a failure."""
+"""New fields of raw objects are recorded and reported once, shown until they are known, or fail the day."""
 
 import dataclasses
 import gzip
@@ -67,7 +67,7 @@ def test_a_new_field_is_recorded_and_reported_once(lake: Lake) -> None:
 
 
 def test_fields_around_the_rows(lake: Lake) -> None:
-    """A page that says more than it did, like a cursor, is noticed as well."""
+    """A new field of the page, like a cursor, is recorded, too."""
     body = json.dumps({"meta": {"page": 1, "next": "abc"}, "results": [], "warnings": None}).encode()
     put_raw(lake.platform, lake.home, DAY, body)
     lake.good(transform())
@@ -84,7 +84,7 @@ def test_a_value_where_fields_were_is_new(lake: Lake) -> None:
 
 
 def test_samples_are_short_and_anything_can_be_a_name(lake: Lake) -> None:
-    """Of a long value the beginning is kept; names with any character are recorded apart and told in one line."""
+    """The sample of a long value is cut; names with any characters are recorded apart and reported in one line."""
     odd = {"x" * 300: "y" * 5000, "a/b\n": 1, "a.b": 2, "a": {"b": 3}, "*": 4, "\ud800": "\udfff"}
     row = {"at": f"{DAY}T00:00:00Z"} | odd
     put_raw(lake.platform, lake.home, DAY, json.dumps({"results": [row]}).encode())
@@ -122,7 +122,7 @@ def test_ignore_records_nothing(lake: Lake) -> None:
 
 
 def test_new_columns_of_csv_files(lake: Lake) -> None:
-    """A column of a file's header that nobody reads is new; it is told of its own day."""
+    """A column of a file's header that no column reads is new; it is reported for its own day."""
     header, line = "at,value,licence", f"{DAY}T00:00:00Z,1,CC BY 4.0"
     body = gzip.compress(f"{header}\nonly two,cells\n{line}\n".encode(), mtime=0)
     key = raw_key("answers_raw", {"location": "7"}, NOON, body, "csv.gz")
@@ -149,7 +149,7 @@ def run(*arguments: str) -> str:
 
 
 def test_status_shows_what_is_not_known_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run tells a new field once; ``status`` shows it until the YAML knows it, and it is not in the quarantine."""
+    """A run reports a new field once; ``status`` shows it until the YAML knows it, and it is not in the quarantine."""
     monkeypatch.chdir(copy_project(tmp_path))
     row = {
         "value": 1, "parameter": {"id": 2, "name": "pm25"}, "mood": "calm",

@@ -31,7 +31,7 @@ TYPES = {
 @settings(deadline=None)
 @given(st.sampled_from(DAYS).flatmap(lambda day: st.tuples(st.just(day), answers_of(day))))
 def test_recipe_equals_its_plain_reading(case: tuple[str, list[tuple[int, int, bytes]]]) -> None:
-    """For any messy answers, rows, types and the number of quarantined entries are as the rules say."""
+    """For any messy answers, rows, types and the number of quarantined entries are those of the rules."""
     root = memory_root()
     home = environment_on("memory", root)
     lake = Lake(open_memory(home), home)

@@ -1,4 +1,4 @@
-"""New fields: what is reported of any JSON is what a plain reading of the rule says, in Polars' two ways."""
+"""New fields: both decoders report for any JSON what a plain implementation of the rule returns."""
 
 import json
 from collections.abc import Iterator

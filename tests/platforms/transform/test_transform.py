@@ -155,7 +155,7 @@ def test_a_key_that_does_not_fit(lake: Lake) -> None:
 
 
 def test_the_latest_retrieval_wins(lake: Lake) -> None:
-    """Of two answers to one request the later retrieved one counts, whatever order they are stored in."""
+    """Of two answers to one request the later retrieved one counts, in any order of storing."""
     later, earlier = NOON + dt.timedelta(days=2), NOON + dt.timedelta(days=1)
     put_raw(lake.platform, lake.home, DAY, page([row(0, value=3), row(1, value=30)]), retrieved=later)
     put_raw(lake.platform, lake.home, DAY, page([row(0, value=1)]))

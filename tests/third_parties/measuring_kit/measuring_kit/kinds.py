@@ -32,7 +32,7 @@ class SeriesFields:
 
 
 class Series(Kind):
-    """A table that is made from what its YAML says."""
+    """A table that is made from the fields of its YAML."""
 
     name = "series"
     fields = SeriesFields

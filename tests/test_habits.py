@@ -75,7 +75,7 @@ def test_an_action_has_one_version() -> None:
     for path in WORKFLOWS:
         for action, pin in re.findall(r"uses: ([^@\s]+)@(.*)", path.read_text(encoding="utf-8")):
             pins.setdefault(action, set()).add(pin)
-    assert {action: len(found) for action, found in pins.items()} == dict.fromkeys(pins, 1)
+    assert {action: len(digests) for action, digests in pins.items()} == dict.fromkeys(pins, 1)
 
 
 @pytest.mark.parametrize(("path", "name", "job"), jobs())

@@ -49,8 +49,8 @@ def test_mypy_agrees_with_good_plugins_and_refuses_bad_ones() -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "--show-error-codes", "--no-error-summary"]
     files = [str(path.relative_to(ROOT)) for path in sorted(TYPING.glob("*.py"))]
     done = subprocess.run([*command, *files], check=False, capture_output=True, text=True, timeout=600, cwd=ROOT)
-    found = re.findall(r"(?m)^tests/typing/(\w+\.py):(\d+): error: .*\[([\w-]+)\]$", done.stdout)
-    assert {(name, int(line), code) for name, line, code in found} == _expected(0), done.stdout + done.stderr
+    errors_found = re.findall(r"(?m)^tests/typing/(\w+\.py):(\d+): error: .*\[([\w-]+)\]$", done.stdout)
+    assert {(name, int(line), code) for name, line, code in errors_found} == _expected(0), done.stdout + done.stderr
 
 
 def test_pyright_agrees_with_good_plugins_and_refuses_bad_ones() -> None:
@@ -61,13 +61,13 @@ def test_pyright_agrees_with_good_plugins_and_refuses_bad_ones() -> None:
         pytest.skip("pyright is not installed (infra/install_pyright.sh needs npm and node)")
     command = [node, str(scripts[-1]), "--project", str(TYPING), "--pythonpath", sys.executable, "--outputjson"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600, cwd=ROOT)
-    found = [one for one in json.loads(done.stdout)["generalDiagnostics"] if one["severity"] == "error"]
+    diagnostics = [diagnostic for diagnostic in json.loads(done.stdout)["generalDiagnostics"] if diagnostic["severity"] == "error"]
     # What follows from an error is marked as unknown or unused; it is no mistake of its own.
-    errors = [one for one in found if not re.match("reportUnknown|reportUnused", one["rule"])]
+    errors = [diagnostic for diagnostic in diagnostics if not re.match("reportUnknown|reportUnused", diagnostic["rule"])]
     assert {
-        (Path(one["file"]).name, one["range"]["start"]["line"] + 1, one["rule"]) for one in errors
+        (Path(diagnostic["file"]).name, diagnostic["range"]["start"]["line"] + 1, diagnostic["rule"]) for diagnostic in errors
     } == _expected(1), done.stdout
-    assert {Path(one["file"]).name for one in found} == {"bad_plugin.py"}
+    assert {Path(diagnostic["file"]).name for diagnostic in diagnostics} == {"bad_plugin.py"}
 
 
 def test_the_good_plugin_uses_every_public_name() -> None:

@@ -72,12 +72,12 @@ class ProjectCopy:
             if record["asset"] in TELLS_THE_TIME:
                 record["version"] = record["facts"]["version"] = record["facts"]["bytes"] = None
             records.append(record)
-        return sorted(records, key=lambda one: (one["asset"], one["partition"], one["reason"]))
+        return sorted(records, key=lambda entry: (entry["asset"], entry["partition"], entry["reason"]))
 
     def tables(self) -> dict[str, bytes]:
         """Every Parquet file's bytes by its path in the lake."""
-        found = sorted(self.lake.rglob("*.parquet"))
-        return {path.relative_to(self.lake).as_posix(): path.read_bytes() for path in found}
+        files = sorted(self.lake.rglob("*.parquet"))
+        return {path.relative_to(self.lake).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.fixture

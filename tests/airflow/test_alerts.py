@@ -32,7 +32,7 @@ def smtp_connection(port: int) -> str:
     return json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra})
 
 
-def told(root: Path, channels: str, alert: Alert = ALERT) -> None:
+def notify_from(root: Path, channels: str, alert: Alert = ALERT) -> None:
     """Tell an alert as a task would."""
     project = with_airflow(load(write_files(root, {"conf/environments.yaml": PROFILE.format(channels)})))
     send_alert(project, project.environment("dev").profile, alert)
@@ -42,7 +42,7 @@ def test_mail_goes_out_by_the_connection(tmp_path: Path, monkeypatch: pytest.Mon
     """One message to all recipients, its text safe in HTML, from the connection's sender."""
     with mail_server() as (port, box):
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(port))
-        told(tmp_path, MAIL)
+        notify_from(tmp_path, MAIL)
     ((recipients, message),) = box.messages
     assert recipients == ["ann@example.org", "bob@example.org"]
     assert (message["subject"], message["from"]) == ("tiny dev: sums failed", "openaq@example.org")
@@ -63,7 +63,7 @@ def test_mail_that_fails_fails_nothing(
                 port = free.getsockname()[1]
         if trouble != "no connection":
             monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(port))
-        told(tmp_path, MAIL)
+        notify_from(tmp_path, MAIL)
     assert box.messages == []
     assert "e-mail could not be sent: " in caplog.text
 
@@ -75,7 +75,7 @@ def test_an_address_in_a_connection(
     caplog.set_level(logging.DEBUG)
     with webhook() as hooked:
         monkeypatch.setenv("AIRFLOW_CONN_CHAT", json.dumps({"conn_type": "http", "password": hooked.url}))
-        told(tmp_path, "      - {to: webhook, connection: chat}\n")
+        notify_from(tmp_path, "      - {to: webhook, connection: chat}\n")
     assert hooked.posted[0]["text"] == ALERT.text
     assert SECRET not in caplog.text
 

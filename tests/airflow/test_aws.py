@@ -55,10 +55,10 @@ def brought_home(endpoint: Endpoint, project: Any, folder: Path) -> Any:
     """The account's lake as a folder."""
     s3 = endpoint.client("s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
-        for one in page.get("Contents", ()):
-            path = folder / one["Key"]
+        for entry in page.get("Contents", ()):
+            path = folder / entry["Key"]
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read())
+            path.write_bytes(s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read())
     return replace(project, lake=folder)
 
 
@@ -71,7 +71,7 @@ def ledger(project: Any, *without: str) -> list[dict[str, Any]]:
             record["facts"].pop(name, None)
         if record["kind"] in TELL_THE_TIME:  # a page and a file that say how old things are
             record["version"] = record["facts"]["version"] = record["facts"]["bytes"] = None
-    return sorted(records, key=lambda one: json.dumps(one, sort_keys=True))
+    return sorted(records, key=lambda entry: json.dumps(entry, sort_keys=True))
 
 
 def frames(project: Any) -> dict[str, polars.DataFrame]:
@@ -81,41 +81,41 @@ def frames(project: Any) -> dict[str, polars.DataFrame]:
 
 def views(project: Any, profile: str) -> dict[str, tuple[Any, ...]]:
     """Columns, types and rows of every view in both environments."""
-    found = {}
+    answers = {}
     graph = load(project.root).graph
     names = [asset.key for asset in graph if asset.kind.name == "view"]
     for env in ("dev", "prod"):
         home, platform = open_platform(load(project.root), env, profile)
         for name in names:
-            columns = [str(one.name) for one in graph.columns(name) if one.name not in TELLS_AGES]
+            columns = [str(column.name) for column in graph.columns(name) if column.name not in TELLS_AGES]
             at = Ref(name, "view")
             if platform.view(home.locate(at)) is None:
-                found[f"{env}.{name}"] = ()
+                answers[f"{env}.{name}"] = ()
                 continue
-            listed = ", ".join(f'"{one}"' for one in columns)
+            listed = ", ".join(f'"{column}"' for column in columns)
             query = bind(Query("q", f"SELECT {listed} FROM {name} ORDER BY {listed}", (at,)), home)
             assert isinstance(query, Query)
             rows = platform.read(query)
-            found[f"{env}.{name}"] = ([(one.name, one.type) for one in rows.columns], rows.rows)
-    return found
+            answers[f"{env}.{name}"] = ([(column.name, column.type) for column in rows.columns], rows.rows)
+    return answers
 
 
-def filled(project: Any, asked: dict[str, str]) -> None:
+def filled(project: Any, request: dict[str, str]) -> None:
     """The lake with raw answers: both platforms are to make the same of them."""
-    project.command("run", "measurements_raw", "locations_raw", "--from", asked["from"], "--to", asked["to"])
+    project.command("run", "measurements_raw", "locations_raw", "--from", request["from"], "--to", request["to"])
 
 
 def both(
     project: Any, endpoint: Endpoint, dag_test: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: str
 ) -> Iterable[Any]:
     """The job by Airflow in the account, and by the command line on this machine; both lakes as folders."""
-    asked = window(1)
+    request = window(1)
     endpoint.athena.wait = 0
-    filled(project, asked)
+    filled(project, request)
     there = on_aws(project, endpoint, **settings)
-    answer = dag_test(there, **asked)
+    answer = dag_test(there, **request)
     assert answer["state"] == "success", answer["states"]
-    project.command("run", "--job", "openaq_ingestion", "--from", asked["from"], "--to", asked["to"])
+    project.command("run", "--job", "openaq_ingestion", "--from", request["from"], "--to", request["to"])
     monkeypatch.setenv("OPENAQ_ROOT", str(project.lake))
     assert views(project, "aws") == views(project, "local")
     return project, brought_home(endpoint, there, tmp_path / "home")
@@ -129,7 +129,7 @@ def test_equivalence_of_profiles(
     assert there.tables() == local.tables() and len(local.tables()) > 5
     assert ledger(there) == ledger(local)
     assert endpoint.crawlers.started >= 1
-    assert not [one for one in endpoint.calls if one.action == "Glue.StartJobRun"]
+    assert not [call for call in endpoint.calls if call.action == "Glue.StartJobRun"]
 
 
 @needs_spark
@@ -139,9 +139,9 @@ def test_equivalence_of_glue(
 ) -> None:
     """Equivalence: with Glue's own script in Spark, rows, types, views and the ledger's facts are the same."""
     local, there = both(project, endpoint, dag_test, tmp_path, monkeypatch, catalog="partitions")
-    mine, its = frames(local), frames(there)
-    assert mine.keys() == its.keys()
-    for path, frame in mine.items():
+    own_tables, its = frames(local), frames(there)
+    assert own_tables.keys() == its.keys()
+    for path, frame in own_tables.items():
         assert its[path].schema == frame.schema, path
         assert its[path].rows() == frame.rows(), path
     assert ledger(there, "version", "bytes", "inputs") == ledger(local, "version", "bytes", "inputs")

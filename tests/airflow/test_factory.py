@@ -67,8 +67,8 @@ def test_main_job_is_the_graph(ours: Any) -> None:
     assert ours.task_ids and set(ours.task_ids) == set(keys)
     assert edges(ours) == {pair for pair in project.graph.edges if set(pair) <= set(keys)}
     for task in ours.tasks:
-        assert [one.name for one in task.outlets] == [f"dev.{task.task_id}"]
-        assert {one.name for one in task.inlets} == {
+        assert [asset.name for asset in task.outlets] == [f"dev.{task.task_id}"]
+        assert {asset.name for asset in task.inlets} == {
             f"dev.{up}" for up in project.graph.upstream[task.task_id]
         }
         assert task.trigger_rule == "none_failed"
@@ -144,7 +144,7 @@ def test_one_job_tells_of_an_asset(project: Any) -> None:
     """Of two jobs with the same asset the first by name has the outlet; the other's page says so."""
     add_jobs(project, a_first="select: cities", z_last="select: cities")
     dags = build_dags(project.root)
-    outlets = {name: [one.name for one in dags[name].get_task("cities").outlets] for name in ("a_first", "z_last")}
+    outlets = {name: [asset.name for asset in dags[name].get_task("cities").outlets] for name in ("a_first", "z_last")}
     assert outlets == {"a_first": ["dev.cities"], "z_last": []}
     assert "`cities` by `a_first`" in dags["z_last"].doc_md
 
@@ -168,7 +168,7 @@ def test_schedule_becomes_a_timetable(project: Any, schedule: str, timetable: st
 def test_schedule_that_never_comes_is_broken(project: Any) -> None:
     """The 31st of February is a placeholder, not an Airflow that waits for it."""
     add_jobs(project, job="select: cities, schedule: '0 0 31 2 *'")
-    assert "never comes" in build_dags(project.root)["job"].dag_display_name
+    assert "never occurs" in build_dags(project.root)["job"].dag_display_name
 
 
 BREAKS: Mapping[str, tuple[str, str, str]] = {
@@ -270,9 +270,9 @@ def test_faithfulness(assets: dict[str, list[str]]) -> None:
 @given(declared(), st.integers(1, 999))
 def test_determinism(assets: dict[str, list[str]], seed: int) -> None:
     """The order of entries does not change the stored DAG by a byte."""
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-        first = build_dags(write_project(Path(one), assets, random.Random(0)))["all"]
-        other = build_dags(write_project(Path(two), assets, random.Random(seed)))["all"]
+    with tempfile.TemporaryDirectory() as first_folder, tempfile.TemporaryDirectory() as second_folder:
+        first = build_dags(write_project(Path(first_folder), assets, random.Random(0)))["all"]
+        other = build_dags(write_project(Path(second_folder), assets, random.Random(seed)))["all"]
         assert stored(first) == stored(other)
 
 
@@ -283,9 +283,9 @@ def test_locality(project: Any) -> None:
     project.edit("conf/assets/reference.yaml", "City centres;", "Centres of cities;")
     after = json.loads(stored(build_dags(project.root)["openaq_ingestion"]))
     changed = [
-        one["__var"]["task_id"]
-        for one, other in zip(before.pop("tasks"), after.pop("tasks"), strict=True)
-        if one != other
+        pair["__var"]["task_id"]
+        for pair, other in zip(before.pop("tasks"), after.pop("tasks"), strict=True)
+        if pair != other
     ]
     assert changed == ["cities"]
     assert before == after

@@ -23,16 +23,16 @@ def window(days: int) -> dict[str, str]:
 
 def keyed(answer: dict[str, Any], asset: str) -> dict[str | None, dict[str, Any]]:
     """The events of an asset by partition key."""
-    return {one["partition_key"]: one["extra"] for one in answer["events"] if one["asset"] == asset}
+    return {event["partition_key"]: event["extra"] for event in answer["events"] if event["asset"] == asset}
 
 
 def test_run_is_the_command_lines(project: Any, dag_test: Runner, tmp_path: Path) -> None:
     """Equivalence: over the same raw objects both drivers leave the same ledger and the same bytes."""
-    asked = window(2)
-    dates = ("--from", asked["from"], "--to", asked["to"])
+    request = window(2)
+    dates = ("--from", request["from"], "--to", request["to"])
     project.command("run", "measurements_raw", "locations_raw", *dates)
     twin = project.twin(tmp_path / "other")
-    answer = dag_test(project, **asked)
+    answer = dag_test(project, **request)
     assert answer["state"] == "success", answer["states"]
     twin.command("run", "--job", "openaq_ingestion", *dates)
     assert project.ledger() == twin.ledger()
@@ -44,11 +44,11 @@ def test_run_from_nothing_is_the_command_lines(
     project: Any, dag_test: Runner, tmp_path: Path
 ) -> None:
     """Equivalence: from an empty lake only the moments of asking, and what is named after them, differ."""
-    asked = window(1)
+    request = window(1)
     twin = project.twin(tmp_path / "other")
-    assert dag_test(project, **asked)["state"] == "success"
-    twin.command("run", "--job", "openaq_ingestion", "--from", asked["from"], "--to", asked["to"])
-    assert [undated(one) for one in project.ledger()] == [undated(one) for one in twin.ledger()]
+    assert dag_test(project, **request)["state"] == "success"
+    twin.command("run", "--job", "openaq_ingestion", "--from", request["from"], "--to", request["to"])
+    assert [undated(record) for record in project.ledger()] == [undated(record) for record in twin.ledger()]
     assert rows(project, "measurements") == rows(twin, "measurements")
     assert rows(project, "locations") == rows(twin, "locations")
 
@@ -82,7 +82,7 @@ def test_every_partition_has_an_event_of_its_own(project: Any, dag_test: Runner)
         assert events[day]["run"] == answer["run_id"]
     assert len({events[day]["version"] for day in days}) == 3
     assert events[None]["rows"] == sum(events[day]["rows"] for day in days)
-    records = {one["partition"]: one for one in project.ledger() if one["asset"] == "measurements"}
+    records = {record["partition"]: record for record in project.ledger() if record["asset"] == "measurements"}
     for day in days:
         assert events[day]["version"] == records[day]["version"]
         assert events[day]["inputs"] == records[day]["inputs"]
@@ -97,7 +97,7 @@ def test_second_run_makes_nothing(project: Any, dag_test: Runner) -> None:
     made = {key for key, state in answer["states"].items() if state == "success"}
     assert answer["state"] == "success"
     assert made <= again
-    assert {one["asset"].split(".")[1] for one in answer["events"]} == made
+    assert {event["asset"].split(".")[1] for event in answer["events"]} == made
     assert project.tables() == before
 
 
@@ -123,8 +123,8 @@ def test_failure_stops_what_reads_it_and_nothing_else(project: Any, dag_test: Ru
     assert states["cities"] == "failed"
     assert states["view_stations"] == states["view_latest_aqi"] == states["validate_prod_views"] == "upstream_failed"
     assert not keyed(answer, "dev.cities")
-    failed = [one for one in project.ledger() if one["state"] == "failed"]
-    assert [one["asset"] for one in failed] == ["cities"]
+    failed = [record for record in project.ledger() if record["state"] == "failed"]
+    assert [record["asset"] for record in failed] == ["cities"]
 
 
 def test_partial_success_is_seen_and_flows_on(
@@ -134,7 +134,7 @@ def test_partial_success_is_seen_and_flows_on(
     from openaq_assets.graph.raw_keys import parse_raw_key
     from openaq_simulator import Simulator
 
-    asked, today = window(1), window(1)["to"]
+    request, today = window(1), window(1)["to"]
     project.command("run", "measurements_raw", "locations_raw", "--from", today, "--to", today)
     names = [path.name for path in project.lake.glob("dev/raw/**/measurements_raw__*.json")]
     sensor = parse_raw_key(min(names)).values["sensor"]
@@ -144,7 +144,7 @@ def test_partial_success_is_seen_and_flows_on(
         plain = copy_project(tmp_path / "faulty", tmp_path / "faulty-lake")
         limits = "      requests_per_minute: 6000\n      requests_per_hour: 100000\n"
         plain.edit("conf/environments.yaml", "    api:\n", f"    api:\n{limits}")
-        answer = dag_test(type(plain)(plain.root, plain.lake, api), **asked)
+        answer = dag_test(type(plain)(plain.root, plain.lake, api), **request)
     raw = keyed(answer, "dev.measurements_raw")[today]
     assert answer["state"] == "success", answer["states"]
     assert raw["state"] == "partial"
@@ -201,8 +201,8 @@ def test_request_of_a_run(project: Any) -> None:
     from openaq_assets.airflow.operator import request_of
     from openaq_assets.project.project import load
 
-    found = load(project.root)
-    graph, job, today = found.graph, found.job("openaq_ingestion"), dt.date(2026, 3, 10)
+    loaded = load(project.root)
+    graph, job, today = loaded.graph, loaded.job("openaq_ingestion"), dt.date(2026, 3, 10)
 
     def days(key: str | None = None, run_type: str = "manual", **params: Any) -> tuple[str, ...]:
         return request_of(graph, job, params, key=key, run_type=run_type, today=today).days
@@ -231,11 +231,11 @@ def test_request_that_makes_no_sense(project: Any, wrong: dict[str, Any]) -> Non
     from openaq_assets.errors import SelectionError
     from openaq_assets.project.project import load
 
-    found = load(project.root)
+    loaded = load(project.root)
     named = {name: wrong.pop(name) for name in ("key", "run_type") if name in wrong}
     with pytest.raises(SelectionError, match=r"\A[^\n]+\Z"):
         request_of(
-            found.graph, found.job("openaq_ingestion"), wrong, today=dt.date(2026, 3, 10), **named
+            loaded.graph, loaded.job("openaq_ingestion"), wrong, today=dt.date(2026, 3, 10), **named
         )
 
 

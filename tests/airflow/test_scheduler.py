@@ -98,17 +98,17 @@ class Server:
     def tasks(self, run: str) -> dict[str, dict[str, Any]]:
         """The task instances of a run."""
         path = f"/api/v2/dags/{JOB}/dagRuns/{urllib.parse.quote(run)}/taskInstances?limit=100"
-        return {one["task_id"]: one for one in self.call("GET", path)["task_instances"]}
+        return {task["task_id"]: task for task in self.call("GET", path)["task_instances"]}
 
     def events(self, run: str) -> dict[tuple[str, str | None], dict[str, Any]]:
         """The extras of a run's asset events by asset and partition key."""
         query = urllib.parse.urlencode({"source_run_id": run, "limit": 100})
-        found = self.call("GET", f"/api/v2/assets/events?{query}")["asset_events"]
-        return {(one["name"], one["partition_key"]): one["extra"] for one in found}
+        matching = self.call("GET", f"/api/v2/assets/events?{query}")["asset_events"]
+        return {(event["name"], event["partition_key"]): event["extra"] for event in matching}
 
     def dags(self) -> dict[str, str]:
         """The display name of every DAG."""
-        return {one["dag_id"]: one["dag_display_name"] for one in self.call("GET", "/api/v2/dags")["dags"]}
+        return {dag["dag_id"]: dag["dag_display_name"] for dag in self.call("GET", "/api/v2/dags")["dags"]}
 
 
 @pytest.fixture(scope="module")
@@ -128,14 +128,14 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, copy_project: Any) -> Iter
 
 def processes_of(home: Path) -> list[int]:
     """The processes whose Airflow home it is."""
-    found = []
+    pids = []
     for entry in Path("/proc").glob("[0-9]*/environ"):
         try:
             if f"AIRFLOW_HOME={home}".encode() in entry.read_bytes().split(b"\0"):
-                found.append(int(entry.parent.name))
+                pids.append(int(entry.parent.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 def days_ago(days: int) -> str:
@@ -204,11 +204,11 @@ def test_broken_file_is_seen_and_mended(airflow: Server) -> None:
     name, wrong = "broken__conf_assets_exports_yaml", "table: view_latest_aqy"
     airflow.project.edit("conf/assets/exports.yaml", "table: view_latest_aqi", wrong)
     try:
-        said = until(lambda: airflow.dags().get(name))
+        dag = until(lambda: airflow.dags().get(name))
         errors = until(lambda: airflow.call("GET", "/api/v2/importErrors")["import_errors"])
     finally:
         airflow.project.edit("conf/assets/exports.yaml", wrong, "table: view_latest_aqi")
-    assert said.startswith("⚠ conf/assets/exports.yaml: ")
+    assert dag.startswith("⚠ conf/assets/exports.yaml: ")
     assert "conf/assets/exports.yaml:" in errors[0]["stack_trace"]
     assert "Traceback" not in errors[0]["stack_trace"]
     until(lambda: airflow.dags().get(JOB) == JOB and name not in airflow.dags())
@@ -233,9 +233,9 @@ PAGES = ("/openaq/overview/", "/openaq/assets/", "/openaq/records/cities")
 def test_pages_are_behind_the_login(airflow: Server) -> None:
     """The overview, the asset graph and the records answer who is logged in, and nobody else."""
     assert [fetched(airflow, path, token=False)[0] for path in PAGES] == [401, 401, 401]
-    found = [fetched(airflow, path) for path in PAGES]
-    assert [status for status, _ in found] == [200, 200, 200]
-    assert all(word in text for word, (_, text) in zip(("Air Quality Overview", "view_latest_aqi", "cities"), found))
+    pages = [fetched(airflow, path) for path in PAGES]
+    assert [status for status, _ in pages] == [200, 200, 200]
+    assert all(word in text for word, (_, text) in zip(("Air Quality Overview", "view_latest_aqi", "cities"), pages))
     for path, status in {"/openaq/assets/?env=nope": 404, "/openaq/records/nothing": 404, "/openaq/records/No": 404}.items():
         assert fetched(airflow, path)[0] == status
 
@@ -271,7 +271,7 @@ def newest_promotion(lake: Path) -> dict[str, Any]:
     """The outcome of the newest promotion, without when and the lake's own place."""
     path = max(lake.glob("prod/promotions/*.outcome.json"))
     record = json.loads(path.read_text(encoding="utf-8").replace(str(lake), "LAKE"))
-    return {name: one for name, one in record.items() if name not in ("at", "until", "ended")}
+    return {name: item for name, item in record.items() if name not in ("at", "until", "ended")}
 
 
 def test_promote_and_rollback_are_the_command_lines(airflow: Server, tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ CATALOG: dict[str, Any] = {
         asset("view_two", "view", ["view_one"], [column("index", ["view_one", "mean"])]),
     ],
 }  # fmt: skip
-for one in CATALOG["assets"]:
-    one["readBy"] = [other["key"] for other in CATALOG["assets"] if one["key"] in other["reads"]]
+for item in CATALOG["assets"]:
+    item["readBy"] = [other["key"] for other in CATALOG["assets"] if item["key"] in other["reads"]]
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_every_day_of_every_city_is_a_cell(show: Show) -> None:
     tab = show(overview)
     days = series.window(overview.generated_at, overview.timezone, 30)
     stations = series.stations_of(overview.environments["prod"].daily)
-    lines = {one.city: one.days for one in stations} | series.cities(stations)
+    lines = {station.city: station.days for station in stations} | series.cities(stations)
     kinds = [_kind(line.get(day)) for line in lines.values() for day in days]
     shown = [row["kind"] for row in rows(tab, "heatmap", "cells")]
     assert sorted(shown) == sorted(kinds)
@@ -87,7 +87,7 @@ def test_the_trend_draws_the_means_and_both_limits(show: Show) -> None:
     stations = series.stations_of(overview.environments["prod"].daily)
     line = series.cities(stations)[HANOI]
     means = [None if day not in line else line[day].mean for day in days]
-    assert chosen_line(tab) == [None if one is None else round(one * 10) / 10 for one in means]
+    assert chosen_line(tab) == [None if mean is None else round(mean * 10) / 10 for mean in means]
     assert means.count(None) == 4
     path = tab.run("""[...document.querySelectorAll('#trend .mark-line path')]
       .map((line) => line.getAttribute('d')).find((d) => d.lastIndexOf('M') > 0)""")
@@ -107,8 +107,8 @@ def test_the_hours_are_those_of_the_view(show: Show) -> None:
     pattern = series.hours(serving.hours, series.stations_of(serving.daily))
     assert [row["mean"] for row in rows(tab, "hours", "hours")] == pattern["all"]
     choose(tab, "city", "Huế")
-    mine = [row["mean"] for row in rows(tab, "hours", "hours") if row["chosen"]]
-    assert mine == dict(pattern["cities"])["Huế"]
+    chosen_means = [row["mean"] for row in rows(tab, "hours", "hours") if row["chosen"]]
+    assert chosen_means == dict(pattern["cities"])["Huế"]
     assert len(rows(tab, "hours", "hours")) == 48
 
 
@@ -211,9 +211,9 @@ def test_the_palette_recolours_badges_discs_and_cells(show: Show) -> None:
     """The colours for colour vision replace the standard ones everywhere, without other numbers."""
     tab = show(sample.overview())
     places = ("#map .disc path", "#heatmap .mark-rect path")
-    before, numbers = [set(fills(tab, one)) for one in places], marks(tab)
+    before, numbers = [set(fills(tab, element)) for element in places], marks(tab)
     choose(tab, "palette", "assist")
-    after = [set(fills(tab, one)) for one in places]
+    after = [set(fills(tab, element)) for element in places]
     assist = {_rgb(band["assist"]) for band in bands()["us"]}
     standard = {_rgb(band["colour"]) for band in bands()["us"]}
     for old, new in zip(before, after, strict=True):
@@ -394,6 +394,6 @@ def test_axe_finds_nothing_serious(
     tab = show(sample.overview(synthetic=True), fragment, **screen)
     tab.call("Page.bringToFront")
     tab.run(f"{axe}; true")
-    found = tab.run("axe.run(document).then(({violations}) => violations)")
-    serious = [one for one in found if one["impact"] in ("serious", "critical")]
-    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in serious] == []
+    violations = tab.run("axe.run(document).then(({violations}) => violations)")
+    serious = [violation for violation in violations if violation["impact"] in ("serious", "critical")]
+    assert [(violation["id"], violation["nodes"][0]["html"][:200]) for violation in serious] == []

@@ -56,8 +56,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The main job has run once over three days of the simulator."""
     folder = tmp_path_factory.mktemp("real")
     made = Lake(copy_project(folder / "project"), folder / "lake")
-    said = made.call("run", "--job", "openaq_ingestion", "--days", "3")
-    assert "air_quality_overview" in said
+    output = made.call("run", "--job", "openaq_ingestion", "--days", "3")
+    assert "air_quality_overview" in output
     return made
 
 
@@ -111,8 +111,8 @@ def test_the_command_writes_the_page_and_pictures(
     out = tmp_path / "new" / "page.html"
     assert lake.call("dashboard", "--out", str(out)) == f"wrote {out}\n"
     assert len(marks(show_file(out))) > 20
-    said = lake.call("dashboard", "--png", str(tmp_path / "png"), "--env", "prod")
-    assert [line.rpartition("/")[2] for line in said.split()[1::2]] == [
+    output = lake.call("dashboard", "--png", str(tmp_path / "png"), "--env", "prod")
+    assert [line.rpartition("/")[2] for line in output.split()[1::2]] == [
         "headline.png", "map.png", "trend.png", "heatmap.png", "hours.png",
     ]  # fmt: skip
     assert (
@@ -125,8 +125,8 @@ def test_the_task_is_in_the_ledger_and_after_the_gate(lake: Lake) -> None:
     """The page is an asset like any: it runs after validation and its record says what it wrote."""
     import json
 
-    found = json.loads(lake.call("records", "air_quality_overview", "--format", "json"))
-    record = found["records"][0] if isinstance(found, dict) else found[0]
+    records = json.loads(lake.call("records", "air_quality_overview", "--format", "json"))
+    record = records["records"][0] if isinstance(records, dict) else records[0]
     assert record["state"] == "ok"
     assert record["facts"]["bytes"] == (lake.root / PAGE).stat().st_size
     assert "validate_prod_views" in lake.call("show", "air_quality_overview")

@@ -209,8 +209,8 @@ def test_hostile_names_harm_nothing(show: Show) -> None:
     )
     tab = show(overview, width=390, height=844)
     for _ in range(2):  # all cities, then the hostile one
-        found = tab.run("[window.hurt ?? null, document.images.length, document.scripts.length]")
-        assert found == [None, 0, 7]
+        actual = tab.run("[window.hurt ?? null, document.images.length, document.scripts.length]")
+        assert actual == [None, 0, 7]
         assert tab.run("document.documentElement.scrollWidth") == 390
         assert EVIL in tab.run("document.getElementById('stations').textContent")
         choose(tab, "city", EVIL)

@@ -42,37 +42,37 @@ def test_services_are_few(compose: dict[str, Any]) -> None:
     """Postgres and three processes of Airflow, and what runs before them; no Redis, Celery or triggerer."""
     assert tuple(compose["services"]) == ("postgres", *AIRFLOW)
     commands = [" ".join(compose["services"][name]["command"]) for name in AIRFLOW[1:]]
-    assert sorted(commands) == sorted(f"airflow {one}" for one in PROCESSES), "the same as on the laptop"
+    assert sorted(commands) == sorted(f"airflow {name}" for name in PROCESSES), "the same as on the laptop"
 
 
 @pytest.mark.parametrize("name", LONG_LIVED)
 def test_each_is_limited_watched_and_restarted(compose: dict[str, Any], name: str) -> None:
     """Every service has a memory limit, a health check, and comes back after a reboot."""
-    one = compose["services"][name]
-    assert 100 * 2**20 <= bytes_of(one["mem_limit"]) <= 700 * 2**20
-    assert one["healthcheck"]["test"][0] == "CMD" and one["restart"] == "unless-stopped"
+    service = compose["services"][name]
+    assert 100 * 2**20 <= bytes_of(service["mem_limit"]) <= 700 * 2**20
+    assert service["healthcheck"]["test"][0] == "CMD" and service["restart"] == "unless-stopped"
 
 
 @pytest.mark.parametrize("name", AIRFLOW)
 def test_each_is_without_rights(compose: dict[str, Any], name: str) -> None:
     """Not root, no capabilities, no way to more; the project is mounted read-only."""
-    one = compose["services"][name]
-    assert one["user"] == "50000:0"
-    assert one["cap_drop"] == ["ALL"] and one["security_opt"] == ["no-new-privileges:true"]
-    assert "privileged" not in one and "network_mode" not in one
-    mounts = [mount for mount in one["volumes"] if mount.startswith("./")]
+    service = compose["services"][name]
+    assert service["user"] == "50000:0"
+    assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service and "network_mode" not in service
+    mounts = [mount for mount in service["volumes"] if mount.startswith("./")]
     assert mounts and all(mount.endswith(":ro") for mount in mounts)
 
 
 def test_ui_is_on_loopback_and_nothing_else_is_published(compose: dict[str, Any]) -> None:
     """One port, of the UI, and only this machine reaches it."""
-    published = {name: one["ports"] for name, one in compose["services"].items() if "ports" in one}
+    published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
     assert published == {"api-server": ["127.0.0.1:8080:8080"]}
 
 
 def test_images_are_pinned(compose: dict[str, Any]) -> None:
     """Every image has a full version: what runs today runs tomorrow."""
-    images = [one["image"] for one in compose["services"].values()]
+    images = [service["image"] for service in compose["services"].values()]
     images += re.findall(r"^FROM (\S+)", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
     for image in images:
         assert re.search(r":\d+\.\d+(\.\d+)?(-[\w.-]+)?$", image), image
@@ -80,7 +80,7 @@ def test_images_are_pinned(compose: dict[str, Any]) -> None:
 
 def test_secrets_are_files(compose: dict[str, Any]) -> None:
     """No setting holds a secret; each is a file outside of the image, and the database has no address with one."""
-    assert all(set(one) == {"file"} for one in compose["secrets"].values())
+    assert all(set(secret) == {"file"} for secret in compose["secrets"].values())
     for service in compose["services"].values():
         for name, value in service["environment"].items():
             if re.search(r"KEY|SECRET|PASSWORD|TOKEN", name):
@@ -107,13 +107,13 @@ def test_airflow_knows_every_setting(compose: dict[str, Any]) -> None:
     text = (Path(airflow.__file__).parent / "config_templates/config.yml").read_text(encoding="utf-8")
     known = yaml.safe_load(text)
     for name in compose["x-settings"]:
-        if found := re.fullmatch(r"AIRFLOW__([A-Z_]+?)__([A-Z_]+)", name):
-            assert found[2].lower() in known[found[1].lower()]["options"], name
+        if match := re.fullmatch(r"AIRFLOW__([A-Z_]+?)__([A-Z_]+)", name):
+            assert match[2].lower() in known[match[1].lower()]["options"], name
 
 
 def test_settings_are_those_of_the_laptop(compose: dict[str, Any], tmp_path: Path) -> None:
     """What `make airflow` sets to be small, the compose file sets alike; but a laptop runs two tasks at a time."""
-    mine = compose["x-settings"]
+    settings_of_compose = compose["x-settings"]
     shared = {
         "core": ("executor", "mp_start_method", "load_examples", "dags_are_paused_at_creation"),
         "api": ("workers",),
@@ -124,8 +124,8 @@ def test_settings_are_those_of_the_laptop(compose: dict[str, Any], tmp_path: Pat
     laptop = settings(REPOSITORY, tmp_path, 8080)
     for section, names in shared.items():
         for name in names:
-            assert mine[f"AIRFLOW__{section}__{name}".upper()] == str(laptop[section][name]), name
-    assert int(mine["AIRFLOW__CORE__PARALLELISM"]) <= int(str(laptop["core"]["parallelism"])) <= 2
+            assert settings_of_compose[f"AIRFLOW__{section}__{name}".upper()] == str(laptop[section][name]), name
+    assert int(settings_of_compose["AIRFLOW__CORE__PARALLELISM"]) <= int(str(laptop["core"]["parallelism"])) <= 2
 
 
 def test_every_setting_that_saves_memory_says_why() -> None:
@@ -142,11 +142,11 @@ def test_every_setting_that_saves_memory_says_why() -> None:
 
 def test_a_service_is_read_as_compose_reads_it() -> None:
     """What `make memory` starts is what is written: anchors, defaults and sizes are filled in."""
-    found = services(COMPOSE, {"OPENAQ_SECRETS": "/x"})
-    assert found["scheduler"].command == ("airflow", "scheduler", "--skip-serve-logs")
-    assert found["scheduler"].environment["AIRFLOW__CORE__PARALLELISM"] == "1"
-    assert found["postgres"].limit == 160 * 2**20
-    assert [name for name, one in found.items() if one.once] == ["migrate"]
+    declared = services(COMPOSE, {"OPENAQ_SECRETS": "/x"})
+    assert declared["scheduler"].command == ("airflow", "scheduler", "--skip-serve-logs")
+    assert declared["scheduler"].environment["AIRFLOW__CORE__PARALLELISM"] == "1"
+    assert declared["postgres"].limit == 160 * 2**20
+    assert [name for name, service in declared.items() if service.once] == ["migrate"]
 
 
 # --- the image -------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_image_is_from_locks_and_not_root() -> None:
     """Only what the locks name, by hash, and nothing compiled; whoever gets in is not root."""
     text = (REPOSITORY / "Dockerfile").read_text()
     installs = re.findall(r"pip install (.*)", text)
-    assert all("--require-hashes" in one or "--no-deps /build" in one for one in installs)
+    assert all("--require-hashes" in install or "--no-deps /build" in install for install in installs)
     assert text.rindex("USER 50000") > text.rindex("FROM ")
     assert "ADD " not in text and "curl" not in text
 
@@ -170,7 +170,7 @@ def test_image_copies_what_is_there() -> None:
             assert (REPOSITORY / source).exists(), source
             assert source.split("/")[0] in seen, source
     for private in ("secrets", ".venv", "lake", "openaq.env", ".git", "tests"):
-        assert not any(fnmatch.fnmatch(private, one) for one in seen)
+        assert not any(fnmatch.fnmatch(private, path) for path in seen)
 
 
 def test_image_has_the_driver_of_the_database() -> None:

@@ -50,19 +50,19 @@ def swap(project: Path, name: str, old: str, new: str) -> None:
 
 def test_plan_shows_dollars(line: Line, bucket: AwsAccount) -> None:
     """On aws a plan says what it costs, what costs most, and how old the prices are."""
-    said = line("plan", "--job", "openaq_ingestion")
-    (cost,) = [one for one in said.output.splitlines() if one.startswith("Cost: ")]
+    result = line("plan", "--job", "openaq_ingestion")
+    (cost,) = [text for text in result.output.splitlines() if text.startswith("Cost: ")]
     assert cost.startswith("Cost: about $0.") and "measurements $0." in cost
     assert cost.endswith("prices of 2026-11-23.")
 
 
 def test_run_beyond_its_limit_is_refused(line: Line, bucket: AwsAccount) -> None:
     """One line says the price, what costs most and the limit; exit code 1, and nothing was done."""
-    said = line("run", "--job", "openaq_ingestion", "--max-cost", "0.10")
-    assert said.exit_code == 1
-    (told,) = said.output.splitlines()
-    assert told.startswith("not run: it would cost about $0.") and "measurements $0." in told
-    assert told.endswith("but the limit is $0.10. Select less, or raise max_cost.")
+    result = line("run", "--job", "openaq_ingestion", "--max-cost", "0.10")
+    assert result.exit_code == 1
+    (refusal,) = result.output.splitlines()
+    assert refusal.startswith("not run: it would cost about $0.") and "measurements $0." in refusal
+    assert refusal.endswith("but the limit is $0.10. Select less, or raise max_cost.")
     assert keys(bucket) == []
 
 
@@ -78,15 +78,15 @@ def test_limit_is_of_the_run_then_the_job_then_the_project(project: Path, line: 
 
 def test_cheap_run_passes_its_limit(line: Line, bucket: AwsAccount) -> None:
     """Below the limit it runs as ever."""
-    said = line("run", "cities", "aqi_breakpoints", "--max-cost", "0.01")
-    assert said.exit_code == 0, said.output
+    result = line("run", "cities", "aqi_breakpoints", "--max-cost", "0.01")
+    assert result.exit_code == 0, result.output
 
 
 def test_backfill_beyond_its_limit_is_refused(project: Path, line: Line, bucket: AwsAccount) -> None:
     """A backfill is priced whole, before its first day; the project's limit holds for it, too."""
     history = ("backfill", "measurements", "--from", "2025-01-01", "--to", "2025-12-31")
-    said = line(*history, "--max-cost", "0.50")
-    assert said.exit_code == 1 and said.output.startswith("not run: it would cost about $"), said.output
+    result = line(*history, "--max-cost", "0.50")
+    assert result.exit_code == 1 and result.output.startswith("not run: it would cost about $"), result.output
     swap(project, SETTINGS, "project: openaq\n", "project: openaq\nmax_cost: 0.40\n")
     assert "may cost $0.40" in line(*history).output
     assert keys(bucket) == []
@@ -95,8 +95,8 @@ def test_backfill_beyond_its_limit_is_refused(project: Path, line: Line, bucket:
 def test_the_ledger_says_what_it_has_cost(line: Line, bucket: AwsAccount) -> None:
     """Every record has its dollars: a load costs two requests, and `records` shows it."""
     line("run", "cities")
-    (found,) = json.loads(line("records", "cities", "--format", "json").output)
-    assert found["dollars"] == round(2 * 0.005 / 1000, 6)
+    (records,) = json.loads(line("records", "cities", "--format", "json").output)
+    assert records["dollars"] == round(2 * 0.005 / 1000, 6)
     assert "< $0.01" in line("records", "cities").output
 
 

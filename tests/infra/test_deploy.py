@@ -19,17 +19,17 @@ def _stack(account: AwsAccount) -> None:
 
 def test_dry_run_changes_nothing(account: AwsAccount, command: Command) -> None:
     """It says what it would do, and the bucket stays empty."""
-    said = command("deploy", "--dry-run")
-    assert said.exit_code == 0, said.output
-    assert "+ folder dev/raw/" in said.output and "work group primary" in said.output
-    assert said.output.endswith("Nothing was changed.\n")
+    result = command("deploy", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "+ folder dev/raw/" in result.output and "work group primary" in result.output
+    assert result.output.endswith("Nothing was changed.\n")
     assert keys(account) == []
 
 
 def test_it_asks_first(account: AwsAccount, command: Command) -> None:
     """Without --yes it waits for an answer, and no is no."""
-    said = command("deploy", given="n\n")
-    assert "Make these" in said.output and "Nothing was changed." in said.output
+    result = command("deploy", given="n\n")
+    assert "Make these" in result.output and "Nothing was changed." in result.output
     assert keys(account) == []
 
 
@@ -49,13 +49,13 @@ def test_everything_the_instance_needs_is_there(account: AwsAccount, command: Co
     command("deploy", "--yes")
     script = account.client("s3").get_object(Bucket=BUCKET, Key="code/openaq_raw_to_dev.py")["Body"].read()
     assert script == (REPOSITORY / "glue_jobs/openaq_raw_to_dev.py").read_bytes()
-    found = set(keys(account))
+    stored = set(keys(account))
     below = "code/project/"
     for name in ("conf/openaq.yaml", "Dockerfile", "docker-compose.yml", "infra/ec2/openaq-up", "VERSION",
                  "openaq_assets/cli/main.py", "dags/openaq.py", "views/view_latest_aqi.sql", "requirements.txt"):  # fmt: skip
-        assert below + name in found
-    assert {"dev/raw/", "dev/processed/", "prod/raw/", "prod/processed/", "athena-results/"} <= found
-    assert not [key for key in found if "__pycache__" in key or key.endswith("openaq.env") or key.startswith("code/project/tests/")]
+        assert below + name in stored
+    assert {"dev/raw/", "dev/processed/", "prod/raw/", "prod/processed/", "athena-results/"} <= stored
+    assert not [key for key in stored if "__pycache__" in key or key.endswith("openaq.env") or key.startswith("code/project/tests/")]
     primary = account.client("athena").get_work_group(WorkGroup="primary")["WorkGroup"]["Configuration"]
     assert primary["BytesScannedCutoffPerQuery"] == 1024**3
     assert primary["EnforceWorkGroupConfiguration"] is False
@@ -84,8 +84,8 @@ def test_edited_and_removed_files_follow(account: AwsAccount, tmp_path: Path) ->
     assert find_changes(opened, root, {}) == []
     (root / "conf/locations.yaml").write_text("locations:\n  oslo: {country: NO}\n", encoding="utf-8")
     (root / "conf/assets/exports.yaml").unlink()
-    found = [str(one) for one in find_changes(opened, root, {})]
-    assert sorted(one.split(" (")[0] for one in found) == [
+    changes = [str(line) for line in find_changes(opened, root, {})]
+    assert sorted(line.split(" (")[0] for line in changes) == [
         "- code/project/conf/assets/exports.yaml",
         "~ code/project/VERSION",
         "~ code/project/conf/locations.yaml",
@@ -103,8 +103,8 @@ def test_key_is_kept_encrypted(account: AwsAccount, command: Command, monkeypatc
     """OPENAQ_API_KEY of the shell becomes a SecureString; without it the parameter is left alone."""
     monkeypatch.setenv("OPENAQ_API_KEY", "b" * 64)
     command("deploy", "--yes")
-    found = account.client("ssm").get_parameter(Name="/openaq/api-key", WithDecryption=True)["Parameter"]
-    assert (found["Type"], found["Value"]) == ("SecureString", "b" * 64)
+    parameter = account.client("ssm").get_parameter(Name="/openaq/api-key", WithDecryption=True)["Parameter"]
+    assert (parameter["Type"], parameter["Value"]) == ("SecureString", "b" * 64)
     monkeypatch.delenv("OPENAQ_API_KEY")
     assert "parameter" not in command("deploy", "--dry-run").output
 
@@ -112,9 +112,9 @@ def test_key_is_kept_encrypted(account: AwsAccount, command: Command, monkeypatc
 def test_missing_bucket_is_one_line(account: AwsAccount, command: Command) -> None:
     """Without the stack it says how to make it, and exits with 3."""
     account.fresh()
-    said = command("deploy", "--yes")
-    assert said.exit_code == 3
-    line = said.output.strip().splitlines()[-1]
+    result = command("deploy", "--yes")
+    assert result.exit_code == 3
+    line = result.output.strip().splitlines()[-1]
     assert line.startswith(f"error: there is no bucket '{BUCKET}'. Create the stack of infra/openaq.yaml first")
 
 
@@ -123,9 +123,9 @@ def test_no_credentials_is_one_line(
 ) -> None:
     """A shell without credentials is told so, with the remedy."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    said = command("deploy", "--yes")
-    assert said.exit_code == 3
-    assert said.output.splitlines()[-1].startswith("error: cannot ask who we are: there are no AWS credentials.")
+    result = command("deploy", "--yes")
+    assert result.exit_code == 3
+    assert result.output.splitlines()[-1].startswith("error: cannot ask who we are: there are no AWS credentials.")
 
 
 def test_local_profile_is_refused() -> None:
@@ -134,5 +134,5 @@ def test_local_profile_is_refused() -> None:
 
     from openaq_assets.cli.main import cli
 
-    said = CliRunner().invoke(cli, ["--project", str(REPOSITORY), "--profile", "local", "deploy"])
-    assert (said.exit_code, said.output) == (2, "error: profile 'local' is not on AWS. Use --profile aws.\n")
+    result = CliRunner().invoke(cli, ["--project", str(REPOSITORY), "--profile", "local", "deploy"])
+    assert (result.exit_code, result.output) == (2, "error: profile 'local' is not on AWS. Use --profile aws.\n")

@@ -31,21 +31,21 @@ def deployed(account: AwsAccount) -> AwsAccount:
 
 def test_nothing_is_missing(deployed: AwsAccount, command: Command) -> None:
     """Stack, deploy, a key: every line is ok and the exit code 0."""
-    said = command("doctor")
-    assert "MISSING" not in said.output, said.output
-    assert said.exit_code == 0 and said.output.endswith("Nothing is missing.\n")
+    result = command("doctor")
+    assert "MISSING" not in result.output, result.output
+    assert result.exit_code == 0 and result.output.endswith("Nothing is missing.\n")
     for what in ("credentials", "public access", "TLS", "lifecycle", "database openaq_dev", "job openaq_raw_to_dev",
                  "crawler openaq_dev_processed", "work group openaq", "work group primary", "instance",
                  "OpenAQ key", "user owox-integrator", "budget", "plan", "code of the instance"):  # fmt: skip
-        assert f"ok      {what}" in said.output, what
+        assert f"ok      {what}" in result.output, what
     assert command("doctor", "--only-missing").output == "Nothing is missing.\n"
 
 
 def _job(account: AwsAccount, **changed: Any) -> None:
     glue = account.client("glue")
-    found = glue.get_job(JobName="openaq_raw_to_dev")["Job"]
+    job = glue.get_job(JobName="openaq_raw_to_dev")["Job"]
     glue.delete_job(JobName="openaq_raw_to_dev")
-    kept = {name: found[name] for name in ("Name", "Role", "Command", "GlueVersion", "Timeout", "DefaultArguments")}
+    kept = {name: job[name] for name in ("Name", "Role", "Command", "GlueVersion", "Timeout", "DefaultArguments")}
     glue.create_job(**{**kept, **changed})
 
 
@@ -58,22 +58,22 @@ def _crawler(account: AwsAccount, **changed: Any) -> None:
 
 def _open_a_port(account: AwsAccount) -> None:
     ec2 = account.client("ec2")
-    group = next(one for one in ec2.describe_security_groups()["SecurityGroups"] if one["GroupName"] == "HostFirewall")
+    group = next(security_group for security_group in ec2.describe_security_groups()["SecurityGroups"] if security_group["GroupName"] == "HostFirewall")
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[rule])
 
 
 def _stop(account: AwsAccount) -> None:
     ec2 = account.client("ec2")
-    hosts = [one["InstanceId"] for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
+    hosts = [instance["InstanceId"] for each in ec2.describe_instances()["Reservations"] for instance in each["Instances"]]
     ec2.stop_instances(InstanceIds=hosts)
 
 
 def _detach(account: AwsAccount) -> None:
     iam = account.client("iam")
-    for one in iam.list_attached_user_policies(UserName="owox-integrator")["AttachedPolicies"]:
-        if one["PolicyName"] == "DashboardAccess":
-            iam.detach_user_policy(UserName="owox-integrator", PolicyArn=one["PolicyArn"])
+    for policy in iam.list_attached_user_policies(UserName="owox-integrator")["AttachedPolicies"]:
+        if policy["PolicyName"] == "DashboardAccess":
+            iam.detach_user_policy(UserName="owox-integrator", PolicyArn=policy["PolicyArn"])
 
 
 BROKEN: dict[str, tuple[Callable[[AwsAccount], Any], str, str]] = {
@@ -125,27 +125,27 @@ def test_what_is_broken_is_said(deployed: AwsAccount, command: Command, how: str
     """One line says what is wrong and what to do, and the exit code is 1."""
     spoil, says, fix = BROKEN[how]
     spoil(deployed)
-    said = command("doctor", "--only-missing")
-    lines = [line for line in said.output.splitlines() if says in line]
-    assert len(lines) == 1 and lines[0].startswith("MISSING") and fix in lines[0], said.output
-    assert said.exit_code == 1 and said.output.endswith(" missing.\n")
+    result = command("doctor", "--only-missing")
+    lines = [line for line in result.output.splitlines() if says in line]
+    assert len(lines) == 1 and lines[0].startswith("MISSING") and fix in lines[0], result.output
+    assert result.exit_code == 1 and result.output.endswith(" missing.\n")
 
 
 def test_empty_account(account: AwsAccount, command: Command) -> None:
     """Every check has its say in an account where nothing is there; none of them breaks the others."""
-    said = command("doctor")
-    assert said.exit_code == 1
+    result = command("doctor")
+    assert result.exit_code == 1
     for what in ("bucket", "database openaq_dev", "job", "crawler", "work group openaq", "OpenAQ key", "budget"):
-        assert f"MISSING {what}" in said.output
-    assert "Traceback" not in said.output
+        assert f"MISSING {what}" in result.output
+    assert "Traceback" not in result.output
 
 
 def test_what_may_not_be_looked_at_is_a_note(deployed: AwsAccount, command: Command) -> None:
     """A right that is lacking hides one thing, says so, and does not count as missing."""
     deployed.refused = {"GetCrawler"}
-    said = command("doctor")
-    assert "note    crawler: could not be checked: " in said.output
-    assert said.exit_code == 0, said.output
+    result = command("doctor")
+    assert "note    crawler: could not be checked: " in result.output
+    assert result.exit_code == 0, result.output
 
 
 def test_free_plan_is_told_with_its_end(deployed: AwsAccount, command: Command) -> None:
@@ -155,8 +155,8 @@ def test_free_plan_is_told_with_its_end(deployed: AwsAccount, command: Command) 
         "accountPlanType": "FREE", "accountPlanRemainingCredits": {"amount": 87.5, "unit": "USD"},
         "accountPlanExpirationDate": end,
     }  # fmt: skip
-    said = command("doctor").output
-    assert "note    plan: free until 2027-05-01, 87.50 USD of credits left. Upgrade to the paid plan" in said
+    result = command("doctor").output
+    assert "note    plan: free until 2027-05-01, 87.50 USD of credits left. Upgrade to the paid plan" in result
     deployed.plan = None
     assert "note    plan: the account is from before July 2025" in command("doctor").output
 

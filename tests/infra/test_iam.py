@@ -67,11 +67,11 @@ def test_managed_policy_alone_is_not_enough_and_too_much(stack: Stack) -> None:
 @pytest.mark.parametrize("role", ["HostRole", "JobRole", "CrawlerRole"])
 def test_no_role_has_all_of_anything(stack: Stack, role: str) -> None:
     """No statement allows every action, or (but for Session Manager, which has no resources) every resource."""
-    for one in principal(stack, role):
-        actions = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
-        if one["Effect"] == "Allow":
+    for statement in principal(stack, role):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        if statement["Effect"] == "Allow":
             assert not any("*" in action for action in actions)
-            assert one["Resource"] != "*" or one["Sid"] == "SessionManager"
+            assert statement["Resource"] != "*" or statement["Sid"] == "SessionManager"
 
 
 def test_glue_roles_are_for_this_account(stack: Stack) -> None:
@@ -86,8 +86,8 @@ def test_policies_fit(stack: Stack) -> None:
     """IAM's limits: 6,144 characters for a managed policy, 10,240 for all inline policies of a role."""
     import json
 
-    for one in stack.of("AWS::IAM::ManagedPolicy").values():
-        assert len(json.dumps(one["PolicyDocument"], separators=(",", ":"))) < 6144
-    for one in stack.of("AWS::IAM::Role").values():
-        size = sum(len(json.dumps(each["PolicyDocument"], separators=(",", ":"))) for each in one["Policies"])
+    for resource in stack.of("AWS::IAM::ManagedPolicy").values():
+        assert len(json.dumps(resource["PolicyDocument"], separators=(",", ":"))) < 6144
+    for resource in stack.of("AWS::IAM::Role").values():
+        size = sum(len(json.dumps(each["PolicyDocument"], separators=(",", ":"))) for each in resource["Policies"])
         assert size < 10240

@@ -21,7 +21,7 @@ CALLS = {"s3:GetObject": "get_object", "s3:PutObject": "put_object", "s3:DeleteO
 S3 = "arn:aws:s3:::"
 
 
-def asked() -> list[tuple[str, str, str, bool]]:
+def permissions() -> list[tuple[str, str, str, bool]]:
     """Who does what to which object of a bucket of the stack, and whether it may."""
     return [
         (who, action, resource, may)
@@ -37,21 +37,21 @@ def enforced(account: AwsAccount) -> Iterator[Mapping[str, Keys]]:
     """The keys of each principal of the stack, in an account that enforces what they may."""
     stack = Stack()
     build(account, stack)
-    for _, _, resource, _ in asked():
+    for _, _, resource, _ in permissions():
         bucket, _, key = resource.removeprefix(S3).partition("/")
         account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
-    found: dict[str, Keys] = {}
-    for name in {who for who, _, _, _ in asked()}:
+    keys: dict[str, Keys] = {}
+    for name in {who for who, _, _, _ in permissions()}:
         if name in stack.of("AWS::IAM::User"):
             user = stack.resources[name]["Properties"]["UserName"]
             made = account.client("iam").create_access_key(UserName=user)["AccessKey"]
         else:
             arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
             made = account.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        found[name] = _keys(made)
+        keys[name] = _keys(made)
     _enforce(account, "0")
     try:
-        yield found
+        yield keys
     finally:
         _enforce(account, "inf")
 
@@ -69,8 +69,8 @@ def _enforce(account: AwsAccount, after: str) -> None:
 
 def test_objects_are_as_the_policies_say(account: AwsAccount, enforced: Mapping[str, Keys]) -> None:
     """Each may read, write and remove what it needs, and nothing that is not its own."""
-    found = []
-    for who, action, resource, _ in asked():
+    differences = []
+    for who, action, resource, _ in permissions():
         bucket, _, key = resource.removeprefix(S3).partition("/")
         body = {"Body": b"y"} if action == "s3:PutObject" else {}
         try:
@@ -81,9 +81,9 @@ def test_objects_are_as_the_policies_say(account: AwsAccount, enforced: Mapping[
             if code not in ("AccessDenied", "NoSuchKey"):  # another has just removed what it may read
                 raise
             done = code == "NoSuchKey"
-        found.append((who, action, resource, done))
-    assert found == asked()
-    assert {may for _, _, _, may in asked()} == {True, False} and len(found) > 25
+        differences.append((who, action, resource, done))
+    assert differences == permissions()
+    assert {may for _, _, _, may in permissions()} == {True, False} and len(differences) > 25
 
 
 def test_keys_that_are_none_open_nothing(account: AwsAccount, enforced: Mapping[str, Keys]) -> None:

@@ -109,7 +109,7 @@ def test_world_has_the_sensors_asked_for() -> None:
                 return list(json.load(answer)["results"])
 
         places = ask("/locations?iso=VN&limit=1000")
-        sensors = [one["id"] for place in places for one in place["sensors"]]
+        sensors = [item["id"] for location in places for item in location["sensors"]]
         assert len(sensors) == len(set(sensors)) == 200
         window = "datetime_from=2026-11-18T00:00:00Z&datetime_to=2026-11-19T00:00:00Z"
         for sensor in (sensors[0], sensors[-1]):

@@ -45,7 +45,7 @@ class Commands:
     def env(self) -> dict[str, str]:
         return {"PATH": f"{self.folder}:/usr/bin:/bin"}
 
-    def asked(self) -> list[str]:
+    def calls(self) -> list[str]:
         """What was asked since the last time."""
         lines = self.log.read_text().splitlines()
         self.log.write_text("")
@@ -98,10 +98,10 @@ def test_user_data_prepares_the_machine(user_data: Path, machine: Path, commands
     """2 GB of swap that stays after a reboot, Docker and compose, and a timer that brings the code."""
     done = sh(user_data, env={**commands.env, "OPENAQ_TEST_ROOT": str(machine)})
     assert done.returncode == 0, done.stderr
-    asked = commands.asked()
-    assert f"dd if=/dev/zero of={machine}/swapfile.new bs=1M count=2048 status=none" in asked
-    assert any(one.startswith("apt-get") and "docker-compose-v2" in one for one in asked)
-    assert "systemctl enable --now openaq.timer" in asked
+    calls = commands.calls()
+    assert f"dd if=/dev/zero of={machine}/swapfile.new bs=1M count=2048 status=none" in calls
+    assert any(call.startswith("apt-get") and "docker-compose-v2" in call for call in calls)
+    assert "systemctl enable --now openaq.timer" in calls
     tree = _tree(machine)
     assert "/swapfile none swap sw 0 0" in tree["etc/fstab"]
     assert "OPENAQ_ROOT=s3://openaq-data-pipeline" in tree["etc/openaq/openaq.env"]
@@ -114,13 +114,13 @@ def test_user_data_can_be_repeated(user_data: Path, machine: Path, commands: Com
     env = {**commands.env, "OPENAQ_TEST_ROOT": str(machine)}
     sh(user_data, env=env)
     before = _tree(machine)
-    commands.asked()
+    commands.calls()
     commands.add("docker")
     commands.add("aws")
     again = sh(user_data, env=env)
     assert again.returncode == 0, again.stderr
-    asked = commands.asked()
-    assert not [one for one in asked if one.startswith(("dd ", "mkswap", "apt-get", "snap"))]
+    calls = commands.calls()
+    assert not [call for call in calls if call.startswith(("dd ", "mkswap", "apt-get", "snap"))]
     assert _tree(machine) == before
     assert before["etc/fstab"].count("swapfile") == 1
 
@@ -152,12 +152,12 @@ def test_new_code_is_built_once(host: dict[str, str], commands: Commands) -> Non
     """The first time it builds and starts; the second time it only sees that all is running."""
     done = sh(INFRA / "ec2/openaq-up", env=host)
     assert done.returncode == 0, done.stderr
-    assert [one for one in commands.asked() if "compose" in one] == [
+    assert [call for call in commands.calls() if "compose" in call] == [
         "docker compose build --quiet",
         "docker compose up --detach --wait --force-recreate --remove-orphans",
     ]
     assert sh(INFRA / "ec2/openaq-up", env=host).returncode == 0
-    assert [one for one in commands.asked() if "docker" in one] == ["docker compose up --detach"]
+    assert [call for call in commands.calls() if "docker" in call] == ["docker compose up --detach"]
 
 
 def test_other_code_or_key_is_taken_up(host: dict[str, str], commands: Commands, tmp_path: Path) -> None:
@@ -165,9 +165,9 @@ def test_other_code_or_key_is_taken_up(host: dict[str, str], commands: Commands,
     sh(INFRA / "ec2/openaq-up", env=host)
     for path, text in ((tmp_path / "code/VERSION", "two"), (tmp_path / "key", "n" * 64)):
         path.write_text(text)
-        commands.asked()
+        commands.calls()
         sh(INFRA / "ec2/openaq-up", env=host)
-        assert "docker compose build --quiet" in commands.asked()
+        assert "docker compose build --quiet" in commands.calls()
     assert (tmp_path / "state/secrets/openaq_api_key").read_text() == "n" * 64
 
 
@@ -175,10 +175,10 @@ def test_failed_build_is_tried_again(host: dict[str, str], commands: Commands) -
     """A build that fails is not taken for done: the next time it is made again."""
     commands.add("docker", "exit 1")
     assert sh(INFRA / "ec2/openaq-up", env=host).returncode == 1
-    commands.asked()
+    commands.calls()
     commands.add("docker")
     assert sh(INFRA / "ec2/openaq-up", env=host).returncode == 0
-    assert "docker compose build --quiet" in commands.asked()
+    assert "docker compose build --quiet" in commands.calls()
 
 
 def test_no_key_is_no_reason_to_stop(host: dict[str, str], commands: Commands, tmp_path: Path) -> None:
@@ -218,13 +218,13 @@ def test_entrypoint_gives_secrets_to_airflow(tmp_path: Path) -> None:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(tmp_path / "passwords.json"),
         "PGPASSWORD": "given",
     }
-    said = sh(INFRA / "docker/entrypoint.sh", "env", env=env).stdout.splitlines()
-    found = dict(line.split("=", 1) for line in said)
+    lines = sh(INFRA / "docker/entrypoint.sh", "env", env=env).stdout.splitlines()
+    settings = dict(line.split("=", 1) for line in lines)
     secret = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
-    assert found["AIRFLOW__CORE__FERNET_KEY"] == secret["fernet_key"]
-    assert found["AIRFLOW__API_AUTH__JWT_SECRET"] == secret["jwt_secret"]
-    assert found["OPENAQ_API_KEY"] == "k" * 64
-    assert found["PGPASSWORD"] == "given"
+    assert settings["AIRFLOW__CORE__FERNET_KEY"] == secret["fernet_key"]
+    assert settings["AIRFLOW__API_AUTH__JWT_SECRET"] == secret["jwt_secret"]
+    assert settings["OPENAQ_API_KEY"] == "k" * 64
+    assert settings["PGPASSWORD"] == "given"
     assert json.loads((tmp_path / "passwords.json").read_text()) == {"admin": secret["airflow_password"]}
     assert (tmp_path / "passwords.json").stat().st_mode & 0o077 == 0
 
@@ -235,21 +235,21 @@ def test_entrypoint_gives_secrets_to_airflow(tmp_path: Path) -> None:
 @pytest.fixture
 def health() -> Iterator[tuple[str, dict[str, Any]]]:
     """A server that tells Airflow's health as the dictionary says."""
-    told: dict[str, Any] = {}
+    status: dict[str, Any] = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             assert self.path == "/api/v2/monitor/health"
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps(told).encode())
+            self.wfile.write(json.dumps(status).encode())
 
         def log_message(self, *words: object) -> None:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/execution/", told
+    yield f"http://127.0.0.1:{server.server_port}/execution/", status
     server.shutdown()
     server.server_close()
 
@@ -263,8 +263,8 @@ def _healthy(url: str, part: str) -> tuple[int, str]:
 
 def test_health_is_what_airflow_says(health: tuple[str, dict[str, Any]]) -> None:
     """A part is healthy if Airflow says so, and not if it says otherwise, nothing, or does not answer."""
-    url, told = health
-    told.update(scheduler={"status": "healthy"}, dag_processor={"status": "unhealthy"})
+    url, status = health
+    status.update(scheduler={"status": "healthy"}, dag_processor={"status": "unhealthy"})
     assert _healthy(url, "scheduler")[0] == 0
     assert _healthy(url, "dag_processor") == (1, "dag_processor: unhealthy\n")
     assert _healthy(url, "triggerer")[0] == 1

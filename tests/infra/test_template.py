@@ -24,30 +24,30 @@ def stack() -> Stack:
 @pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-1"])
 def test_it_is_valid(region: str) -> None:
     """cfn-lint finds nothing, not even something to warn of."""
-    assert [str(one) for one in lint_file(PATH, config=ManualArgs(regions=[region]))] == []
+    assert [str(finding) for finding in lint_file(PATH, config=ManualArgs(regions=[region]))] == []
 
 
 def test_cfn_lint_is_awake(tmp_path: Path) -> None:
     """A wrong worker type, and an action of IAM that does not exist, are told: the check above can fail."""
     text = PATH.read_text(encoding="utf-8").replace("G.1X", "G.9Z").replace("glue:BatchStopJobRun", "glue:Halt")
     (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
-    found = " ".join(str(one) for one in lint_file(tmp_path / "wrong.yaml"))
-    assert "G.9Z" in found and "halt" in found.lower()
+    findings = " ".join(str(finding) for finding in lint_file(tmp_path / "wrong.yaml"))
+    assert "G.9Z" in findings and "halt" in findings.lower()
 
 
 def test_buckets_are_private_encrypted_and_clean_up(stack: Stack) -> None:
     """Nobody from outside reads, nothing lies there in plain text, results and broken uploads go away."""
     buckets = stack.of("AWS::S3::Bucket")
-    assert {one["BucketName"] for one in buckets.values()} == {BUCKET, f"aws-athena-query-results-{BUCKET}"}
-    for one in buckets.values():
-        assert set(one["PublicAccessBlockConfiguration"].values()) == {True}
-        assert len(one["PublicAccessBlockConfiguration"]) == 4
-        assert one["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-        (rule,) = one["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert {bucket["BucketName"] for bucket in buckets.values()} == {BUCKET, f"aws-athena-query-results-{BUCKET}"}
+    for bucket in buckets.values():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-        assert any("AbortIncompleteMultipartUpload" in rule for rule in one["LifecycleConfiguration"]["Rules"])
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"])
     rules = buckets["Bucket"]["LifecycleConfiguration"]["Rules"]
-    expired = {one["Prefix"] for one in rules if "ExpirationInDays" in one}
+    expired = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
     assert expired == {"athena-results/", "glue-tmp/"}, "data must never expire"
 
 
@@ -60,14 +60,14 @@ def test_raw_answers_outlive_the_stack(stack: Stack) -> None:
 def test_every_bucket_is_over_tls_only(stack: Stack) -> None:
     """Each bucket has a policy that denies everyone every action without TLS, for it and its objects."""
     policies = stack.of("AWS::S3::BucketPolicy")
-    assert {one["Bucket"] for one in policies.values()} == {
-        one["BucketName"] for one in stack.of("AWS::S3::Bucket").values()
+    assert {policy["Bucket"] for policy in policies.values()} == {
+        bucket["BucketName"] for bucket in stack.of("AWS::S3::Bucket").values()
     }
-    for one in policies.values():
-        denied = one["PolicyDocument"]["Statement"][0]
+    for policy in policies.values():
+        denied = policy["PolicyDocument"]["Statement"][0]
         assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:*")
         assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        arn = f"arn:aws:s3:::{one['Bucket']}"
+        arn = f"arn:aws:s3:::{policy['Bucket']}"
         assert denied["Resource"] == [arn, f"{arn}/*"]
 
 
@@ -103,14 +103,14 @@ def test_names_are_those_of_the_configuration(stack: Stack) -> None:
     """Bucket, databases, job, crawler and work group are called as the profile aws calls them."""
     from openaq_assets.project.project import load
 
-    place = load(REPOSITORY).environment("dev", "aws")
-    assert place.root == f"s3://{BUCKET}"
-    names = {one["DatabaseInput"]["Name"] for one in stack.of("AWS::Glue::Database").values()}
-    assert names == {str(one.database) for one in place.siblings.values()}
-    settings = place.profile.settings["aws"]
-    assert settings.job in {one["Name"] for one in stack.of("AWS::Glue::Job").values()}
-    assert settings.crawler in {one["Name"] for one in stack.of("AWS::Glue::Crawler").values()}
-    assert settings.workgroup in {one["Name"] for one in stack.of("AWS::Athena::WorkGroup").values()}
+    environment = load(REPOSITORY).environment("dev", "aws")
+    assert environment.root == f"s3://{BUCKET}"
+    names = {resource["DatabaseInput"]["Name"] for resource in stack.of("AWS::Glue::Database").values()}
+    assert names == {str(sibling.database) for sibling in environment.siblings.values()}
+    settings = environment.profile.settings["aws"]
+    assert settings.job in {resource["Name"] for resource in stack.of("AWS::Glue::Job").values()}
+    assert settings.crawler in {resource["Name"] for resource in stack.of("AWS::Glue::Crawler").values()}
+    assert settings.workgroup in {resource["Name"] for resource in stack.of("AWS::Athena::WorkGroup").values()}
 
 
 def test_queries_are_bounded(stack: Stack) -> None:
@@ -131,7 +131,7 @@ def test_instance_is_closed_and_cheap(stack: Stack) -> None:
     }  # fmt: skip
     assert host["CreditSpecification"] == {"CPUCredits": "standard"}
     assert "KeyName" not in host
-    assert all(one["Ebs"]["Encrypted"] for one in host["BlockDeviceMappings"])
+    assert all(device["Ebs"]["Encrypted"] for device in host["BlockDeviceMappings"])
     (firewall,) = stack.of("AWS::EC2::SecurityGroup").values()
     assert firewall["SecurityGroupIngress"] == []
     assert not stack.of("AWS::EC2::SecurityGroupIngress")
@@ -155,10 +155,10 @@ def test_user_is_for_programs_only(stack: Stack) -> None:
 def test_money_is_told(stack: Stack) -> None:
     """Half, all, and a forecast of all of the budget are mailed, credits not hiding it."""
     (budget,) = stack.of("AWS::Budgets::Budget").values()
-    told = [(one["Notification"]["NotificationType"], one["Notification"]["Threshold"]) for one in budget["NotificationsWithSubscribers"]]
-    assert told == [("ACTUAL", 50), ("ACTUAL", 100), ("FORECASTED", 100)]
+    thresholds = [(notification["Notification"]["NotificationType"], notification["Notification"]["Threshold"]) for notification in budget["NotificationsWithSubscribers"]]
+    assert thresholds == [("ACTUAL", 50), ("ACTUAL", 100), ("FORECASTED", 100)]
     assert budget["Budget"]["CostTypes"] == {"IncludeCredit": False}
-    assert {one["Address"] for each in budget["NotificationsWithSubscribers"] for one in each["Subscribers"]} == {"me@example.org"}
+    assert {notification["Address"] for each in budget["NotificationsWithSubscribers"] for notification in each["Subscribers"]} == {"me@example.org"}
 
 
 def test_no_secret_is_written_in_it() -> None:

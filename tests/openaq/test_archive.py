@@ -44,8 +44,8 @@ def small_world(*places: int) -> World:
     """Oslo (with summer time), a station with rows each quarter of an hour, and one with a comma."""
     world = World.synthetic(seed=3, foreign=(OSLO,))
     ids = set(places or (OSLO, QUARTERLY, COMMA))
-    chosen = tuple(one for one in world.locations if one["id"] in ids)
-    sensors = {key: one for key, one in world.sensors.items() if one.location_id in ids}
+    chosen = tuple(location for location in world.locations if location["id"] in ids)
+    sensors = {key: sensor for key, sensor in world.sensors.items() if sensor.location_id in ids}
     return replace(world, locations=chosen, sensors=sensors)
 
 
@@ -53,8 +53,8 @@ def small_world(*places: int) -> World:
 def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     """An empty archive on loopback."""
     without_aws(monkeypatch)
-    with serving() as found:
-        yield found
+    with serving() as server:
+        yield server
 
 
 @dataclass
@@ -77,16 +77,16 @@ class Bench:
 
     def stored(self) -> dict[RawKey, bytes]:
         """The archive's files in the lake."""
-        found = {parse_raw_key(uri): body for uri, body in self.store.bodies.items()}
-        return {key: body for key, body in found.items() if key and key.asset == "archive_raw"}
+        objects = {parse_raw_key(uri): body for uri, body in self.store.bodies.items()}
+        return {key: body for key, body in objects.items() if key and key.asset == "archive_raw"}
 
 
 @pytest.fixture
 def bench(archive: Archive) -> Bench:
     """A filled archive and a lake that has nothing of it yet."""
-    found = Bench(archive, small_world())
-    archive.fill(found.world, FIRST, LAST, NOW)
-    return found
+    made = Bench(archive, small_world())
+    archive.fill(made.world, FIRST, LAST, NOW)
+    return made
 
 
 # --- fetching ------------------------------------------------------------------------------------
@@ -96,21 +96,21 @@ def test_files_are_stored_byte_for_byte_under_their_local_date(bench: Bench) -> 
     """Every file lies under the raw day of its date, its name says location and date, its bytes are the bucket's."""
     facts = bench.fetch()
     files = dict(archive_objects(bench.world, FIRST, LAST, NOW))
-    found = {key_of(int(key.values["location"]), dt.date.fromisoformat(key.values["date"])): body for key, body in bench.stored().items()}
-    assert found == files and len(files) == 12
+    actual = {key_of(int(key.values["location"]), dt.date.fromisoformat(key.values["date"])): body for key, body in bench.stored().items()}
+    assert actual == files and len(files) == 12
     for uri in bench.store.bodies:
         if key := parse_raw_key(uri):
             assert key.asset == "places_raw" or uri.split("/raw/")[1].split("/archive_raw")[0].replace(
                 "year=", "").replace("/month=", "").replace("/day=", "") == key.values["date"]  # fmt: skip
-    assert {day: one.objects for day, one in facts.items()} == dict.fromkeys(DAYS, 3)
-    assert sum(one.rows for one in facts.values()) == sum(gzip.decompress(body).count(b"\n") - 1 for body in files.values())
-    assert all(one.version and not one.failures for one in facts.values())
+    assert {day: facts_of_day.objects for day, facts_of_day in facts.items()} == dict.fromkeys(DAYS, 3)
+    assert sum(facts_of_day.rows for facts_of_day in facts.values()) == sum(gzip.decompress(body).count(b"\n") - 1 for body in files.values())
+    assert all(facts_of_day.version and not facts_of_day.failures for facts_of_day in facts.values())
 
 
 def test_what_is_known_beside_the_bytes_is_kept(bench: Bench) -> None:
     """The sidecar says where a file came from and when the archive wrote it."""
     bench.fetch()
-    about = next(one for uri, one in bench.store.metadata.items() if "location=9100002__date=20250330" in uri)
+    about = next(entry for uri, entry in bench.store.metadata.items() if "location=9100002__date=20250330" in uri)
     assert about["url"] == f"s3://{BUCKET}/{key_of(OSLO, dt.date(2025, 3, 30))}"
     assert about["etag"] and about["last-modified"] and about["retrieved"].startswith("2025-04-20T12:00:00")
 
@@ -118,7 +118,7 @@ def test_what_is_known_beside_the_bytes_is_kept(bench: Bench) -> None:
 def test_each_location_and_month_is_listed_once(bench: Bench) -> None:
     """Two months of three locations are six listings, whatever the number of days."""
     bench.fetch()
-    listed = [one.query["prefix"] for one in bench.archive.log if "prefix" in one.query]
+    listed = [request.query["prefix"] for request in bench.archive.log if "prefix" in request.query]
     assert len(listed) == len(set(listed)) == 6
     assert len(bench.archive.downloads()) == 12
 
@@ -129,7 +129,7 @@ def test_requests_are_anonymous(bench: Bench, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     bench.fetch()
     assert bench.archive.log
-    assert not any("authorization" in map(str.lower, one.headers) for one in bench.archive.log)
+    assert not any("authorization" in map(str.lower, request.headers) for request in bench.archive.log)
 
 
 def test_a_final_file_is_not_asked_for_twice(bench: Bench) -> None:
@@ -138,10 +138,10 @@ def test_a_final_file_is_not_asked_for_twice(bench: Bench) -> None:
     del bench.archive.log[:]
     second = bench.fetch()
     assert bench.archive.log == []
-    assert [one.version for one in second.values()] == [one.version for one in first.values()]
+    assert [facts_of_day.version for facts_of_day in second.values()] == [facts_of_day.version for facts_of_day in first.values()]
     again = bench.fetch(replace(FILES, again=True))
     assert len(bench.archive.downloads()) == 12 and len(bench.stored()) == 12
-    assert [one.version for one in again.values()] == [one.version for one in first.values()]
+    assert [facts_of_day.version for facts_of_day in again.values()] == [facts_of_day.version for facts_of_day in first.values()]
 
 
 def test_a_young_file_is_looked_at_again_and_kept_once(bench: Bench) -> None:
@@ -151,20 +151,20 @@ def test_a_young_file_is_looked_at_again_and_kept_once(bench: Bench) -> None:
     bench.now += dt.timedelta(hours=1)
     after = bench.fetch()
     assert len(bench.archive.downloads()) == 24 and len(bench.stored()) == 12
-    assert [one.version for one in after.values()] == [one.version for one in before.values()]
+    assert [facts_of_day.version for facts_of_day in after.values()] == [facts_of_day.version for facts_of_day in before.values()]
 
 
 def test_a_revised_file_is_a_new_object(bench: Bench) -> None:
     """A file that changed is stored beside the old one, later; changed back it is stored a third time."""
     bench.now = dt.datetime(2025, 4, 5, tzinfo=dt.UTC)
     bench.fetch()
-    key, (one, two) = key_of(OSLO, dt.date(2025, 3, 30)), (b"", gzip.compress(b"other", mtime=0))
-    one = dict(archive_objects(bench.world, FIRST, LAST, NOW))[key]
-    for body in (two, one):
+    key, (first, two) = key_of(OSLO, dt.date(2025, 3, 30)), (b"", gzip.compress(b"other", mtime=0))
+    first = dict(archive_objects(bench.world, FIRST, LAST, NOW))[key]
+    for body in (two, first):
         bench.archive.put({key: body})
         bench.fetch()  # the clock stands still, and yet the last is the latest
-    mine = sorted((key.retrieved, body) for key, body in bench.stored().items() if key.values == {"location": str(OSLO), "date": "20250330"})
-    assert [body for _, body in mine] == [one, two, one] and len({at for at, _ in mine}) == 3
+    versions = sorted((key.retrieved, body) for key, body in bench.stored().items() if key.values == {"location": str(OSLO), "date": "20250330"})
+    assert [body for _, body in versions] == [first, two, first] and len({at for at, _ in versions}) == 3
 
 
 def test_a_missing_day_is_nothing(bench: Bench) -> None:
@@ -172,11 +172,11 @@ def test_a_missing_day_is_nothing(bench: Bench) -> None:
     gone = key_of(OSLO, dt.date(2025, 3, 30))
     bench.archive.remove([gone])
     facts = bench.fetch()
-    assert facts["2025-03-30"].objects == 2 and not any(one.failures for one in facts.values())
+    assert facts["2025-03-30"].objects == 2 and not any(facts_of_day.failures for facts_of_day in facts.values())
     missing = Reply(404, b"<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>")
-    bench.archive.fault = lambda asked, _: missing if asked.path.endswith(".gz") else None
+    bench.archive.fault = lambda request, _: missing if request.path.endswith(".gz") else None
     facts = bench.fetch(replace(FILES, again=True))
-    assert not any(one.failures for one in facts.values()) and len(bench.stored()) == 11
+    assert not any(facts_of_day.failures for facts_of_day in facts.values()) and len(bench.stored()) == 11
 
 
 def test_only_locations_that_may_have_data_are_listed(archive: Archive) -> None:
@@ -184,33 +184,33 @@ def test_only_locations_that_may_have_data_are_listed(archive: Archive) -> None:
     bench = Bench(archive, small_world(9000021, COMMA))  # the first fell silent on 2025-03-04
     late = replace(FILES, into=replace(FILES.into, partitions=("2025-04-10",)))
     bench.fetch(late)
-    assert {one.query["prefix"].split("/")[2] for one in archive.log} == {f"locationid={COMMA}"}
+    assert {request.query["prefix"].split("/")[2] for request in archive.log} == {f"locationid={COMMA}"}
 
 
 @pytest.mark.parametrize("answer", [SLOW_DOWN, BROKEN, Reply(fault="truncate"), Reply(fault="reset")])
 def test_passing_trouble_is_overcome(bench: Bench, answer: Reply) -> None:
     """A throttled, failing, cut-off or reset answer is asked for again, and what is stored is whole."""
-    bench.archive.fault = lambda asked, number: answer if number == 1 and asked.path.endswith(".gz") else None
+    bench.archive.fault = lambda request, number: answer if number == 1 and request.path.endswith(".gz") else None
     facts = bench.fetch()
-    assert not any(one.failures for one in facts.values())
+    assert not any(facts_of_day.failures for facts_of_day in facts.values())
     assert sorted(bench.stored().values()) == sorted(dict(archive_objects(bench.world, FIRST, LAST, NOW)).values())
 
 
 def test_a_location_that_fails_is_named_and_the_others_go_on(bench: Bench) -> None:
     """Persistent failure is a line of the days it concerns; what was there stays, the rest arrives."""
-    def fault(asked: Request, number: int) -> Reply | None:
-        listing = f"locationid={QUARTERLY}/year=2025/month=03" in asked.query.get("prefix", "")
-        one_file = asked.path.endswith(f"location-{OSLO}-20250401.csv.gz")
+    def fault(request: Request, number: int) -> Reply | None:
+        listing = f"locationid={QUARTERLY}/year=2025/month=03" in request.query.get("prefix", "")
+        one_file = request.path.endswith(f"location-{OSLO}-20250401.csv.gz")
         return BROKEN if listing or one_file else None
 
     bench.archive.fault = fault
     facts = bench.fetch()
-    said = {day: [line.partition(":")[0] for line in one.failures] for day, one in facts.items()}
-    assert said == {day: [f"location {QUARTERLY}"] for day in DAYS[:3]} | {DAYS[3]: [f"location {OSLO}"]}
+    failures = {day: [line.partition(":")[0] for line in facts_of_day.failures] for day, facts_of_day in facts.items()}
+    assert failures == {day: [f"location {QUARTERLY}"] for day in DAYS[:3]} | {DAYS[3]: [f"location {OSLO}"]}
     assert len(bench.stored()) == 12 - 3 - 1
-    bench.archive.fault = lambda asked, number: None
+    bench.archive.fault = lambda request, number: None
     del bench.archive.log[:]
-    assert not any(one.failures for one in bench.fetch().values())
+    assert not any(facts_of_day.failures for facts_of_day in bench.fetch().values())
     assert len(bench.stored()) == 12 and len(bench.archive.downloads()) == 4
 
 
@@ -231,8 +231,8 @@ def test_without_an_inventory_the_fetch_says_what_to_run(archive: Archive) -> No
 
 
 def claimed(store: Objects, **api: str) -> Api:
-    place = Environment("dev", Profile("local", "memory://lake", settings={"api": Api(**api)}), {"dev": LogicalEnvironment("d")})
-    return archive_of(place, store)
+    environment = Environment("dev", Profile("local", "memory://lake", settings={"api": Api(**api)}), {"dev": LogicalEnvironment("d")})
+    return archive_of(environment, store)
 
 
 def test_synthetic_answers_are_not_mixed_with_the_real_archive() -> None:

@@ -74,10 +74,10 @@ def small_world(first: str = "") -> World:
     """Oslo, a station with rows each quarter of an hour, and one with sentinels; all the sensors if older."""
     world = World.synthetic(seed=5, foreign=(OSLO,))
     ids = {OSLO, QUARTERLY, SENTINELS}
-    chosen = tuple(one for one in world.locations if one["id"] in ids)
-    sensors = {key: one for key, one in world.sensors.items() if one.location_id in ids}
+    chosen = tuple(location for location in world.locations if location["id"] in ids)
+    sensors = {key: sensor for key, sensor in world.sensors.items() if sensor.location_id in ids}
     if first:
-        sensors = {key: replace(one, first=unix(first)) for key, one in sensors.items()}
+        sensors = {key: replace(sensor, first=unix(first)) for key, sensor in sensors.items()}
     return replace(world, locations=chosen, sensors=sensors)
 
 
@@ -85,8 +85,8 @@ def small_world(first: str = "") -> World:
 def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     """An empty archive on loopback."""
     without_aws(monkeypatch)
-    with serving() as found:
-        yield found
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ def make(project: Project, first: str, last: str, *keys: str) -> Run:
     """Run assets over some days; nothing may fail."""
     run = run_of(project, first, last)
     results = run_all(run, keys or tuple(project.graph.assets))
-    assert {one.state for one in results} <= {"ok", "skipped"}, results
+    assert {result.state for result in results} <= {"ok", "skipped"}, results
     return run
 
 
 def ask(run: Run, sql: str, *tables: str) -> list[tuple[Any, ...]]:
     """The rows of a query."""
-    query = bind(Query("q", sql, tuple(Ref(one, "processed") for one in tables)), run.environment)
+    query = bind(Query("q", sql, tuple(Ref(table, "processed") for table in tables)), run.environment)
     assert isinstance(query, Query)
     return list(run.platform.read(query).rows)
 
@@ -182,7 +182,7 @@ def test_a_revised_file_remakes_the_days_around_it(project: Project, archive: Ar
     world = small_world()
     files = archive.fill(world, dt.date(2025, 10, 18), dt.date(2025, 10, 26), NOW)
     run = make(project, "2025-10-20", "2025-10-25", "places_raw", "archive_raw", "files", "tables")
-    assert {one.action for one in plan(run_of(project, "2025-10-20", "2025-10-25").plan_state, ["files"])} == {"skip"}
+    assert {step.action for step in plan(run_of(project, "2025-10-20", "2025-10-25").plan_state, ["files"])} == {"skip"}
     key = key_of(QUARTERLY, dt.date(2025, 10, 23))
     header, *lines = gzip.decompress(files[key]).decode().splitlines()
     changed = [line.rpartition(",")[0] + ',"7.25"' for line in lines]
@@ -190,14 +190,14 @@ def test_a_revised_file_remakes_the_days_around_it(project: Project, archive: Ar
     again = run_of(project, "2025-10-23", "2025-10-23")
     run_all(replace(again, request=replace(again.request, force=True)), ["archive_raw"])
     steps = plan(run_of(project, "2025-10-20", "2025-10-25").plan_state, ["files"])
-    remade = [day for one in steps if one.action != "skip" for day in one.partitions]
+    remade = [day for step in steps if step.action != "skip" for day in step.partitions]
     assert remade == ["2025-10-22", "2025-10-23", "2025-10-24"]
-    assert {one.reason for one in steps if one.action != "skip"} == {"archive_raw changed"}
+    assert {step.reason for step in steps if step.action != "skip"} == {"archive_raw changed"}
     run = make(project, "2025-10-20", "2025-10-25", "files")
-    found = ask(run, f"SELECT min(period_to), max(period_to) FROM files WHERE location_id = {QUARTERLY} AND value = 7.25", "files")
+    actual = ask(run, f"SELECT min(period_to), max(period_to) FROM files WHERE location_id = {QUARTERLY} AND value = 7.25", "files")
     zone = ZoneInfo("Asia/Ho_Chi_Minh")
     first, last = (dt.datetime(2025, 10, day, 0, minute, tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None) for day, minute in ((23, 15), (24, 0)))
-    assert found == [(first, last)]
+    assert actual == [(first, last)]
 
 
 def test_what_is_forced_or_redefined_is_asked_again_though_final(project: Project, archive: Archive) -> None:
@@ -208,7 +208,7 @@ def test_what_is_forced_or_redefined_is_asked_again_though_final(project: Projec
 
     def count(run: Run) -> None:
         del archive.log[:]
-        assert {one.state for one in run_all(run, keys)} <= {"ok", "skipped"}
+        assert {result.state for result in run_all(run, keys)} <= {"ok", "skipped"}
         counts.append(len(archive.downloads()))
 
     count(run_of(project, *day))
@@ -229,10 +229,10 @@ def test_an_unreadable_file_is_set_aside_on_its_day(project: Project, archive: A
     run = make(project, "2025-10-20", "2025-10-22", "places_raw", "archive_raw", "files", "tables")
     kept = list(run.platform.objects.list(run.environment.uri("quarantine", "files")))
     assert [uri.split("/files/")[1] for uri in kept] == ["year=2025/month=10/day=21/part-0.jsonl"]
-    said = json.loads(run.platform.objects.get(kept[0]))
-    assert said["reason"].startswith("unreadable: ") and f"location={OSLO}__date=20251021" in said["object"]
+    quarantined = json.loads(run.platform.objects.get(kept[0]))
+    assert quarantined["reason"].startswith("unreadable: ") and f"location={OSLO}__date=20251021" in quarantined["object"]
     counted = ask(run, "SELECT location_id, count(*) FROM files GROUP BY 1 ORDER BY 1", "files")
-    assert [place for place, _ in counted] == [SENTINELS, QUARTERLY, OSLO]
+    assert [position for position, _ in counted] == [SENTINELS, QUARTERLY, OSLO]
 
 
 # --- the project's own views ----------------------------------------------------------------------
@@ -258,8 +258,8 @@ def hours_of(run: Run) -> list[tuple[Any, ...]]:
 
 def test_the_archive_fills_the_hours_the_api_was_not_asked_for(archive: Archive, tmp_path: Path) -> None:
     """Hours are the same from the API alone, from the archive alone and from some of each: one row each."""
-    world, found = small_world(), {}
-    world = replace(world, sensors={key: one for key, one in world.sensors.items() if one.parameter.name in ("pm25", "pm10")})
+    world, world_and_bodies = small_world(), {}
+    world = replace(world, sensors={key: sensor for key, sensor in world.sensors.items() if sensor.parameter.name in ("pm25", "pm10")})
     archive.fill(world, dt.date(2025, 10, 18), dt.date(2025, 10, 28), NOW)
     views = ("aqi_breakpoints", "cities", "qc_ranges", "qc_sentinels", "locations_raw", "locations", "openaq_tables", "archive_tables", "view_stations", "view_hours", "view_hour_flags", "view_hourly_quality")
     api, files = ("measurements_raw", "measurements"), ("archive_raw", "archive_measurements")
@@ -274,10 +274,10 @@ def test_the_archive_fills_the_hours_the_api_was_not_asked_for(archive: Archive,
             assert hours_of(run) == []
             for first, last, keys in parts:
                 run = make(project, first, last, *keys)
-            found[name] = hours_of(run)
-    assert len(found["api"]) > 700
-    assert found["archive"] == found["api"]
-    assert found["both"] == found["api"]
+            world_and_bodies[name] = hours_of(run)
+    assert len(world_and_bodies["api"]) > 700
+    assert world_and_bodies["archive"] == world_and_bodies["api"]
+    assert world_and_bodies["both"] == world_and_bodies["api"]
 
 
 def test_the_main_job_has_an_empty_archive_and_never_asks_for_it() -> None:
@@ -292,9 +292,9 @@ def test_the_simulators_files_are_the_same_each_time() -> None:
     """The same world gives the same bytes: quotes since 2024, none before but around commas."""
     world = small_world("2022-06-01T00:00:00Z")
     day = dt.date(2023, 12, 31), dt.date(2024, 1, 1)
-    one, two = (dict(archive_objects(world, *day, NOW)) for _ in range(2))
-    assert one == two and len(one) == 6
-    old, new = (gzip.decompress(one[key_of(QUARTERLY, each)]).decode().splitlines() for each in day)
+    first, two = (dict(archive_objects(world, *day, NOW)) for _ in range(2))
+    assert first == two and len(first) == 6
+    old, new = (gzip.decompress(first[key_of(QUARTERLY, each)]).decode().splitlines() for each in day)
     assert old[0] == "location_id,sensors_id,location,datetime,lat,lon,parameter,units,value"
     assert old[1].startswith(f'{QUARTERLY},90000023,"Đường Nguyễn Trãi, Thanh Xuân (mô phỏng)-8969909",2023-12-31T00:15:00+07:00,20.9934,')
     assert new[0] == '"' + old[0].replace(",", '","') + '"'

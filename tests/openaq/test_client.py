@@ -56,7 +56,7 @@ def recorded(name: str) -> bytes:
 
 def always(reply: Reply) -> Script:
     """A script that knows one answer."""
-    return lambda asked, number: reply
+    return lambda request, number: reply
 
 
 # --- what is sent ---------------------------------------------------------------------------------
@@ -66,18 +66,18 @@ def test_an_inventory_is_read_to_the_short_page() -> None:
     """A country is asked for page by page until one is short; the key is only in its header."""
     places = [{"id": n, "country": {"code": "VN"}} for n in range(1, 1501)]
 
-    def script(asked: Request, number: int) -> Reply:
-        start = (int(asked.query["page"]) - 1) * 1000
+    def script(request: Request, number: int) -> Reply:
+        start = (int(request.query["page"]) - 1) * 1000
         return page(places[start : start + 1000])
 
     with Scripted(script) as server:
-        found = answers(server.api, lambda client: client.locations("country=VN"))
-    assert [len(one.rows) for one in found] == [1000, 500]
-    assert [asked.query["page"] for asked in server.log] == ["1", "2"]
+        received = answers(server.api, lambda client: client.locations("country=VN"))
+    assert [len(answer.rows) for answer in received] == [1000, 500]
+    assert [request.query["page"] for request in server.log] == ["1", "2"]
     assert server.log[0].query == {"iso": "VN", "limit": "1000", "page": "1"}
     headers = {name.lower(): value for name, value in server.log[0].headers.items()}
     assert headers["x-api-key"] == KEY and headers["user-agent"].startswith("openaq-assets/")
-    assert not any(KEY in asked.url for asked in server.log)
+    assert not any(KEY in request.url for request in server.log)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_each_selector_has_its_request(selector: str, url: str) -> None:
     """Ids, boxes and circles become exactly the request that the API understands."""
     with Scripted(always(page([]))) as server:
         answers(server.api, lambda client: client.locations(selector))
-    assert [url] == [asked.url for asked in server.log]
+    assert [url] == [request.url for request in server.log]
 
 
 @pytest.mark.parametrize(
@@ -196,33 +196,33 @@ def test_recorded_answers_keep_every_byte(name: str, ask: Ask, compress: bool) -
     """Real answers come out as they went in, compressed for transport or not."""
     body = recorded(name)
 
-    def script(asked: Request, number: int) -> Reply:
-        reply = Reply(200, body) if asked.query["page"] == "1" else page([])
+    def script(request: Request, number: int) -> Reply:
+        reply = Reply(200, body) if request.query["page"] == "1" else page([])
         return zipped(reply) if compress else reply
 
     with Scripted(script) as server:
-        found = answers(server.api, ask)
-    assert body == found[0].body
-    assert json.loads(body)["results"] == found[0].rows
+        received = answers(server.api, ask)
+    assert body == received[0].body
+    assert json.loads(body)["results"] == received[0].rows
 
 
 def test_an_answer_says_what_was_asked_and_when() -> None:
     """Url, parameters, page, window, status, headers of interest and time of retrieval are kept."""
     reply = replace(page([ROW]), headers={"X-RateLimit-Remaining": "59", "Set-Cookie": "no"})
     with Scripted(always(reply)) as server:
-        (found,) = answers(server.api, hours())
-    assert found.url.endswith("/v3/sensors/7/hours?" + found.url.partition("?")[2])
-    assert server.log[0].query == dict(found.params)
-    assert (found.page, found.window, found.status) == (1, DAY, 200)
-    assert found.headers["x-ratelimit-remaining"] == "59" and "set-cookie" not in found.headers
-    assert dt.timedelta(0) == found.retrieved.utcoffset()
+        (received,) = answers(server.api, hours())
+    assert received.url.endswith("/v3/sensors/7/hours?" + received.url.partition("?")[2])
+    assert server.log[0].query == dict(received.params)
+    assert (received.page, received.window, received.status) == (1, DAY, 200)
+    assert received.headers["x-ratelimit-remaining"] == "59" and "set-cookie" not in received.headers
+    assert dt.timedelta(0) == received.retrieved.utcoffset()
 
 
 def test_connections_are_kept_alive() -> None:
     """Many requests in a row use one connection."""
     with Scripted(always(page([]))) as server:
         answers(server.api, lambda client: _repeated(client, 20))
-    assert len(server.log) == 20 and len({asked.connection for asked in server.log}) == 1
+    assert len(server.log) == 20 and len({request.connection for request in server.log}) == 1
 
 
 async def _repeated(client: Client, times: int) -> AsyncIterator[Answer]:
@@ -288,13 +288,13 @@ def test_a_server_that_lowers_the_limit_is_read_to_the_end() -> None:
     """A page as long as the limit the server says it used is not the last one."""
     rows = [row(f"2026-01-09T{n:02d}:00:00Z") for n in range(1, 6)]
 
-    def script(asked: Request, number: int) -> Reply:
-        start = (int(asked.query["page"]) - 1) * 2
+    def script(request: Request, number: int) -> Reply:
+        start = (int(request.query["page"]) - 1) * 2
         return page(rows[start : start + 2], limit=2)
 
     with Scripted(script) as server:
-        found = answers(server.api, hours())
-    assert rows == [one for answer in found for one in answer.rows]
+        received = answers(server.api, hours())
+    assert rows == [row for answer in received for row in answer.rows]
 
 
 # --- errors, one by one ---------------------------------------------------------------------------
@@ -361,9 +361,9 @@ BROKEN = {
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_answer_is_tried_again(fault: str) -> None:
     """Server errors and answers that are not whole are followed by a try that succeeds."""
-    with Scripted(lambda asked, n: BROKEN[fault] if n < 3 else page([ROW])) as server:
-        found = answers(server.api, hours(), timeout=0.15)
-    assert found[0].rows == [ROW] and len(server.log) == 3
+    with Scripted(lambda request, n: BROKEN[fault] if n < 3 else page([ROW])) as server:
+        received = answers(server.api, hours(), timeout=0.15)
+    assert received[0].rows == [ROW] and len(server.log) == 3
 
 
 @pytest.mark.parametrize("fault", BROKEN)
@@ -392,7 +392,7 @@ def test_429_waits_for_the_reset(reset: str | None, wait: float) -> None:
     clock = Clock()
     headers = {"x-ratelimit-reset": reset, "x-ratelimit-remaining": "0"} if reset else {}
     throttled = Reply(429, b'{"detail":"Too many requests"}', headers)
-    with Scripted(lambda asked, n: throttled if n == 1 else page([ROW])) as server:
+    with Scripted(lambda request, n: throttled if n == 1 else page([ROW])) as server:
         assert answers(server.api, hours(), clock)[0].rows == [ROW]
     assert wait <= clock.now < wait + 1 and len(server.log) == 2
 
@@ -408,34 +408,34 @@ def test_429_is_not_waited_for_without_end() -> None:
 SLOW = Reply(408, b'{"detail":"Connection timed out: Try a smaller time frame."}')
 
 
-def span(asked: Request) -> Window:
+def span(request: Request) -> Window:
     """The window of a request."""
-    first, last = asked.query["datetime_from"], asked.query["datetime_to"]
+    first, last = request.query["datetime_from"], request.query["datetime_to"]
     return dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last)
 
 
 def test_408_once_is_asked_again() -> None:
     """A single 408 is followed by the same request after a pause."""
     clock = Clock()
-    with Scripted(lambda asked, n: SLOW if n == 1 else page([ROW])) as server:
-        (found,) = answers(server.api, hours(), clock)
-    assert found.window == DAY and len(server.log) == 2 and clock.now >= 1
+    with Scripted(lambda request, n: SLOW if n == 1 else page([ROW])) as server:
+        (received,) = answers(server.api, hours(), clock)
+    assert received.window == DAY and len(server.log) == 2 and clock.now >= 1
 
 
 @pytest.mark.parametrize("longest", [1, 3, 5, 12])
 def test_408_halves_the_window(longest: int) -> None:
     """Windows the server finds too long are halved until it answers; together they are the day."""
 
-    def script(asked: Request, number: int) -> Reply:
-        first, last = span(asked)
+    def script(request: Request, number: int) -> Reply:
+        first, last = span(request)
         long = last - first > dt.timedelta(hours=longest)
         return SLOW if long else page([row(f"{last:%Y-%m-%dT%H:%M:%SZ}")])
 
     with Scripted(script) as server:
         windows = [answer.window for answer in answers(server.api, hours())]
     assert DAY[0] == windows[0][0] and DAY[1] == windows[-1][1]
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(windows))
-    assert len({asked.url for asked in server.log}) * 2 >= len(server.log)
+    assert all(pair[1] == other[0] for pair, other in itertools.pairwise(windows))
+    assert len({request.url for request in server.log}) * 2 >= len(server.log)
 
 
 def test_408_for_an_hour_is_a_failure() -> None:
@@ -450,16 +450,16 @@ def test_no_page_beyond_four_is_asked() -> None:
     step = dt.timedelta(seconds=15)
     rows = [DAY[0] + step * n for n in range(1, 5761)]
 
-    def script(asked: Request, number: int) -> Reply:
-        first, last = span(asked)
+    def script(request: Request, number: int) -> Reply:
+        first, last = span(request)
         inside = [row(f"{end:%Y-%m-%dT%H:%M:%SZ}") for end in rows if first < end <= last]
-        start = (int(asked.query["page"]) - 1) * 1000
+        start = (int(request.query["page"]) - 1) * 1000
         return page(inside[start : start + 1000])
 
     with Scripted(script) as server:
-        found = answers(server.api, hours())
-    assert len({one["period"]["datetimeTo"]["utc"] for a in found for one in a.rows}) == 5760
-    assert max(int(asked.query["page"]) for asked in server.log) == 4
+        received = answers(server.api, hours())
+    assert len({row["period"]["datetimeTo"]["utc"] for a in received for row in a.rows}) == 5760
+    assert max(int(request.query["page"]) for request in server.log) == 4
 
 
 WINDOWS = st.tuples(
@@ -487,7 +487,7 @@ def test_halving_windows_partitions_them(window: Window, endpoint: str) -> None:
         done += [] if parts else [part]
     assert window[0] == done[0][0]
     assert all(
-        one[1] == other[0] and one[1] - one[0] <= unit for one, other in itertools.pairwise(done)
+        pair[1] == other[0] and pair[1] - pair[0] <= unit for pair, other in itertools.pairwise(done)
     )
     assert ahead or window[1] == done[-1][1]
 
@@ -508,7 +508,7 @@ def test_the_key_is_never_shown(status: int, caplog: pytest.LogCaptureFixture) -
         error = error.__cause__
     assert KEY not in repr(server.api)
     assert not any(KEY in record.getMessage() for record in caplog.records)
-    assert not any(KEY in asked.url for asked in server.log)
+    assert not any(KEY in request.url for request in server.log)
 
 
 @pytest.mark.parametrize(
@@ -535,8 +535,8 @@ NOW = dt.datetime(2026, 1, 12, 12, tzinfo=dt.UTC)
 
 def a_live_sensor(world: World) -> int:
     """A sensor of the world with data on the day."""
-    after, until = (int(one.timestamp()) for one in DAY)
-    return next(key for key, one in world.sensors.items() if any(world.raw_rows(one, after, until)))
+    after, until = (int(moment.timestamp()) for moment in DAY)
+    return next(key for key, sensor in world.sensors.items() if any(world.raw_rows(sensor, after, until)))
 
 
 @pytest.mark.parametrize("endpoint", ["hours", "measurements", "days"])
@@ -545,10 +545,10 @@ def test_the_simulated_api_answers_a_day(endpoint: Any) -> None:
     with Simulator(now=NOW, per_minute=None) as simulator:
         api = Api(simulator.url, KEY, requests_per_minute=0)
         sensor = a_live_sensor(simulator.world)
-        found = answers(api, lambda client: client.sensor_pages(endpoint, sensor, DAY))
+        received = answers(api, lambda client: client.sensor_pages(endpoint, sensor, DAY))
         places = answers(api, lambda client: client.locations("country=VN"))
         newest = answers(api, lambda client: client.latest(places[0].rows[0]["id"]))
-    assert len(found) == 1 and len(found[0].rows) >= 1
+    assert len(received) == 1 and len(received[0].rows) >= 1
     assert places[0].rows and len(newest) == 1
 
 
@@ -581,4 +581,4 @@ def test_no_encoding_is_asked_for() -> None:
     """What is stored is what was on the wire: the client asks for none of its encodings."""
     with Scripted(always(page([ROW]))) as server:
         answers(server.api, hours())
-    assert {one.headers["Accept-Encoding"] for one in server.log} == {"identity"}
+    assert {request.headers["Accept-Encoding"] for request in server.log} == {"identity"}

@@ -43,7 +43,7 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        code = f"{tag}{sum(one == tag for one, _ in self.tags)}"
+        code = f"{tag}{sum(name == tag for name, _ in self.tags)}"
         self._open = (dict(attrs).get("id") or code) if tag in ("script", "style") else ""
 
     def handle_endtag(self, tag: str) -> None:
@@ -70,29 +70,29 @@ def page_of(
 def test_the_page_names_no_address_to_load_from() -> None:
     """No src, href or CSS url() leads out of the file."""
     page = page_of(latest(), days=(daily(),))
-    found = Elements(page)
+    elements = Elements(page)
     links = [
-        v for _, attrs in found.tags for k, v in attrs.items() if k in ("src", "href", "action")
+        v for _, attrs in elements.tags for k, v in attrs.items() if k in ("src", "href", "action")
     ]
     assert links == ["data:,", "#stations-title"]
-    own = found.texts["style1"] + found.texts["script6"]
+    own = elements.texts["style1"] + elements.texts["script6"]
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|\bimport\(|https?:", own)
 
 
 def test_the_policy_allows_these_very_scripts_and_nothing_else() -> None:
     """The content security policy comes before any script and names the digest of each one and of the style."""
-    found = Elements(page_of(latest()))
+    elements = Elements(page_of(latest()))
     policy = next(
-        a["content"] for _, a in found.tags if a.get("http-equiv") == "Content-Security-Policy"
+        a["content"] for _, a in elements.tags if a.get("http-equiv") == "Content-Security-Policy"
     )
-    digests = [_digest(found.texts[name]) for name in ("script6", "script7", "style1")]
+    digests = [_digest(elements.texts[name]) for name in ("script6", "script7", "style1")]
     assert policy == (
         f"default-src 'none'; script-src {digests[0]} {digests[1]}; style-src {digests[2]}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    assert [tag for tag, _ in found.tags[:4]] == ["html", "head", "meta", "meta"]
+    assert [tag for tag, _ in elements.tags[:4]] == ["html", "head", "meta", "meta"]
     assert not any(
-        "style" in attrs or any(name.startswith("on") for name in attrs) for _, attrs in found.tags
+        "style" in attrs or any(name.startswith("on") for name in attrs) for _, attrs in elements.tags
     )
 
 
@@ -230,17 +230,17 @@ def test_every_text_is_there_in_both_languages() -> None:
 def test_every_text_the_script_asks_for_exists() -> None:
     """No key is misspelt: those of the markup, of calls, and those made of a number."""
     script = Elements(page_of()).texts["script6"]
-    asked = set(re.findall(r'\bt\("(\w+)"', script)) | set(
+    keys = set(re.findall(r'\bt\("(\w+)"', script)) | set(
         re.findall(r'data-t="(\w+)"', charts.resource("page.html"))
     )
     counted = set(re.findall(r'\bcount\("(\w+)"', script))
     english = texts()["en"]
-    assert asked - set(english) == set()
+    assert keys - set(english) == set()
     assert {f"{key}.other" for key in counted} - set(english) - {
         "minutes.other",
         "hours.other",
     } == set()
-    assert len(asked) > 50
+    assert len(keys) > 50
 
 
 def reviewed(table: str) -> list[dict[str, str]]:
@@ -253,8 +253,8 @@ def test_bands_and_limits_are_those_of_the_reviewed_tables() -> None:
     """Bounds, colours, words and advice of the page are those of conf/reference, as are the limits it draws."""
     rows = reviewed("aqi_categories")
     for scheme, key in (("us_epa_2024", "us"), ("vn_aqi_1459", "vn")):
-        mine = [row for row in rows if row["scheme"] == scheme]
-        for band, row in zip(bands()[key], mine, strict=True):
+        bands_of_scheme = [row for row in rows if row["scheme"] == scheme]
+        for band, row in zip(bands()[key], bands_of_scheme, strict=True):
             assert band["to"] in (None, int(row["aqi_hi"] or 0))
             assert (band["colour"], band["assist"]) == (row["colour"], row["colour_assist"])
             assert band["en"] == [row["name_en"], row["health_en"]]
@@ -268,7 +268,7 @@ def test_bands_and_limits_are_those_of_the_reviewed_tables() -> None:
     values = {
         row["standard"]: float(row["value"]) for row in day if row["level"] in ("aqg", "limit")
     }
-    assert [one["value"] for one in bands()["limits"]] == [
+    assert [entry["value"] for entry in bands()["limits"]] == [
         values["who_aqg_2021"],
         values["qcvn_05_2023"],
     ]

@@ -109,7 +109,7 @@ def test_the_views_have_answers(made: Deployment) -> None:
     """Both environments answer alike: every station once, sane values, cities and reasons."""
     latest = made.rows("SELECT location_id, city, us_aqi, us_reason, vn_aqi, vn_reason, is_current FROM view_latest_aqi")
     assert len({row["location_id"] for row in latest}) == len(latest) > 20
-    assert all((row[f"{one}_aqi"] is None) != (row[f"{one}_reason"] is None) for row in latest for one in ("us", "vn"))
+    assert all((row[f"{scheme}_aqi"] is None) != (row[f"{scheme}_reason"] is None) for row in latest for scheme in ("us", "vn"))
     assert {"Hà Nội", "TP. Hồ Chí Minh"} <= {row["city"] for row in latest}
     prod = made.rows("SELECT location_id, us_aqi FROM view_latest_aqi ORDER BY location_id", "prod")
     assert prod == made.rows("SELECT location_id, us_aqi FROM view_latest_aqi ORDER BY location_id")
@@ -145,8 +145,8 @@ def test_add_a_location_and_a_view(made: Deployment, tmp_path: Path) -> None:
 
     (row,) = copy.rows("SELECT location, city FROM view_latest_aqi WHERE location_id = 9100001")
     assert row == {"location": "Sathon, Bangkok (synthetic)", "city": "Bangkok"}
-    found = copy.rows("SELECT hours FROM view_daily_average WHERE location_id = 9100001 ORDER BY local_day")
-    assert len(found) == 3 and sum(one["hours"] for one in found) > 30  # two UTC days are parts of three local ones
+    rows = copy.rows("SELECT hours FROM view_daily_average WHERE location_id = 9100001 ORDER BY local_day")
+    assert len(rows) == 3 and sum(row["hours"] for row in rows) > 30  # two UTC days are parts of three local ones
     (most,) = copy.rows("SELECT most FROM view_hot WHERE location_id = 9100001")
     assert 0 < most["most"] < 1000
 
@@ -175,9 +175,9 @@ def test_killed_and_crowded(made: Deployment, tmp_path: Path) -> None:
         with start(other) as running:
             time.sleep(0.8 + 0.5 * number + chance.random() * 0.4)
             os.kill(running.pid, signal.SIGKILL)
-    with start(other) as one, start(other) as two:
-        said = [running.communicate()[0].decode() for running in (one, two)]
-    assert [one.returncode, two.returncode] == [0, 0], "\n".join(said)
+    with start(other) as first, start(other) as two:
+        outputs = [running.communicate()[0].decode() for running in (first, two)]
+    assert [first.returncode, two.returncode] == [0, 0], "\n".join(outputs)
     other.call("run", "--job", "openaq_ingestion", "--days", "3")
     assert other.tables() == made.tables()
 

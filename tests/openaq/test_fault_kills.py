@@ -26,7 +26,7 @@ DAYS = tuple((TODAY - dt.timedelta(days=back)).isoformat() for back in range(6, 
 def command(simulator: Simulator, root: Path, days: tuple[str, ...], *more: str) -> list[str]:
     """The command of an extraction; it stands at the simulator's time unless told otherwise."""
     endpoint = "measurements" if "--at" in more or "--pages" in more else "hours"
-    rest = [one for one in more if one != "--pages"]
+    rest = [option for option in more if option != "--pages"]
     return [sys.executable, str(SCRIPT), simulator.url, str(root), endpoint, ",".join(days), *rest]
 
 
@@ -41,12 +41,12 @@ def finish(simulator: Simulator, root: Path, days: tuple[str, ...], *more: str) 
 
 def objects(root: Path) -> Mapping[str, bytes]:
     """Every object that can be seen, each whole and what its name promises."""
-    found = {Path(uri).name: Path(uri).read_bytes() for uri in FileStore().list(str(root))}
-    for name, body in found.items():
+    bodies = {Path(uri).name: Path(uri).read_bytes() for uri in FileStore().list(str(root))}
+    for name, body in bodies.items():
         key = parse_raw_key(name)
         assert key and key.digest == raw_key("x", {}, NOW, body).digest, name
         assert isinstance(json.loads(body)["results"], list)
-    return found
+    return bodies
 
 
 def keys(root: Path) -> Iterator[RawKey]:
@@ -59,21 +59,21 @@ def keys(root: Path) -> Iterator[RawKey]:
 
 def final(root: Path) -> set[tuple[str, str]]:
     """The sensors and days whose final answer is stored whole."""
-    found = set()
+    collected = set()
     for uri in FileStore().list(str(root)):
         key, day = parse_raw_key(uri), re.search(r"year=(\d+)/month=(\d+)/day=(\d+)", uri)
         if key and day and key.values.get("page") == "0001" and "sensor" in key.values:
-            found.add((key.values["sensor"], "-".join(day.groups())))
-    return found
+            collected.add((key.values["sensor"], "-".join(day.groups())))
+    return collected
 
 
-def asked(simulator: Simulator, since: int) -> set[tuple[str, str]]:
+def requested(simulator: Simulator, since: int) -> set[tuple[str, str]]:
     """The sensors and days that were asked for since so many requests."""
-    found = (
-        re.search(r"/sensors/(\d+)/.*datetime_from=([\d-]+)", f"{one.path}?{one.query}")
-        for one in simulator.log[since:]
+    matches = (
+        re.search(r"/sensors/(\d+)/.*datetime_from=([\d-]+)", f"{request.path}?{request.query}")
+        for request in simulator.log[since:]
     )
-    return {(one[1], one[2]) for one in found if one}
+    return {(match[1], match[2]) for match in matches if match}
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None:
@@ -91,12 +91,12 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
                 eventually(lambda: len(simulator.log) >= upto or running.poll() is not None)  # noqa: B023 - called before the next round
                 running.kill()
             objects(tmp_path / "killed")
-            assert not stored & asked(simulator, since)
+            assert not stored & requested(simulator, since)
         assert 0 < len(final(tmp_path / "killed")) < len(DAYS) * 3 + 1
         finish(simulator, tmp_path / "killed", DAYS, *now)
         since = len(simulator.log)
         finish(simulator, tmp_path / "killed", DAYS, *now)
-        assert not asked(simulator, since)
+        assert not requested(simulator, since)
     assert objects(tmp_path / "killed") == objects(tmp_path / "calm")
 
 
@@ -115,7 +115,7 @@ def test_a_kill_between_pages_leaves_no_first_page_alone(tmp_path: Path, after: 
             assert pages != {"0001"}
             since, stored = len(simulator.log), final(root)
             finish(simulator, root, DAYS[-2:], *now, "--pages")
-            assert not stored & asked(simulator, since)
+            assert not stored & requested(simulator, since)
             assert objects(root) == objects(tmp_path / "calm")
 
 
@@ -128,13 +128,13 @@ def test_two_extractions_at_once_end_with_one_day(tmp_path: Path, how: str) -> N
         simulator.faults = ["slow:seconds=0.02"]
         both = [command(simulator, tmp_path / "both", DAYS) for _ in range(2)]
         if how == "processes":
-            running = [subprocess.Popen(one, stdout=subprocess.PIPE, text=True) for one in both]
-            said = [one.communicate(timeout=30)[0] for one in running]
+            running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in both]
+            outputs = [process.communicate(timeout=30)[0] for process in running]
         else:
-            said = in_threads(simulator, tmp_path / "both")
-    assert said == [alone, alone]
+            outputs = in_threads(simulator, tmp_path / "both")
+    assert outputs == [alone, alone]
     contents = [
-        {(key.request, key.digest) for key in keys(tmp_path / one)} for one in ("alone", "both")
+        {(key.request, key.digest) for key in keys(tmp_path / folder)} for folder in ("alone", "both")
     ]
     assert contents[0] == contents[1]
     for day in (tmp_path / "alone").rglob("day=*"):
@@ -157,7 +157,7 @@ def in_threads(simulator: Simulator, root: Path) -> list[str]:
         fetch(Fetch("locations", ("country=VN",), places), FileStore(), api)
         into, inventory = Ref("answers_raw", "raw", DAYS, uri=at), Ref("places_raw", "raw", uri=at)
         facts = fetch(Fetch("hours", ("country=VN",), into, inventory), FileStore(), api)
-        return " ".join(one.version for one in facts.values()) + "\n"
+        return " ".join(facts_of_day.version for facts_of_day in facts.values()) + "\n"
 
     with ThreadPoolExecutor(2) as threads:
         return list(threads.map(extract, range(2)))

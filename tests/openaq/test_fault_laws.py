@@ -65,11 +65,11 @@ def calm() -> Rows:
 def assert_lawful(lab: Lab, logged: str, most: int | None = 60) -> None:
     """What must be so of every request, object and line, whatever happened."""
     log = lab.simulator.log
-    minutes = Counter((one.key_hash, one.time.replace(second=0, microsecond=0)) for one in log)
+    minutes = Counter((request.key_hash, request.time.replace(second=0, microsecond=0)) for request in log)
     assert most is None or max(minutes.values()) <= most
-    pages = [found[1] for one in log if (found := re.search(r"(?:^|&)page=(\d+)", one.query))]
+    pages = [page_number[1] for request in log if (page_number := re.search(r"(?:^|&)page=(\d+)", request.query))]
     assert max(map(int, pages)) <= 4
-    shown = "".join(f"{one.path}?{one.query}" for one in log)
+    shown = "".join(f"{request.path}?{request.query}" for request in log)
     assert KEY not in shown + logged and KEY.encode() not in lab.written()
     for uri, body in lab.raw().items():
         found_key = parse_raw_key(uri)
@@ -92,8 +92,8 @@ def test_nothing_is_lost_whatever_fails(
     with a_lab(monkeypatch, limit=60) as lab:
         for faults in runs:
             lab.under(*faults)
-        found = lab.run()
-        assert {one.state for one in found.values()} <= {"ok", "skipped"}
+        facts = lab.run()
+        assert {facts_of_day.state for facts_of_day in facts.values()} <= {"ok", "skipped"}
         assert lab.tables() == calm
         assert_lawful(lab, caplog.text)
 
@@ -128,9 +128,9 @@ def test_191_sensors_take_no_longer_than_the_limit_forces(concurrency: int, seco
         async def ask() -> None:
             limiter = time.limiter = Limiter(60, 2000, clock=time)
             async with Client(api, limiter, sleep=time.sleep) as client:
-                places = [one async for one in client.locations("country=VN")]
+                places = [location async for location in client.locations("country=VN")]
                 rows = places[0].rows
-                ahead = iter([sensor["id"] for place in rows for sensor in place["sensors"]])
+                ahead = iter([sensor["id"] for location in rows for sensor in location["sensors"]])
 
                 async def work() -> None:
                     for sensor in ahead:
@@ -141,8 +141,8 @@ def test_191_sensors_take_no_longer_than_the_limit_forces(concurrency: int, seco
 
         asyncio.run(ask())
         log, took = simulator.log, time()
-    assert len(log) == 192 and {one.status for one in log} == {200}
-    minutes = Counter(one.time.replace(second=0, microsecond=0) for one in log)
+    assert len(log) == 192 and {request.status for request in log} == {200}
+    minutes = Counter(request.time.replace(second=0, microsecond=0) for request in log)
     assert max(minutes.values()) <= 60
     # Sixty go at once; each sixty after them a full minute (the server's own reset) later.
     assert took <= 60 * math.floor((len(log) - 1) / 60) + 2
@@ -156,10 +156,10 @@ MEASUREMENTS = RAW.replace("endpoint: hours", "endpoint: measurements")
 def test_raw_measurements_are_an_asset_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``endpoint: measurements`` every raw row of a day of many pages reaches the table."""
     with a_lab(monkeypatch, world=busy_world(), raw=MEASUREMENTS) as lab:
-        assert {one.state for one in lab.run().values()} == {"ok"}
+        assert {facts_of_day.state for facts_of_day in lab.run().values()} == {"ok"}
         rows = lab.tables()["measurements"]
-        assert {one["label"] for one in rows} == {"raw"}
-        counts = Counter(one["sensor_id"] for one in rows)
+        assert {row["label"] for row in rows} == {"raw"}
+        counts = Counter(row["sensor_id"] for row in rows)
         assert counts.pop(BUSY) == 2880 and min(counts.values()) > 150  # quarter-hourly
         pages = Counter(page for uri in lab.raw() for page in re.findall(r"page=\d+", uri))
         assert pages["page=0002"] == 2
@@ -172,11 +172,11 @@ def test_raw_measurements_are_an_asset_as_well(monkeypatch: pytest.MonkeyPatch) 
 def test_a_page_given_twice_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the second page is the first again nothing of that day is stored, and the line says so."""
     with a_lab(monkeypatch, world=busy_world(), raw=MEASUREMENTS) as lab:
-        found = lab.under("duplicate_page")["measurements_raw"]
-        assert found.state == "partial" and "it is the same page again" in found.message
+        actual = lab.under("duplicate_page")["measurements_raw"]
+        assert actual.state == "partial" and "it is the same page again" in actual.message
         assert not any(f"sensor={BUSY}__" in uri for uri in lab.raw())
         assert lab.run()["measurements_raw"].state == "ok"
-        assert Counter(one["sensor_id"] for one in lab.tables()["measurements"])[BUSY] == 2880
+        assert Counter(row["sensor_id"] for row in lab.tables()["measurements"])[BUSY] == 2880
 
 
 def test_a_day_of_many_rows_is_cut_before_page_five(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_a_day_of_many_rows_is_cut_before_page_five(monkeypatch: pytest.MonkeyPa
     world = small_world({9000004: ("pm25",)}).with_series({BUSY: rows})
     with a_lab(monkeypatch, world=world, raw=MEASUREMENTS) as lab:
         lab.run(days=DAYS[1:])
-        ends = [one["period_to"] for one in lab.tables()["measurements"]]
+        ends = [row["period_to"] for row in lab.tables()["measurements"]]
         assert len(ends) == len(set(ends)) == 5760
         assert_lawful(lab, "", None)
         windows = {

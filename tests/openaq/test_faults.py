@@ -78,15 +78,15 @@ def test_a_sensor_that_cannot_be_had_is_named(
 ) -> None:
     """The run is partial in one line, the others are stored, and a later run has everything."""
     with a_lab(monkeypatch) as lab:
-        found = lab.under(text)
-        raw = found["measurements_raw"]
+        actual = lab.under(text)
+        raw = actual["measurements_raw"]
         assert raw.state == "partial" and TOLD + reason in raw.message
         assert raw.message.count("sensor ") == raw.message.count(TOLD) or "429" in text
         assert "\n" not in raw.message and raw.message == raw.message.strip()
         assert not any(f"sensor={SENSOR}__" in uri for uri in lab.raw())
         rows = lab.tables().get("measurements", [])
         assert rows == [
-            one for one in calm["measurements"] if one["sensor_id"] != SENSOR and "429" not in text
+            row for row in calm["measurements"] if row["sensor_id"] != SENSOR and "429" not in text
         ]
         again = lab.run()
         assert again["measurements_raw"].state == "ok" and lab.tables() == calm
@@ -98,7 +98,7 @@ def test_a_run_gets_over_what_passes(
 ) -> None:
     """Nothing is told and nothing is missing; a clean run afterwards changes no row."""
     with a_lab(monkeypatch, limit=60 if "reset_minus" in text or "no_rate" in text else 0) as lab:
-        assert {one.state for one in lab.under(text).values()} == {"ok"}
+        assert {facts_of_day.state for facts_of_day in lab.under(text).values()} == {"ok"}
         assert lab.tables() == calm
         lab.run()
         assert lab.tables() == calm
@@ -109,9 +109,9 @@ def test_a_fault_of_the_inventory(name: str, calm: Rows, monkeypatch: pytest.Mon
     """Whatever the inventory meets after a good run, the older one is used and nothing is lost."""
     with a_lab(monkeypatch) as lab:
         lab.run()
-        found = lab.under(f"{name}:path=/locations")
-        assert found["locations_raw"].state in ("ok", "partial")
-        assert found["measurements_raw"].state == "ok"
+        actual = lab.under(f"{name}:path=/locations")
+        assert actual["locations_raw"].state in ("ok", "partial")
+        assert actual["measurements_raw"].state == "ok"
         assert lab.tables() == calm
         assert lab.run()["locations_raw"].state == "ok" and lab.tables() == calm
 
@@ -120,10 +120,10 @@ def test_a_blocked_address_stops_the_run(calm: Rows, monkeypatch: pytest.MonkeyP
     """403 fails the asset with the body's message and a remedy; what reads it is not run."""
     with a_lab(monkeypatch) as lab:
         lab.run("locations_raw")
-        found = lab.under("403:path=/hours")
-        line = found["measurements_raw"].message
-        assert found["measurements_raw"].state == "failed"
-        assert found["measurements"].state == "blocked"
+        actual = lab.under("403:path=/hours")
+        line = actual["measurements_raw"].message
+        assert actual["measurements_raw"].state == "failed"
+        assert actual["measurements"].state == "blocked"
         assert (
             "violation of rate limit policy. Contact dev@openaq.org. Check OPENAQ_API_KEY" in line
         )
@@ -146,8 +146,8 @@ def test_odd_values_are_facts_until_they_are_revised(
     with a_lab(monkeypatch) as lab:
         if not first:
             lab.run()
-        found = lab.under(f"{name}:{SICK},at={AT}")
-        assert found["measurements_raw"].state == "ok"
+        actual = lab.under(f"{name}:{SICK},at={AT}")
+        assert actual["measurements_raw"].state == "ok"
         row, usual = rows_at(lab.tables()).get(HOUR), rows_at(calm)[HOUR]
         expected = {
             "null_flagged": usual | {"value": None, "has_flags": True},
@@ -183,7 +183,7 @@ def test_a_renamed_location_is_told_by_its_newest_name(
     with a_lab(monkeypatch) as lab:
         lab.run()
         lab.under("renamed:location=9000004,to=Số 46 phố Lưu Quang Vũ")
-        names = {one["location_id"]: one["name"] for one in lab.tables()["locations"]}
+        names = {row["location_id"]: row["name"] for row in lab.tables()["locations"]}
         assert names[9000004] == "Số 46 phố Lưu Quang Vũ"
         assert lab.tables()["measurements"] == calm["measurements"]
         lab.run()
@@ -198,8 +198,8 @@ def test_a_vanished_location_keeps_its_history(
     """What was stored of a location that is gone stays in the tables, and the run is no failure."""
     with a_lab(monkeypatch) as lab:
         lab.run()
-        found = lab.under(f"vanished:location=9000004{path}")
-        assert found["locations_raw"].state == found["measurements_raw"].state == "ok"
+        actual = lab.under(f"vanished:location=9000004{path}")
+        assert actual["locations_raw"].state == actual["measurements_raw"].state == "ok"
         assert lab.tables() == calm
         lab.run()
         assert lab.tables() == calm

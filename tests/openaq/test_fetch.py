@@ -75,30 +75,30 @@ class Bench:
 
     def rows(self) -> dict[tuple[str, str], str]:
         """What a transform sees: the latest retrieved row of each sensor and period."""
-        found: dict[tuple[str, str], str] = {}
+        collected: dict[tuple[str, str], str] = {}
         named = [(parse_raw_key(uri), body) for uri, body in self.store.bodies.items()]
         for key, body in sorted(
             ((key, body) for key, body in named if key and key.asset == "measurements_raw"),
             key=lambda pair: pair[0].retrieved,
         ):
-            for one in json.loads(body)["results"]:
-                found[key.values["sensor"], one["period"]["datetimeFrom"]["utc"]] = json.dumps(one)
-        return found
+            for measurement in json.loads(body)["results"]:
+                collected[key.values["sensor"], measurement["period"]["datetimeFrom"]["utc"]] = json.dumps(measurement)
+        return collected
 
 
 def small_world(places: int = 3) -> World:
     """The first stations of the synthetic world that have data on the day."""
     world = World.synthetic(seed=7)
-    live = [one for one in world.locations if _alive(world, int(one["id"]))][:places]
-    ids = {int(one["id"]) for one in live}
-    sensors = {key: one for key, one in world.sensors.items() if one.location_id in ids}
+    live = [location for location in world.locations if _alive(world, int(location["id"]))][:places]
+    ids = {int(location["id"]) for location in live}
+    sensors = {key: location for key, location in world.sensors.items() if location.location_id in ids}
     return replace(world, locations=tuple(live), sensors=sensors)
 
 
-def _alive(world: World, place: int) -> bool:
+def _alive(world: World, location: int) -> bool:
     after = int(NOW.timestamp()) - 5 * 86400
-    mine = [one for one in world.sensors.values() if one.location_id == place]
-    return any(any(world.raw_rows(one, after, after + 86400)) for one in mine)
+    sensors = [sensor for sensor in world.sensors.values() if sensor.location_id == location]
+    return any(any(world.raw_rows(sensor, after, after + 86400)) for sensor in sensors)
 
 
 def api_of(simulator: Simulator, concurrency: int = 8) -> Api:
@@ -110,7 +110,7 @@ def api_of(simulator: Simulator, concurrency: int = 8) -> Api:
 
 def due(world: World, parameters: Iterable[str] = ("pm25", "co")) -> list[int]:
     """The sensors of a world that measure these parameters."""
-    return sorted(key for key, one in world.sensors.items() if one.parameter.name in parameters)
+    return sorted(key for key, sensor in world.sensors.items() if sensor.parameter.name in parameters)
 
 
 # --- a run and its facts --------------------------------------------------------------------------
@@ -123,14 +123,14 @@ def test_a_day_is_asked_sensor_by_sensor_and_stored() -> None:
         bench = Bench(api_of(simulator))
         inventory = bench.fetch(INVENTORY)
         facts = bench.fetch(HOURS)["2026-01-09"]
-        asked = [one.path for one in simulator.log if "/sensors/" in one.path]
+        paths = [request.path for request in simulator.log if "/sensors/" in request.path]
     assert {TODAY} == set(inventory)
     assert (
         inventory[TODAY].rows,
         inventory[TODAY].objects,
         inventory[TODAY].failures,
     ) == (3, 1, ())
-    assert sorted(asked) == sorted(f"/v3/sensors/{sensor}/hours" for sensor in due(world))
+    assert sorted(paths) == sorted(f"/v3/sensors/{sensor}/hours" for sensor in due(world))
     keys = bench.named()
     assert [str(sensor) for sensor in due(world)] == sorted(key.values["sensor"] for key in keys)
     assert {("location", "sensor", "page")} == {tuple(key.values) for key in keys}
@@ -185,7 +185,7 @@ def test_each_day_is_listed_once() -> None:
         bench.fetch(INVENTORY)
         bench.store.listed.clear()
         facts = bench.fetch(replace(HOURS, into=replace(HOURS.into, partitions=days)))
-    assert days == tuple(facts) and all(one.objects for one in facts.values())
+    assert days == tuple(facts) and all(facts_of_day.objects for facts_of_day in facts.values())
     assert sum(1 for prefix in bench.store.listed if prefix == DAY) == 1
     assert len(bench.store.listed) <= 4
 
@@ -233,24 +233,24 @@ class Station:
     def __init__(self, sensors: tuple[int, ...] = (1,)) -> None:
         self.value = 1.0
         self.sensors = sensors
-        self.hours: Callable[[Request, int], Reply] = lambda asked, number: page(
+        self.hours: Callable[[Request, int], Reply] = lambda request, number: page(
             [row("2026-01-09T05:00:00Z", self.value)]
         )
 
-    def __call__(self, asked: Request, number: int) -> Reply:
-        if asked.path.startswith("/v3/locations"):
-            return page([place(7, self.sensors)])
-        return self.hours(asked, number)
+    def __call__(self, request: Request, number: int) -> Reply:
+        if request.path.startswith("/v3/locations"):
+            return page([location_json(7, self.sensors)])
+        return self.hours(request, number)
 
 
-def place(identity: int, sensors: Iterable[int], **changed: Any) -> dict[str, Any]:
+def location_json(identity: int, sensors: Iterable[int], **changed: Any) -> dict[str, Any]:
     """A location as the API tells it, as far as it matters."""
     stamp = {"utc": "2026-01-09T00:00:00Z", "local": "2026-01-09T07:00:00+07:00"}
     parameter = {"id": 2, "name": "pm25", "units": "µg/m³"}
     return {
         "id": identity,
         "country": {"id": 56, "code": "VN", "name": "Vietnam"},
-        "sensors": [{"id": one, "name": "pm25", "parameter": parameter} for one in sensors],
+        "sensors": [{"id": sensor, "name": "pm25", "parameter": parameter} for sensor in sensors],
         "datetimeFirst": stamp | {"utc": "2024-01-01T00:00:00Z"},
         "datetimeLast": stamp,
     } | changed
@@ -275,7 +275,7 @@ def test_a_revised_answer_becomes_the_latest(step: int) -> None:
 def test_an_empty_answer_is_stored() -> None:
     """That a sensor was asked and had nothing is evidence, and makes the next run a no-op."""
     station = Station()
-    station.hours = lambda asked, number: page([])
+    station.hours = lambda request, number: page([])
     with Scripted(station) as server:
         bench = Bench(server.api)
         bench.fetch(INVENTORY)
@@ -287,7 +287,7 @@ def test_every_byte_is_kept() -> None:
     """Odd but valid JSON (spaces, key order, unknown keys, number forms) is stored as it came."""
     odd = b' {\n "results" : [ ] , "new": 1.50e+1, "meta":{"found":">0"}}\n'
     station = Station()
-    station.hours = lambda asked, number: Reply(200, odd)
+    station.hours = lambda request, number: Reply(200, odd)
     with Scripted(station) as server:
         bench = Bench(server.api)
         bench.fetch(INVENTORY), bench.fetch(HOURS)
@@ -308,34 +308,34 @@ def test_the_recorded_answers_pass_into_the_store(folder: str) -> None:
     data = recorded(f"{folder}/sensors_7772024_measurements__no_params__2025-12-22.json")
     rows = json.loads(data)["results"]
 
-    def script(asked: Request, number: int) -> Reply:
-        if asked.path == "/v3/locations":
+    def script(request: Request, number: int) -> Reply:
+        if request.path == "/v3/locations":
             return Reply(200, inventory)
-        if asked.path != "/v3/sensors/7772024/measurements":
+        if request.path != "/v3/sensors/7772024/measurements":
             return page([])
         # All 100 rows lie in few days: the scripted server gives those of the asked window only.
-        first, last = asked.query["datetime_from"], asked.query["datetime_to"]
-        inside = [one for one in rows if first < one["period"]["datetimeTo"]["utc"] <= last]
+        first, last = request.query["datetime_from"], request.query["datetime_to"]
+        inside = [row for row in rows if first < row["period"]["datetimeTo"]["utc"] <= last]
         return page(inside)
 
     with Scripted(script) as server:
         bench = Bench(server.api)
         bench.fetch(INVENTORY)
-        days = tuple(sorted({one["period"]["datetimeFrom"]["utc"][:10] for one in rows}))
+        days = tuple(sorted({row["period"]["datetimeFrom"]["utc"][:10] for row in rows}))
         into = replace(HOURS.into, partitions=days)
         facts = bench.fetch(replace(HOURS, endpoint="measurements", parameters=("co",), into=into))
     (stored,) = (key for key in bench.named("locations_raw"))
     segment = "year=2026/month=01/day=12"
     assert inventory == bench.store.bodies[f"{RAW}/{segment}/{stored}"]
-    assert len(rows) == sum(one.rows for one in facts.values())
+    assert len(rows) == sum(facts_of_day.rows for facts_of_day in facts.values())
 
 
 def test_the_recorded_country_is_asked_as_it_should_be() -> None:
     """Of the 53 recorded locations, the six active ones of 2025-12-22 are asked, pm25 only."""
     inventory = recorded("wire_form/locations__iso_VN__2025-12-22.json")
 
-    def script(asked: Request, number: int) -> Reply:
-        return Reply(200, inventory) if asked.path == "/v3/locations" else page([])
+    def script(request: Request, number: int) -> Reply:
+        return Reply(200, inventory) if request.path == "/v3/locations" else page([])
 
     with Scripted(script) as server:
         bench = Bench(server.api)
@@ -360,7 +360,7 @@ def test_one_broken_sensor_stops_nothing() -> None:
         facts = bench.fetch(HOURS)["2026-01-09"]
     about = f"sensor {bad} (location {sensor.location_id}, {sensor.parameter.name})"
     assert (f"{about}: HTTP 500 after 5 tries: Internal Server Error",) == facts.failures
-    assert {str(one) for one in due(world)[1:]} == {key.values["sensor"] for key in bench.named()}
+    assert {str(identity) for identity in due(world)[1:]} == {key.values["sensor"] for key in bench.named()}
 
 
 def test_a_failed_sensor_keeps_what_it_had() -> None:
@@ -384,7 +384,7 @@ def test_a_refusal_stops_the_run_in_one_line(status: int) -> None:
         bench = Bench(server.api)
         bench.fetch(INVENTORY)
         kept = dict(bench.store.bodies)
-        station.hours = lambda asked, number: Reply(status, b'{"detail":"Invalid credentials"}')
+        station.hours = lambda request, number: Reply(status, b'{"detail":"Invalid credentials"}')
         with pytest.raises(Refused) as caught:
             bench.fetch(HOURS)
     assert "Invalid credentials. Check" in str(caught.value) and "\n" not in str(caught.value)
@@ -459,12 +459,12 @@ def shelve(
 def asked_sensors(fill: Callable[[Objects], None], operation: Fetch = HOURS) -> list[int]:
     """The sensors asked when the store was filled like this."""
     station = Station()
-    station.hours = lambda asked, number: page([])
+    station.hours = lambda request, number: page([])
     with Scripted(station) as server:
         bench = Bench(server.api)
         fill(bench.store)
         bench.fetch(operation)
-        return sorted(int(asked.path.split("/")[3]) for asked in server.log)
+        return sorted(int(request.path.split("/")[3]) for request in server.log)
 
 
 VN = {"country": "VN"}
@@ -474,11 +474,11 @@ def test_the_newest_inventory_counts() -> None:
     """The newest day wins, in it the latest retrieval, and other assets' objects are not read."""
 
     def fill(store: Objects) -> None:
-        shelve(store, "2026-01-10", VN, [place(1, [1])])
-        shelve(store, TODAY, VN, [place(1, [2])])
-        shelve(store, TODAY, VN, [place(1, [3])], retrieved=NOW + dt.timedelta(hours=1))
-        shelve(store, TODAY, VN, [place(1, [4])], asset="other_raw")
-        shelve(store, TODAY, {"country": "TH"}, [place(9, [9])])
+        shelve(store, "2026-01-10", VN, [location_json(1, [1])])
+        shelve(store, TODAY, VN, [location_json(1, [2])])
+        shelve(store, TODAY, VN, [location_json(1, [3])], retrieved=NOW + dt.timedelta(hours=1))
+        shelve(store, TODAY, VN, [location_json(1, [4])], asset="other_raw")
+        shelve(store, TODAY, {"country": "TH"}, [location_json(9, [9])])
 
     assert asked_sensors(fill) == [3]
 
@@ -487,8 +487,8 @@ def test_each_location_has_its_own_newest_inventory() -> None:
     """A newer inventory of one location does not hide the older one of the country; none is doubled."""
 
     def fill(store: Objects) -> None:
-        shelve(store, "2026-01-10", VN, [place(1, [1, 2]), place(7, [7])])
-        shelve(store, TODAY, {"location": "7"}, [place(7, [7, 8])])
+        shelve(store, "2026-01-10", VN, [location_json(1, [1, 2]), location_json(7, [7])])
+        shelve(store, TODAY, {"location": "7"}, [location_json(7, [7, 8])])
 
     both = replace(HOURS, locations=("country=VN", "id=7"))
     assert asked_sensors(fill, both) == [1, 2, 7, 8]
@@ -498,7 +498,7 @@ def test_each_location_has_its_own_newest_inventory() -> None:
 
 def test_an_old_inventory_is_found() -> None:
     """An inventory of months ago is better than none."""
-    assert asked_sensors(lambda store: shelve(store, "2025-03-01", VN, [place(1, [1])])) == [1]
+    assert asked_sensors(lambda store: shelve(store, "2025-03-01", VN, [location_json(1, [1])])) == [1]
 
 
 def test_no_inventory_is_told() -> None:
@@ -516,16 +516,16 @@ def test_only_sensors_that_may_have_data_are_asked() -> None:
         return {"utc": text, "local": text}
 
     def fill(store: Objects) -> None:
-        of_co = place(8, [8])
+        of_co = location_json(8, [8])
         of_co["sensors"][0]["parameter"] = {"id": 4, "name": "co"}
         places = [
-            place(1, [1]),
-            place(2, [2], datetimeLast=stamp("2025-12-26T00:00:00Z")),  # 14 days before: just alive
-            place(3, [3], datetimeLast=stamp("2025-12-25T23:59:59+00:00")),
-            place(4, [4], datetimeLast=None, datetimeFirst=None),
-            place(5, [5], datetimeFirst=stamp("2026-01-10T00:00:00Z")),
-            place(6, [6], datetimeFirst=stamp("2026-01-09T23:59:00Z")),
-            place(7, []),
+            location_json(1, [1]),
+            location_json(2, [2], datetimeLast=stamp("2025-12-26T00:00:00Z")),  # 14 days before: just alive
+            location_json(3, [3], datetimeLast=stamp("2025-12-25T23:59:59+00:00")),
+            location_json(4, [4], datetimeLast=None, datetimeFirst=None),
+            location_json(5, [5], datetimeFirst=stamp("2026-01-10T00:00:00Z")),
+            location_json(6, [6], datetimeFirst=stamp("2026-01-09T23:59:00Z")),
+            location_json(7, []),
             of_co,
         ]
         shelve(store, TODAY, VN, places)
@@ -593,14 +593,14 @@ def test_nothing_is_lost_whatever_fails(runs: list[list[Fault]]) -> None:
         bench = Bench(api_of(simulator))
         bench.fetch(INVENTORY)
         for faults in runs:
-            simulator.faults = [replace(one, path="/sensors/") for one in faults]
+            simulator.faults = [replace(fault, path="/sensors/") for fault in faults]
             before = dict(bench.store.bodies)
             with contextlib.suppress(Refused):
                 bench.fetch(HOURS)
             assert before.items() <= bench.store.bodies.items()
         simulator.faults = []
         facts = bench.fetch(HOURS)["2026-01-09"]
-        assert not any(KEY in one.query for one in simulator.log)
+        assert not any(KEY in request.query for request in simulator.log)
     assert facts.failures == ()
     assert undisturbed() == (bench.latest(), bench.rows())
 
@@ -667,7 +667,7 @@ def test_two_runs_at_once_end_with_one_day() -> None:
         bench.fetch(INVENTORY), alone.fetch(INVENTORY)
         with concurrent.futures.ThreadPoolExecutor(2) as threads:
             both = [threads.submit(bench.fetch, HOURS) for _ in range(2)]
-            assert all(not one.result()["2026-01-09"].failures for one in both)
+            assert all(not run.result()["2026-01-09"].failures for run in both)
         alone.fetch(HOURS)
     assert alone.rows() == bench.rows() and alone.latest() == bench.latest()
 
@@ -695,12 +695,12 @@ def test_the_limit_of_a_key_is_kept_by_a_whole_run(concurrency: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("full_pass", "day", "asked"),
+    ("full_pass", "day", "expected"),
     [("never", "2026-01-18", False), ("weekly", "2026-01-18", True), ("weekly", "2026-01-19", False),
      ("monthly", "2026-02-01", True), ("monthly", "2026-01-18", False)],
 )  # fmt: skip
-def test_a_full_pass_asks_silent_stations(full_pass: FullPass, day: str, asked: bool) -> None:
+def test_a_full_pass_asks_silent_stations(full_pass: FullPass, day: str, expected: bool) -> None:
     """On Sundays or the first of a month a sensor is asked though its station has been silent."""
     silent = Sensor(1, 2, "pm25", None, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
     operation = Fetch("hours", ("country=VN",), Ref("m", "raw"), full_pass=full_pass)
-    assert is_requested(operation, silent, day) is asked
+    assert is_requested(operation, silent, day) is expected

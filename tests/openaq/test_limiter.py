@@ -46,7 +46,7 @@ def received(
 
 def most_within(times: list[float], period: float) -> int:
     """The most of the times that lie in one half-open window of that length."""
-    return max(sum(1 for one in times if start <= one < start + period) for start in times)
+    return max(sum(1 for time in times if start <= time < start + period) for start in times)
 
 
 @given(ARRIVALS, st.integers(1, 7))

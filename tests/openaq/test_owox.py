@@ -66,7 +66,7 @@ def project_of(root: Path, **files: str) -> Project:
         root, given | {name.replace("__", "/"): text for name, text in files.items()}
     )
     run = open_run(project, make_request(project.graph), "dev", "local")
-    assert {one.state for one in run_all(run, ["days", "overview"])} == {"ok"}
+    assert {result.state for result in run_all(run, ["days", "overview"])} == {"ok"}
     promote(run, "prod")
     return project
 
@@ -74,8 +74,8 @@ def project_of(root: Path, **files: str) -> Project:
 def wrong(project: Project) -> list[str]:
     """What the check finds wrong, as 'environment: what'."""
     return [
-        f"{one.environment}: {one.what} {one.detail}"
-        for one in check_owox(project, read_plan(project), "local") if not one.ok
+        f"{finding.environment}: {finding.what} {finding.detail}"
+        for finding in check_owox(project, read_plan(project), "local") if not finding.ok
     ]  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def wrong(project: Project) -> list[str]:
 
 def test_the_statements_are_those_owox_was_seen_to_send() -> None:
     """Word for word: qualified names, and no workgroup or database to lean on."""
-    assert [one.sql for one in statements("openaq_dev", "view_latest_aqi")] == [
+    assert [statement.sql for statement in statements("openaq_dev", "view_latest_aqi")] == [
         "SELECT 1",
         'EXPLAIN SELECT * FROM "openaq_dev"."view_latest_aqi"',
         'SELECT * FROM "openaq_dev"."view_latest_aqi" LIMIT 0',
@@ -99,10 +99,10 @@ def test_the_statements_are_those_owox_was_seen_to_send() -> None:
 def test_both_environments_answer_alike(tmp_path: Path) -> None:
     """Every statement is answered in dev and prod, the schemas are equal, and every field is there."""
     project = project_of(tmp_path)
-    found = list(check_owox(project, read_plan(project), "local"))
-    assert all(one.ok for one in found)
-    assert sum("answers OWOX's" in one.what for one in found) == 10
-    assert "its schema equals dev's: names, types, order" in [one.what for one in found]
+    findings = list(check_owox(project, read_plan(project), "local"))
+    assert all(finding.ok for finding in findings)
+    assert sum("answers OWOX's" in finding.what for finding in findings) == 10
+    assert "its schema equals dev's: names, types, order" in [finding.what for finding in findings]
     done = CliRunner().invoke(cli, ["--project", str(tmp_path), "owox", "check"])
     assert done.exit_code == 0 and "Everything is correct." in done.output
 
@@ -119,16 +119,16 @@ def test_a_candidate_that_differs_from_prod_is_told(tmp_path: Path) -> None:
     )
     project = write_project(tmp_path, {})
     run = open_run(project, make_request(project.graph), "dev", "local")
-    assert {one.state for one in run_all(run, ["overview"])} == {"ok"}
-    found = wrong(project)
-    assert len(found) == 2 and all(one.startswith("prod: ") and "us_aqi" in one for one in found)
+    assert {finding.state for finding in run_all(run, ["overview"])} == {"ok"}
+    findings = wrong(project)
+    assert len(findings) == 2 and all(finding.startswith("prod: ") and "us_aqi" in finding for finding in findings)
 
 
 def test_values_data_studio_cannot_read_are_told(tmp_path: Path) -> None:
     """Dates and places in another shape, in both environments, with an example."""
     rows = ROWS.replace("20260110", "2026-01-10").replace("16.46,107.59", "Huế")
-    found = wrong(project_of(tmp_path, **{"days.csv": rows}))
-    assert [one.partition(" for")[0] for one in found] == [
+    findings = wrong(project_of(tmp_path, **{"days.csv": rows}))
+    assert [finding.partition(" for")[0] for finding in findings] == [
         f"{env}: {name}" for env in ("dev", "prod")
         for name in ("lat_lon reads as Latitude, Longitude", "day reads as Date")
     ]  # fmt: skip
@@ -139,8 +139,8 @@ def test_an_environment_without_the_view_is_told(tmp_path: Path) -> None:
     project = project_of(tmp_path)
     run = open_run(project, make_request(project.graph), "dev", "local")
     _, platform = project.environment("prod"), run.platform
-    platform.drop_view(next(one for one in [_view(project)]))
-    assert any("there is no table or view 'openaq_prod.overview'" in one for one in wrong(project))
+    platform.drop_view(next(finding for finding in [_view(project)]))
+    assert any("there is no table or view 'openaq_prod.overview'" in finding for finding in wrong(project))
 
 
 def _view(project: Project) -> Any:
@@ -156,8 +156,8 @@ class AthenaAsSeen:
         self.settings, self.state, self.started = settings, state, []
         self.athena = self.conn = self
 
-    def start_query_execution(self, **asked: Any) -> dict[str, str]:
-        self.started.append(asked)
+    def start_query_execution(self, **request: Any) -> dict[str, str]:
+        self.started.append(request)
         return {"QueryExecutionId": "1"}
 
     def get_query_info(self, query_execution_id: str) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def test_athena_is_asked_as_owox_asks_it(monkeypatch: pytest.MonkeyPatch, state:
     engine, (*_, rows) = engine_of(home, platform, "overview", ""), statements("openaq_dev", "overview")
     if state == "SUCCEEDED":
         answer = engine.answer(rows)
-        assert [(str(one.name), one.type) for one in answer.columns] == [("us_aqi", "bigint")]
+        assert [(str(column.name), column.type) for column in answer.columns] == [("us_aqi", "bigint")]
         assert answer.rows == ((57,),)
     else:
         with pytest.raises(PlatformError, match="SYNTAX_ERROR: no such thing"):
@@ -201,7 +201,7 @@ def test_athena_is_asked_as_owox_asks_it(monkeypatch: pytest.MonkeyPatch, state:
 MISTAKES = [
     ("view: overview", "view: overvew", "there is no view 'overvew'. Did you mean 'overview'?"),
     ("prod: {title", "prd: {title", "there is no environment 'prd'."),
-    ("  day: {type: Date}", "  dya: {type: Date}", "table 'overview' has no column 'dya'."),
+    ("  day: {type: Date}", "  dya: {type: Date}", "view 'overview' has no column 'dya'."),
     ("day: {type: Date}", "day: {type: Number, aggregation: max}", "'day' is varchar in the view."),
     ("aggregation: max}", "aggregation: sum}", "a sum of air quality values has no meaning."),
     (", aggregation: max}", "}", "'us_aqi' is Number, which cannot have aggregation none. Write average, max or min."),
@@ -212,17 +212,17 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(
-    ("right", "mistake", "told"), MISTAKES, ids=[one[1][:30] for one in MISTAKES]
+    ("right", "mistake", "message"), MISTAKES, ids=[case[1][:30] for case in MISTAKES]
 )
 def test_mistakes_are_told_with_their_place(
-    tmp_path: Path, right: str, mistake: str, told: str
+    tmp_path: Path, right: str, mistake: str, message: str
 ) -> None:
     """One line with file, place and remedy, from the check of the project and before anything is asked."""
     assert right in PLAN
     files = {"conf/assets/all.yaml": ASSETS, "days.csv": ROWS, "overview.sql": SQL}
     project = write_project(tmp_path, files | {"conf/owox.yaml": PLAN.replace(right, mistake, 1)})
-    lines = [str(one) for one in project.conf_problems()]
-    assert any(told in line and line.startswith("conf/owox.yaml:") for line in lines), lines
+    lines = [str(problem) for problem in project.conf_problems()]
+    assert any(message in line and line.startswith("conf/owox.yaml:") for line in lines), lines
     with pytest.raises(ConfigError):
         read_plan(project)
 
@@ -344,15 +344,15 @@ def test_publishing_follows_the_sequence_that_worked(tmp_path: Path, server: Fak
         (method, "/".join(path.split("/")[1:2] + path.split("/")[3:4]))
         for method, path, _ in server.log
     ]
-    one = [
+    sequence = [
         ("POST", "data-storages"), ("PUT", "data-storages"), ("POST", "data-storages/validate-access"),
         ("POST", "data-marts"), ("PUT", "data-marts/definition"), ("POST", "data-marts/validate-definition"),
         ("POST", "data-marts/schema-actualize-triggers"), ("GET", "data-marts/schema-actualize-triggers"),
         ("PUT", "data-marts/publish"),
     ]  # fmt: skip
     assert steps == [
-        *one,
-        *one,
+        *sequence,
+        *sequence,
         ("POST", "data-destinations"),
         ("POST", "reports"),
         ("POST", "reports"),

@@ -27,15 +27,15 @@ VALUES = {
 
 def make_views(lake: Lake) -> None:
     """Views of one row each, with every column that the page asks for."""
-    one = Ref("one", "reference")
-    lake.good(Load("n\n1\n", (Column(Name("n"), "bigint"),), one))
+    source = Ref("one", "reference")
+    lake.good(Load("n\n1\n", (Column(Name("n"), "bigint"),), source))
     for view, names, _ in VIEWS.values():
         columns: list[Any] = [Column(Name(name), KINDS.get(name, "varchar")) for name in names]
         chosen = ", ".join(
             f"CAST({VALUES[column.type]} AS {column.type}) AS {column.name}" for column in columns
         )
         lake.good(
-            CreateView(Ref(view, "view"), f"SELECT {chosen} FROM one", tuple(columns), (one,))
+            CreateView(Ref(view, "view"), f"SELECT {chosen} FROM one", tuple(columns), (source,))
         )
 
 

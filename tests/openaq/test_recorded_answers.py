@@ -19,7 +19,7 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "openaq"
 RAW = "memory://lake/raw"
 DAY = "2026-01-10"
 WHOLE = sorted(SHARED.glob("wire_form/*.json")) + sorted(SHARED.glob("recorded_vn/*.json"))
-ANSWERS = [one for one in WHOLE if "results" in json.loads(one.read_bytes())]
+ANSWERS = [name for name in WHOLE if "results" in json.loads(name.read_bytes())]
 EXAMPLES = {
     "latest__v3_locations_2178_latest": lambda client: client.latest(2178),
     "locations__v3_locations_2178": lambda client: client.locations("id=2178"),
@@ -30,8 +30,8 @@ needs_shared = pytest.mark.skipif(not ANSWERS, reason="the recorded answers are 
 
 def span(body: bytes) -> tuple[dt.datetime, dt.datetime]:
     """A window around all rows of an answer."""
-    rows = [one["period"]["datetimeTo"]["utc"] for one in json.loads(body)["results"]]
-    first, last = (dt.datetime.fromisoformat(one) for one in (min(rows), max(rows)))
+    rows = [row["period"]["datetimeTo"]["utc"] for row in json.loads(body)["results"]]
+    first, last = (dt.datetime.fromisoformat(row) for row in (min(rows), max(rows)))
     return first - dt.timedelta(hours=1), last
 
 
@@ -41,33 +41,33 @@ def answers(reply: Reply, ask: Any) -> list[Answer]:
 
     async def collect() -> list[Answer]:
         async with Client(server.api, Limiter(clock=clock), sleep=clock.sleep) as client:
-            return [one async for one in ask(client)]
+            return [answer async for answer in ask(client)]
 
     with Scripted(
-        lambda asked, number: reply if asked.query.get("page", "1") == "1" else page([])
+        lambda request, number: reply if request.query.get("page", "1") == "1" else page([])
     ) as server:
         return asyncio.run(collect())
 
 
 @needs_shared
 @pytest.mark.parametrize("compress", [False, True], ids=["plain", "gzip"])
-@pytest.mark.parametrize("path", ANSWERS, ids=lambda one: f"{one.parent.name}/{one.stem}")
+@pytest.mark.parametrize("path", ANSWERS, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_recorded_answers_pass_through_client_and_store(path: Path, compress: bool) -> None:
     """Each recorded answer comes out of the client and lies in the raw layer byte for byte."""
     body = path.read_bytes()
     reply = zipped(Reply(200, body)) if compress else Reply(200, body)
     if path.stem.startswith("locations"):
-        found = answers(reply, lambda client: client.locations("country=VN"))
-        assert found[0].body == body
+        received = answers(reply, lambda client: client.locations("country=VN"))
+        assert received[0].body == body
         store = Objects()
-        place = Fetch("locations", ("country=VN",), Ref("a_raw", "raw", (DAY,), uri=RAW))
-        with Scripted(lambda asked, number: reply) as server:
-            fetch(place, store, server.api, limiter=Limiter())
+        operation = Fetch("locations", ("country=VN",), Ref("a_raw", "raw", (DAY,), uri=RAW))
+        with Scripted(lambda request, number: reply) as server:
+            fetch(operation, store, server.api, limiter=Limiter())
         assert list(store.bodies.values()) == [body]
         return
     endpoint: Any = "hours" if "_hours_" in path.stem else "measurements"
-    found = answers(reply, lambda client: client.sensor_pages(endpoint, 7772024, span(body)))
-    assert found[0].body == body and found[0].rows == json.loads(body)["results"]
+    received = answers(reply, lambda client: client.sensor_pages(endpoint, 7772024, span(body)))
+    assert received[0].body == body and received[0].rows == json.loads(body)["results"]
 
 
 @needs_shared
@@ -78,29 +78,29 @@ def test_recorded_rows_are_stored_byte_for_byte_day_by_day() -> None:
     rows = json.loads((SHARED / name).read_bytes())["results"]
     sent: dict[str, bytes] = {}
 
-    def script(asked: Request, number: int) -> Reply:
-        if asked.path == "/v3/locations":
+    def script(request: Request, number: int) -> Reply:
+        if request.path == "/v3/locations":
             return Reply(200, inventory)
-        first, last = asked.query["datetime_from"], asked.query["datetime_to"]
-        inside = [one for one in rows if first < one["period"]["datetimeTo"]["utc"] <= last]
-        mine = inside if asked.path.startswith("/v3/sensors/7772024/") else []
+        first, last = request.query["datetime_from"], request.query["datetime_to"]
+        inside = [row for row in rows if first < row["period"]["datetimeTo"]["utc"] <= last]
+        page_rows = inside if request.path.startswith("/v3/sensors/7772024/") else []
         text = json.dumps(
-            {"meta": {"found": ">100"}, "results": mine}, ensure_ascii=False, indent=1
+            {"meta": {"found": ">100"}, "results": page_rows}, ensure_ascii=False, indent=1
         )
-        sent[asked.url] = text.encode()
-        return zipped(Reply(200, sent[asked.url]))
+        sent[request.url] = text.encode()
+        return zipped(Reply(200, sent[request.url]))
 
-    days = tuple(sorted({one["period"]["datetimeFrom"]["utc"][:10] for one in rows}))
+    days = tuple(sorted({row["period"]["datetimeFrom"]["utc"][:10] for row in rows}))
     store = Objects()
     at = Ref("places_raw", "raw", days[-1:], uri=RAW)
     into = Ref("answers_raw", "raw", days, uri=RAW)
     with Scripted(script) as server:
         fetch(Fetch("locations", ("country=VN",), at), store, server.api, limiter=Limiter())
-        asked = Fetch("measurements", ("country=VN",), into, at, parameters=("co",))
-        facts = fetch(asked, store, server.api, limiter=Limiter())
+        operation = Fetch("measurements", ("country=VN",), into, at, parameters=("co",))
+        facts = fetch(operation, store, server.api, limiter=Limiter())
     stored = [body for uri, body in store.bodies.items() if "answers_raw" in uri]
     assert sorted(stored) == sorted(sent.values())
-    assert sum(one.rows for one in facts.values()) == len(rows) == 100
+    assert sum(facts_of_day.rows for facts_of_day in facts.values()) == len(rows) == 100
 
 
 @needs_shared
@@ -109,5 +109,5 @@ def test_the_examples_of_the_documentation_are_understood(name: str) -> None:
     """What the API's documentation shows of locations and latest values passes every check."""
     payload = json.loads((SHARED / f"from_docs/{name}.json").read_bytes())["payload"]
     body = json.dumps(payload, ensure_ascii=False).encode()
-    found = answers(Reply(200, body), EXAMPLES[name])
-    assert found[0].body == body and found[0].rows
+    received = answers(Reply(200, body), EXAMPLES[name])
+    assert received[0].body == body and received[0].rows

@@ -22,33 +22,33 @@ def simulate(*options: str) -> tuple[int, str]:
 
 def files(folder: Path) -> dict[str, bytes]:
     """Every file below a folder."""
-    found = [path for path in folder.rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def test_the_archive_is_written_as_files(tmp_path: Path) -> None:
     """Each file of the bucket lies under its key with its bytes, and twice is the same."""
     options = ("--archive", str(tmp_path), "--from", "2026-10-01", "--to", "2026-10-02", "--now", NOW)
-    code, said = simulate(*options)
-    found = files(tmp_path)
+    code, result = simulate(*options)
+    written = files(tmp_path)
     days = dt.date(2026, 10, 1), dt.date(2026, 10, 2)
-    assert found == dict(archive_objects(World.synthetic(seed=0), *days, dt.datetime.fromisoformat(NOW)))
-    assert code == 0 and f"wrote {len(found)} files" in said and found
-    assert gzip.decompress(next(iter(found.values()))).startswith(b'"location_id","sensors_id"')
+    assert written == dict(archive_objects(World.synthetic(seed=0), *days, dt.datetime.fromisoformat(NOW)))
+    assert code == 0 and f"wrote {len(written)} files" in result and written
+    assert gzip.decompress(next(iter(written.values()))).startswith(b'"location_id","sensors_id"')
     simulate(*options)
-    assert files(tmp_path) == found
+    assert files(tmp_path) == written
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--from", "2026-10-01"], "Add it."),
         (["--archive", "x"], "Add --from."),
         (["--archive", "x", "--from", "2026-10-02", "--to", "2026-10-01"], "Swap them."),
     ],
 )
-def test_options_that_make_no_sense_are_told(options: list[str], said: str, tmp_path: Path) -> None:
+def test_options_that_make_no_sense_are_told(options: list[str], message: str, tmp_path: Path) -> None:
     """One line with the remedy, exit code 2, and nothing written."""
-    code, output = simulate(*[one.replace("x", str(tmp_path / "x")) for one in options])
-    assert code == 2 and said in output and output.count("\n") == 1
+    code, output = simulate(*[option.replace("x", str(tmp_path / "x")) for option in options])
+    assert code == 2 and message in output and output.count("\n") == 1
     assert not (tmp_path / "x").exists()

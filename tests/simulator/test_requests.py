@@ -27,7 +27,7 @@ VALUES = ["", "0", "1", "-1", "1.5", "1_000", "1000", "1001", "9" * 19, "9" * 30
           "\x00", "a\r\nX: y", "🙂", "2024-02-30"]  # fmt: skip
 PATHS = st.one_of(
     st.builds(
-        lambda path, found, end: re.sub(r"\{\w+\}", lambda _: found, path) + end,
+        lambda path, identity, end: re.sub(r"\{\w+\}", lambda _: identity, path) + end,
         st.sampled_from(["/ping", *ROUTES]),
         st.sampled_from(IDS),
         st.sampled_from(["", "", "", "/", "//", "/x"]),
@@ -109,7 +109,7 @@ EDGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("target", "status"), EDGES, ids=[one[0][:60] for one in EDGES])
+@pytest.mark.parametrize(("target", "status"), EDGES, ids=[edge[0][:60] for edge in EDGES])
 def test_the_ends_of_time_and_numbers(api: Simulator, target: str, status: int) -> None:
     """Numbers of 4,301 digits and the first and last days of the calendar are answered at once."""
     answer = httpx.get(api.url + target, headers={"X-API-Key": KEY}, timeout=5)

@@ -62,7 +62,7 @@ def results(api: Simulator, target: str) -> list[dict[str, Any]]:
     return answer.json()["results"]
 
 
-def told(answer: httpx.Response) -> dict[str, str]:
+def relevant_headers(answer: httpx.Response) -> dict[str, str]:
     """Give the answer's headers without those of the transport."""
     return {name: value for name, value in answer.headers.items() if name != "date"}
 
@@ -71,7 +71,7 @@ def assert_same(answer: httpx.Response, entry: dict[str, Any]) -> None:
     """Compare status, body and headers (in their order) with a recorded answer."""
     assert answer.status_code == entry["status"], answer.text
     assert answer.text == entry["body"]
-    headers = told(answer)
+    headers = relevant_headers(answer)
     if "content-length" not in entry["headers"]:
         headers.pop("content-length")
     assert list(headers.items()) == list(entry["headers"].items())
@@ -118,7 +118,7 @@ def world_like(entry: dict[str, Any]) -> World:
     """Build the world whose answer is the recorded one, from the recorded row."""
     rows = json.loads(entry["body"])["results"] if entry["body"].startswith('{"meta"') else []
     sensor = {"id": 4, "name": "co", "units": "µg/m³", "displayName": "CO mass"}
-    place = {
+    location = {
         "id": 1000, "name": "x", "timezone": "Asia/Bangkok", "country": {"id": 56, "code": "VN"},
         "sensors": [{"id": 7772024, "name": "co µg/m³", "parameter": sensor}],
     }  # fmt: skip
@@ -132,7 +132,7 @@ def world_like(entry: dict[str, Any]) -> World:
     if entry["request"].startswith("null value in raw"):
         series = [Row(1706544000, None)]
     replay = {(7772024, "hours"): entry["body"].encode()} if "/hours" in entry["request"] else {}
-    return World.from_inventory({"results": [place]}, rows={7772024: series}, replay=replay)
+    return World.from_inventory({"results": [location]}, rows={7772024: series}, replay=replay)
 
 
 @needs_shared
@@ -222,7 +222,7 @@ def test_numbers_and_flags_are_read_as_pydantic_does(
     else:
         body = answer.json()
         if kind[0] == "monitor":
-            assert {place["isMonitor"] for place in body["results"]} == {wanted}
+            assert {location["isMonitor"] for location in body["results"]} == {wanted}
         elif answer.status_code == 200:
             assert body["meta"]["limit"] == wanted
         else:
@@ -315,9 +315,9 @@ def test_the_synthetic_inventory_has_the_oddities_of_the_real_one(api: Simulator
     """Vietnam has 25 stations: three dead, one without data, null and N/A localities."""
     places = results(api, "/v3/locations?iso=VN")
     assert len(places) == 25
-    assert {place["provider"]["id"] for place in places} == {9001}
-    assert {None, "N/A"} <= {place["locality"] for place in places}
-    lasts = [place["datetimeLast"] for place in places]
+    assert {location["provider"]["id"] for location in places} == {9001}
+    assert {None, "N/A"} <= {location["locality"] for location in places}
+    lasts = [location["datetimeLast"] for location in places]
     assert lasts.count(None) == 1
     assert sum(last is not None and last["utc"] < "2026-01" for last in lasts) == 3
     assert max(last["utc"] for last in lasts if last) == "2026-06-15T03:15:00Z"
@@ -432,7 +432,7 @@ def test_filters_of_locations(api: Simulator) -> None:
     """Country, parameter, box, circle, order and repeated parameters choose locations."""
 
     def ids(query: str) -> list[int]:
-        return [place["id"] for place in results(api, f"/v3/locations?{query}")]
+        return [result["id"] for result in results(api, f"/v3/locations?{query}")]
 
     assert ids("iso=vn") == [] and ids("iso=NO") == ids("countries_id=53") == [9100002]
     assert ids("iso=TH&iso=NO") == [9100002] and ids("providers_id=66") == []

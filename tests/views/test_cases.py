@@ -63,55 +63,55 @@ def case(row: Mapping[str, str], expected: str, category: str) -> Case:
     return Case(row["id"], SCHEMES[row["scheme"]], row["pollutant"], float(row["concentration"]), unit, wanted, category)
 
 
-def newest(one: Case) -> list[dict[str, Any]]:
+def newest(case: Case) -> list[dict[str, Any]]:
     """Hours of which the view of now makes the case's statistic."""
     counts = {"pm25": 2, "pm10": 2, "co_8h": 6, "so2_24h": 18}
-    count = counts.get(one.metric, counts.get(one.pollutant, 1))
-    if one.metric == "co_1h":
+    count = counts.get(case.metric, counts.get(case.pollutant, 1))
+    if case.metric == "co_1h":
         count = 1
-    return back([one.value] * count, **sensor(one))
+    return back([case.value] * count, **sensor(case))
 
 
-def daily(one: Case) -> list[dict[str, Any]]:
+def daily(case: Case) -> list[dict[str, Any]]:
     """Hours of a day of which the daily view makes the case's statistic, short of a flat line of 24 hours."""
-    if one.metric == "o3_8h" and one.scheme == "us_epa_2024":
-        return of_day([one.value] * 22, DAY, 7, **sensor(one))
-    if one.metric.endswith("_1h"):
-        return of_day([0.0] * 10 + [one.value] + [0.0] * 10, DAY, **sensor(one))
-    return of_day([one.value] * 20, DAY, **sensor(one))
+    if case.metric == "o3_8h" and case.scheme == "us_epa_2024":
+        return of_day([case.value] * 22, DAY, 7, **sensor(case))
+    if case.metric.endswith("_1h"):
+        return of_day([0.0] * 10 + [case.value] + [0.0] * 10, DAY, **sensor(case))
+    return of_day([case.value] * 20, DAY, **sensor(case))
 
 
-def sensor(one: Case) -> dict[str, Any]:
+def sensor(case: Case) -> dict[str, Any]:
     """Whose hours these are."""
-    return {"location_id": one.number, "sensor_id": one.number, "parameter": one.pollutant, "unit": one.unit}
+    return {"location_id": case.number, "sensor_id": case.number, "parameter": case.pollutant, "unit": case.unit}
 
 
-def asked(air: Air, view: str, cases: Sequence[Case], feed: Any, where: str = "") -> dict[tuple[int, str], int]:
+def indices_of(air: Air, view: str, cases: Sequence[Case], feed: Any, where: str = "") -> dict[tuple[int, str], int]:
     """(station, scheme/metric) -> index, after writing every case's hours."""
-    air.stations(*(station(one.number) for one in cases))
-    air.hours(*(row for one in cases for row in feed(one)))
+    air.stations(*(station(case.number) for case in cases))
+    air.hours(*(row for case in cases for row in feed(case)))
     rows = air.ask(view, "location_id, scheme, metric, aqi", f"WHERE scheme IS NOT NULL {where}")
     return {(row["location_id"], f"{row['scheme']}/{row['metric']}"): row["aqi"] for row in rows}
 
 
-def wrong(cases: Sequence[Case], found: Mapping[tuple[int, str], int]) -> list[Any]:
+def wrong(cases: Sequence[Case], indices: Mapping[tuple[int, str], int]) -> list[Any]:
     """The cases that have another index than they must."""
-    said = ((one, found.get((one.number, f"{one.scheme}/{one.metric}"))) for one in cases)
-    return [(one.name, one.metric, one.value, one.expected, index) for one, index in said if index != one.expected]
+    compared = ((case, indices.get((case.number, f"{case.scheme}/{case.metric}"))) for case in cases)
+    return [(entry.name, entry.metric, entry.value, entry.expected, index) for entry, index in compared if index != entry.expected]
 
 
 def test_every_case_in_the_daily_view() -> None:
     """Each concentration as the statistic of a day has exactly the index that is published or computed for it."""
     cases = single_cases()
-    found = asked(fresh_air(trusting=True), "view_daily_index", cases, daily, f"AND local_day = DATE '{DAY}'")
+    indices = indices_of(fresh_air(trusting=True), "view_daily_index", cases, daily, f"AND local_day = DATE '{DAY}'")
     assert len(cases) > 900
-    assert wrong(cases, found) == []
+    assert wrong(cases, indices) == []
 
 
 def test_every_case_in_the_view_of_now() -> None:
     """The same, as the statistic of the newest hours; eight hours of ozone exist only for days."""
-    cases = [one for one in single_cases() if one.metric != "o3_8h"]
-    assert wrong(cases, asked(fresh_air(trusting=True), "view_latest_index", cases, newest)) == []
+    cases = [case for case in single_cases() if case.metric != "o3_8h"]
+    assert wrong(cases, indices_of(fresh_air(trusting=True), "view_latest_index", cases, newest)) == []
 
 
 @pytest.mark.parametrize("feed", [newest, daily])
@@ -123,30 +123,30 @@ def test_the_views_people_read(feed: Any) -> None:
     air = fresh_air(trusting=True)
     day = "" if feed is newest else f"AND local_day = DATE '{DAY}'"
     parts: dict[tuple[int, str], int] = {}
-    for (number, name), index in asked(air, view, cases, feed, day).items():
+    for (number, name), index in indices_of(air, view, cases, feed, day).items():
         key = (number, name[:2])
         parts[key] = max(index, parts.get(key, 0))
     rows = {row["location_id"]: row for row in air.ask(public, rest=day.replace("AND", "WHERE") + " ORDER BY location_id")}
-    for one in cases:
-        row, particles = rows.get(one.number, {}), one.pollutant in ("pm25", "pm10")
-        assert row.get("us_aqi") == parts.get((one.number, "us")), one
-        assert row.get("vn_aqi") == (parts.get((one.number, "vn")) if particles else None), one
-        mine = row.get(f"{one.scheme[:2]}_aqi")
-        if one.category and mine == one.expected and mine is not None:
-            assert row[f"{one.scheme[:2]}_category"] == one.category, one
+    for case in cases:
+        row, particles = rows.get(case.number, {}), case.pollutant in ("pm25", "pm10")
+        assert row.get("us_aqi") == parts.get((case.number, "us")), case
+        assert row.get("vn_aqi") == (parts.get((case.number, "vn")) if particles else None), case
+        shown = row.get(f"{case.scheme[:2]}_aqi")
+        if case.category and shown == case.expected and shown is not None:
+            assert row[f"{case.scheme[:2]}_category"] == case.category, case
 
 
 def test_the_rules_of_quality_stand_before_the_index() -> None:
     """With this project's own rules every case whose hours they let pass has its index, and the others none."""
     air = fresh_air()
-    cases = [one for one in single_cases() if one.metric != "o3_8h"]
-    found = asked(air, "view_latest_index", cases, newest)
+    cases = [case for case in single_cases() if case.metric != "o3_8h"]
+    indices = indices_of(air, "view_latest_index", cases, newest)
     rows = air.ask("view_hourly_quality", "location_id, qc_flag", "WHERE qc_flag NOT IN (1, 3)")
     broken = {row["location_id"] for row in rows}
-    passed = [one for one in cases if one.number not in broken]
+    passed = [case for case in cases if case.number not in broken]
     assert len(passed) > 0.97 * len(cases)
-    assert wrong(passed, found) == []
-    assert not broken & {number for number, _ in found}
+    assert wrong(passed, indices) == []
+    assert not broken & {number for number, _ in indices}
 
 
 def test_nowcasts() -> None:
@@ -155,28 +155,28 @@ def test_nowcasts() -> None:
     air = fresh_air(trusting=True)
     rows = air_of_nowcasts(air, cases)
     assert len(cases) > 20
-    for number, one in enumerate(cases, 1):
+    for number, case in enumerate(cases, 1):
         got = {name: rows.get((number, name)) for name in ("us_epa_2024/pm25_24h", "us_epa_2024/pm10_24h", "vn_aqi_1459/pm25")}
-        if not one["nowcast_raw"]:
-            if one["us_aqi_pm25_2024"] == "" and "all zero" not in one["case"]:
-                assert set(got.values()) == {None}, one["id"]
+        if not case["nowcast_raw"]:
+            if case["us_aqi_pm25_2024"] == "" and "all zero" not in case["case"]:
+                assert set(got.values()) == {None}, case["id"]
             continue
         pm25, pm10, vn = got["us_epa_2024/pm25_24h"], got["us_epa_2024/pm10_24h"], got["vn_aqi_1459/pm25"]
-        assert pm25 and pm10 and vn, one["id"]
-        assert pm25["concentration"] == pytest.approx(float(one["nowcast_raw"]), abs=1.5e-6), one["id"]
-        assert pm25["truncated"] == float(one["nowcast_pm25_trunc"]), one["id"]
-        assert pm10["truncated"] == float(one["nowcast_pm10_trunc"]), one["id"]
-        said = [str(row["aqi"]) for row in (pm25, pm10, vn)]
-        assert said == [one["us_aqi_pm25_2024"], one["us_aqi_pm10"], one["vn_aqi_pm25_normalised"]], one["id"]
-        assert pm25["method"] == "nowcast" and pm25["hours"] == sum(1 for age in AGES if one[age])
+        assert pm25 and pm10 and vn, case["id"]
+        assert pm25["concentration"] == pytest.approx(float(case["nowcast_raw"]), abs=1.5e-6), case["id"]
+        assert pm25["truncated"] == float(case["nowcast_pm25_trunc"]), case["id"]
+        assert pm10["truncated"] == float(case["nowcast_pm10_trunc"]), case["id"]
+        indices = [str(row["aqi"]) for row in (pm25, pm10, vn)]
+        assert indices == [case["us_aqi_pm25_2024"], case["us_aqi_pm10"], case["vn_aqi_pm25_normalised"]], case["id"]
+        assert pm25["method"] == "nowcast" and pm25["hours"] == sum(1 for age in AGES if case[age])
 
 
 def air_of_nowcasts(air: Air, cases: Sequence[Mapping[str, str]]) -> dict[tuple[int, str], dict[str, Any]]:
     """(station, scheme/metric) -> row, of series c1 (newest) to c12; a missing hour is a row without value."""
     air.stations(*(station(number) for number in range(1, len(cases) + 1)))
     hours = []
-    for number, one in enumerate(cases, 1):
-        series = [float(one[age]) if one[age] else None for age in AGES]
+    for number, case in enumerate(cases, 1):
+        series = [float(case[age]) if case[age] else None for age in AGES]
         hours += back(series, location_id=number, sensor_id=number)
         hours += back(series, location_id=number, sensor_id=9000 + number, parameter="pm10")
     air.hours(*hours)
@@ -188,9 +188,9 @@ def test_official_nowcasts() -> None:
     """The worked examples of EPA and of the Decision: 28.4, 17.4 and 20.3."""
     rows = [row for row in read("official_examples.csv") if row["kind"] == "nowcast_worked_example"]
     series = [dict(zip(AGES, row["inputs"].split(";"))) for row in rows]
-    found = air_of_nowcasts(fresh_air(trusting=True), series)
+    indices = air_of_nowcasts(fresh_air(trusting=True), series)
     for number, row in enumerate(rows, 1):
-        now = found[number, "us_epa_2024/pm25_24h"]
+        now = indices[number, "us_epa_2024/pm25_24h"]
         shown = now["truncated"] if row["scheme"].startswith("US") else round(now["concentration"], 1)
         assert shown == float(row["expected"]), row["id"]
     assert len(rows) == 3
@@ -198,7 +198,7 @@ def test_official_nowcasts() -> None:
 
 def parts(text: str) -> dict[str, float]:
     """``a=1;b=2`` as numbers."""
-    return {name: float(value) for name, value in (one.split("=") for one in text.split(";"))}
+    return {name: float(value) for name, value in (part.split("=") for part in text.split(";"))}
 
 
 def test_worked_examples_of_several_pollutants() -> None:
@@ -233,7 +233,7 @@ def eight_hours() -> Iterator[tuple[dict[str, str], list[float]]]:
     """The printed eight-hour means of the Decision with their hours."""
     for row in read("official_examples.csv"):
         if row["scheme"] == "VN_AQI_1459_O3_8H_MEAN" and row["inputs"]:
-            yield row, [float(one) for one in row["inputs"].split(";")]
+            yield row, [float(part) for part in row["inputs"].split(";")]
 
 
 def test_eight_hour_means_of_the_decision() -> None:
@@ -247,10 +247,10 @@ def test_eight_hour_means_of_the_decision() -> None:
         rows += of_day([*[0.0] * 7, *hours, *[0.0] * 12], DAY - dt.timedelta(days=1), 17, location_id=number, sensor_id=number, parameter="o3")
     air.hours(*rows)
     where = f"WHERE local_day = DATE '{DAY}' AND metric = 'o3_8h' AND scheme = 'vn_aqi_1459'"
-    found = {row["location_id"]: row["concentration"] for row in air.ask("view_daily_index", rest=where)}
-    off = [row["id"] for n, (row, _) in enumerate(printed, 1) if abs(found[n] - float(row["expected"])) > 0.0500001]
+    concentrations = {row["location_id"]: row["concentration"] for row in air.ask("view_daily_index", rest=where)}
+    off = [row["id"] for n, (row, _) in enumerate(printed, 1) if abs(concentrations[n] - float(row["expected"])) > 0.0500001]
     assert off == [row["id"] for row, _ in printed if row["status"] == "erratum"] == ["OFF-0115"]
-    assert found[0] == pytest.approx(74.3875)
+    assert concentrations[0] == pytest.approx(74.3875)
 
 
 def test_sulphur_dioxide_above_304() -> None:
@@ -276,5 +276,5 @@ def test_the_disputed_and_the_printed() -> None:
     air = fresh_air()
     air.stations(station(1))
     air.hours(*back([0.162], parameter="o3", unit="ppm"))
-    found = {row["metric"]: row["aqi"] for row in air.ask("view_latest_index", rest="WHERE scheme = 'us_epa_2024'")}
-    assert found["o3_1h"] == 147
+    indices = {row["metric"]: row["aqi"] for row in air.ask("view_latest_index", rest="WHERE scheme = 'us_epa_2024'")}
+    assert indices["o3_1h"] == 147

@@ -19,10 +19,10 @@ def _plain() -> ModuleType:
 
     spec = importlib.util.spec_from_file_location("plain", Path(__file__).parents[1] / "support" / "plain_indices.py")
     assert spec and spec.loader
-    found = importlib.util.module_from_spec(spec)
-    sys.modules["plain"] = found
-    spec.loader.exec_module(found)
-    return found
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["plain"] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 plain = _plain()
@@ -45,22 +45,22 @@ def series(draw: st.DrawFn, location: int, sensor: int) -> list[Any]:
     gaps = draw(st.sets(st.integers(0, 59), max_size=12))
     odd = draw(st.dictionaries(st.integers(0, 59), st.sampled_from(ODD), max_size=6))
     seed = draw(st.randoms(use_true_random=False))
-    found = []
+    drawn = []
     for at in range(first, first + span):
         if at not in gaps:
             value = round((level + seed.uniform(-swing, swing)) * factor, 4 if unit == "ppm" else 1)
-            found.append(plain.Hour(location, sensor, parameter, unit, at, odd.get(at, value)))
-    return found
+            drawn.append(plain.Hour(location, sensor, parameter, unit, at, odd.get(at, value)))
+    return drawn
 
 
 @st.composite
 def lakes(draw: st.DrawFn) -> list[Any]:
     """Some stations of some sensors each."""
     return [
-        one
+        row
         for location in range(1, draw(st.integers(1, 4)) + 1)
         for sensor in range(draw(st.integers(1, 5)))
-        for one in draw(series(location, location * 10 + sensor))
+        for row in draw(series(location, location * 10 + sensor))
     ]
 
 
@@ -71,10 +71,10 @@ def filled(hours: list[Any], start: dt.datetime) -> Any:
     air.hours(
         *(
             hour(
-                one.value, start + (one.at + 1) * HOUR, location_id=one.location, sensor_id=one.sensor,
-                parameter=one.parameter, unit=one.unit,
+                moment.value, start + (moment.at + 1) * HOUR, location_id=moment.location, sensor_id=moment.sensor,
+                parameter=moment.parameter, unit=moment.unit,
             )
-            for one in hours
+            for moment in hours
         )
     )  # fmt: skip
     return air
@@ -93,9 +93,9 @@ def test_the_air_now(hours: list[Any]) -> None:
         current = known is not None and known["as_of"] >= 57
         assert row["is_current"] == current or known["as_of"] == 57
         for scheme in ("us", "vn"):
-            told = (row[f"{scheme}_aqi"], row[f"{scheme}_pollutant"])
-            assert told == ((known[scheme] if row["is_current"] else None) or (None, None))
-            assert (row[f"{scheme}_reason"] is None) == (told[0] is not None)
+            index_and_pollutant = (row[f"{scheme}_aqi"], row[f"{scheme}_pollutant"])
+            assert index_and_pollutant == ((known[scheme] if row["is_current"] else None) or (None, None))
+            assert (row[f"{scheme}_reason"] is None) == (index_and_pollutant[0] is not None)
 
 
 @settings(deadline=None)

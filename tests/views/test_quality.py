@@ -13,9 +13,9 @@ DAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=6)
 @pytest.fixture
 def air() -> Air:
     """A lake with one station and no hours."""
-    found = fresh_air()
-    found.stations(station())
-    return found
+    fresh = fresh_air()
+    fresh.stations(station())
+    return fresh
 
 
 def flags(air: Air, rest: str = "ORDER BY sensor_id, period_from") -> list[tuple[int, str | None]]:
@@ -93,11 +93,11 @@ def test_nothing_is_dropped(air: Air) -> None:
 def test_flat_lines(air: Air, day: dt.date) -> None:
     """From the sixth identical hour on a value is doubted, from the 24th on it is none; a change ends it."""
     air.hours(*of_day([7.0] * 30 + [8.0], day))
-    told = flags(air)
-    assert told[:5] == [(1, None)] * 5
-    assert told[5:23] == [(3, "flat line")] * 18
-    assert told[23:30] == [(4, "flat line of 24 hours")] * 7
-    assert told[30] == (1, None)
+    reasons = flags(air)
+    assert reasons[:5] == [(1, None)] * 5
+    assert reasons[5:23] == [(3, "flat line")] * 18
+    assert reasons[23:30] == [(4, "flat line of 24 hours")] * 7
+    assert reasons[30] == (1, None)
 
 
 @pytest.mark.parametrize("breaker", [None, -999.0, 7.5])
@@ -123,9 +123,9 @@ def test_a_stuck_station_is_not_current_air(air: Air) -> None:
 def test_spikes_are_doubted_and_kept(air: Air, hours: list[float | None], spikes: list[int]) -> None:
     """An hour further than 100 µg/m³ from both neighbours, on one side of them, is suspect; a broken hour is no neighbour."""
     air.hours(*of_day(hours, DAY))
-    assert [n for n, one in enumerate(flags(air)) if one[1] == "spike"] == spikes
+    assert [n for n, hour in enumerate(flags(air)) if hour[1] == "spike"] == spikes
     kept = [row["value_valid"] for row in air.ask("view_hourly_quality", "value_valid", "ORDER BY period_from")]
-    assert [one for one in kept if one is not None] == [one for one in hours if one is not None and one >= 0]
+    assert [hour for hour in kept if hour is not None] == [hour for hour in hours if hour is not None and hour >= 0]
 
 
 def test_hours_that_are_none(air: Air) -> None:

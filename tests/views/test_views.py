@@ -123,8 +123,8 @@ def test_ozone_now_is_a_surrogate(air: Air) -> None:
         *back([None, None, None, 80.0], location_id=3, sensor_id=3, **ozone),
     )  # fmt: skip
     rows = air.ask("view_latest_aqi")
-    told = [(row["us_method"], row["us_concentration"], row["us_aqi"], row["us_hours_used"]) for row in rows]
-    assert told == [("nowcast_surrogate", 0.072, 105, 1)] * 2 + [(None, None, None, None)]
+    actual = [(row["us_method"], row["us_concentration"], row["us_aqi"], row["us_hours_used"]) for row in rows]
+    assert actual == [("nowcast_surrogate", 0.072, 105, 1)] * 2 + [(None, None, None, None)]
     assert [row["vn_reason"] for row in rows[:2]] == ["VN_AQI needs PM2.5 or PM10", "too few valid hours"]
 
 
@@ -299,8 +299,8 @@ def test_the_hour_that_ends_at_midnight(air: Air, day: dt.date) -> None:
     air.stations(station())
     air.hours(*of_day([1.0, 2.0, 4.0], day, 22))
     rows = air.ask("view_daily_average", rest="ORDER BY local_day")
-    told = [(row["local_day"], row["avg_pm25"], row["hours"]) for row in rows]
-    assert told == [(day, 1.5, 2), (day + dt.timedelta(days=1), 4.0, 1)]
+    actual = [(row["local_day"], row["avg_pm25"], row["hours"]) for row in rows]
+    assert actual == [(day, 1.5, 2), (day + dt.timedelta(days=1), 4.0, 1)]
 
 
 def test_every_day_is_told_once(air: Air) -> None:
@@ -309,12 +309,12 @@ def test_every_day_is_told_once(air: Air) -> None:
     rows = [
         row
         for ago in (*range(28, 42), *range(394, 408))
-        for row in of_day([float(one) for one in range(24)], TODAY - dt.timedelta(days=ago))
+        for row in of_day([float(hour) for hour in range(24)], TODAY - dt.timedelta(days=ago))
     ]
     air.hours(*rows)
-    told = air.ask("view_daily_average", rest="ORDER BY local_day")
-    assert [(TODAY - row["local_day"]).days for row in told] == [*range(407, 393, -1), *range(41, 27, -1)]
-    assert {(row["hours"], row["avg_pm25"]) for row in told} == {(24, 11.5)}
+    by_day = air.ask("view_daily_average", rest="ORDER BY local_day")
+    assert [(TODAY - row["local_day"]).days for row in by_day] == [*range(407, 393, -1), *range(41, 27, -1)]
+    assert {(row["hours"], row["avg_pm25"]) for row in by_day} == {(24, 11.5)}
     assert len(air.ask("view_hourly_quality", "period_from", "")) == len(rows)
 
 
@@ -336,7 +336,7 @@ def test_any_time_zone(air: Air, zone: str) -> None:
     if row:
         assert (row["local_day"], row["hours"]) == (DAY, 24)
     else:  # an hour from half past to half past is not the hour of the API, and is told as that
-        assert {one["qc_reason"] for one in air.ask("view_hourly_quality", "qc_reason", "")} == {"not an hour"}
+        assert {row["qc_reason"] for row in air.ask("view_hourly_quality", "qc_reason", "")} == {"not an hour"}
 
 
 @pytest.mark.parametrize(
@@ -401,8 +401,8 @@ def test_limits_of_a_day(air: Air) -> None:
           for row in of_day([level - 1, level + 1] * 10, day, location_id=n, sensor_id=n)),
         *of_day([24.0, 27.0] * 10, new, location_id=5, sensor_id=5, parameter="no2"),
     )  # fmt: skip
-    told = {row["location_id"]: (row["exceeds_who"], row["exceeds_qcvn"]) for row in air.ask("view_daily_average")}
-    assert told == {1: (True, False), 2: (True, True), 3: (False, False), 4: (True, False), 5: (True, False)}
+    exceedances = {row["location_id"]: (row["exceeds_who"], row["exceeds_qcvn"]) for row in air.ask("view_daily_average")}
+    assert exceedances == {1: (True, False), 2: (True, True), 3: (False, False), 4: (True, False), 5: (True, False)}
 
 
 # --- the hours of a day, and one source for a dashboard ------------------------------------------
@@ -413,8 +413,8 @@ def test_hours_of_the_day(air: Air) -> None:
     air.stations(station())
     older = TODAY - dt.timedelta(days=60)
     air.hours(*of_day([10.0, 20.0], DAY), *of_day([30.0], DAY - dt.timedelta(days=1)), *of_day([99.0], older))
-    told = [(row["hour"], row["avg_pm25"], row["hours"]) for row in air.ask("view_hour_of_day", rest="ORDER BY hour")]
-    assert told == [(0, 20.0, 2), (1, 20.0, 1)]
+    actual = [(row["hour"], row["avg_pm25"], row["hours"]) for row in air.ask("view_hour_of_day", rest="ORDER BY hour")]
+    assert actual == [(0, 20.0, 2), (1, 20.0, 1)]
 
 
 def test_one_source_for_map_and_trend(air: Air) -> None:
@@ -459,9 +459,9 @@ def test_a_breakpoint_is_data() -> None:
         rows.setdefault((row["scheme"], row["metric"]), []).append(row)
     assert len(rows) == 16
     for (scheme, _), lines in rows.items():
-        for one, after in pairwise(lines):
-            assert one["c_next"] == after["c_lo"] and one["aqi_hi"] <= after["aqi_lo"]
-            assert one["c_hi"] <= after["c_lo"] and one["c_lo"] < one["c_hi"]
+        for before, after in pairwise(lines):
+            assert before["c_next"] == after["c_lo"] and before["aqi_hi"] <= after["aqi_lo"]
+            assert before["c_hi"] <= after["c_lo"] and before["c_lo"] < before["c_hi"]
         assert lines[0]["c_lo"] == 0 or scheme == "us_epa_2024"
     bands = fresh_air().ask("aqi_categories", rest="ORDER BY scheme, band")
     assert [row["band"] for row in bands] == [1, 2, 3, 4, 5, 6] * 2

@@ -243,8 +243,8 @@ async def _repeated(client: Client, times: int) -> AsyncIterator[Answer]:
         (page([ROW, row("2026-01-09T06:00:00Z", parameter=4)]), "the rows have parameters [2, 4]"),
         (page([ROW] * 1001), "1001 rows"),
         (page([7]), "not a JSON object"),
-        (page([{"value": 1.0}]), "another shape"),
-        (page([ROW | {"period": None}]), "another shape"),
+        (page([{"value": 1.0}]), "an unexpected structure"),
+        (page([ROW | {"period": None}]), "an unexpected structure"),
     ],
 )
 def test_rows_that_were_not_asked_for_are_refused(reply: Reply, why: str) -> None:
@@ -272,7 +272,7 @@ def test_both_ends_of_the_window_are_as_the_api_has_them() -> None:
 )
 def test_another_place_is_refused(ask: Ask, rows: list[Any]) -> None:
     """Rows of a country or location that was not asked for are not given out."""
-    with Scripted(always(page(rows))) as server, pytest.raises(Unanswered, match="asked for"):
+    with Scripted(always(page(rows))) as server, pytest.raises(Unanswered, match="requested"):
         answers(server.api, ask)
 
 

@@ -438,7 +438,7 @@ def test_two_days_for_an_inventory_are_refused() -> None:
     """An inventory is of the day it is taken: asking for two is a mistake, told before any request."""
     bench = Bench(Api("http://127.0.0.1:1/v3", KEY))
     into = replace(INVENTORY.into, partitions=("2026-01-11", TODAY))
-    with pytest.raises(PlatformError, match="one day"):
+    with pytest.raises(PlatformError, match="only for the current day"):
         bench.fetch(replace(INVENTORY, into=into))
 
 

@@ -42,7 +42,7 @@ def test_the_archive_is_written_as_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--from", "2026-10-01"], "Add it."),
+        (["--from", "2026-10-01"], "Add --archive."),
         (["--archive", "x"], "Add --from."),
         (["--archive", "x", "--from", "2026-10-02", "--to", "2026-10-01"], "Swap them."),
     ],

@@ -62,17 +62,17 @@ class _Building:
         try:
             values = call()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a kind is foreign code
-            self._blame(asset, f"{type(error).__name__}: {_first_line(error)}")
+            self._add_failure(asset, f"{type(error).__name__}: {_first_line(error)}")
             return ()
         for value in values:
             if not _is_a(value, kind):
-                self._blame(
+                self._add_failure(
                     asset, f"'{name}' returns {shortened_repr(value)}, which is not of type {kind.__name__}"
                 )
                 return ()
         return values
 
-    def _blame(self, asset: Asset, what: str) -> None:
+    def _add_failure(self, asset: Asset, what: str) -> None:
         message = f"its kind fails for this asset ({what.rstrip('.')})."
         self.add(asset, asset.problem("kind", message, "Fix the plugin that provides the kind."))
 

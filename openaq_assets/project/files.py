@@ -257,7 +257,7 @@ def _asset(
     before = len(reading.problems)
     _is_name(key, entry, where, reading)
     kind = _kind(entry, where, plugins, reading)
-    if kind is None or not isinstance(entry.value, Mapping) or _is_blamed(where, reading):
+    if kind is None or not isinstance(entry.value, Mapping) or _has_problem(where, reading):
         return None
     merged = Node(entry.mark, {**defaults.get(kind.name, {}), **entry.value}, key=entry.key)
     built = build_fields(merged, (Common, kind.fields), where, inside)
@@ -377,7 +377,7 @@ def _named(
     for name, node in entries.items():
         path = f"{where}.{name}"
         is_name = _is_name(name, node, path, reading)
-        value = ABSENT if _is_blamed(path, reading) else read(node, path)
+        value = ABSENT if _has_problem(path, reading) else read(node, path)
         if is_name and value is not ABSENT:
             good[name] = value
         else:
@@ -385,7 +385,7 @@ def _named(
     return good
 
 
-def _is_blamed(where: str, reading: Reading) -> bool:
+def _has_problem(where: str, reading: Reading) -> bool:
     """Return whether an entry already has a problem of its YAML text: a key given twice, an alias."""
     return any(f"{problem.field}.".startswith(f"{where}.") for problem in reading.problems)
 

@@ -17,7 +17,9 @@ _HEAD = """
 Every message that openaq-assets can show is on this page. A message about a file is one line: the file, its
 line and column, the field, what is wrong, and often what to do:
 
-    conf/assets/raw.yaml:13:5: assets.measurements_raw.kinds: unknown field 'kinds'. Did you mean 'kind'?
+```text
+conf/assets/raw.yaml:13:5: assets.measurements_raw.kinds: unknown field 'kinds'. Did you mean 'kind'?
+```
 
 To find a message, search for its fixed words. A part that is filled in, like a name or a number, is shown
 as `…` here. A message may end with a remedy that is not repeated here.

@@ -1,6 +1,7 @@
 """The code blocks of the documentation work: commands run, YAML loads, SQL is allowed, Python runs."""
 
 import ast
+import fcntl
 import os
 import re
 import shutil
@@ -22,18 +23,23 @@ from support.docs_blocks import (
 )
 from support.projects import REPOSITORY, copy_project
 
-pytestmark = pytest.mark.xdist_group("docs")
 RUN = [path for path in PAGES if any(not block.not_run for block in blocks_of(path))]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this project whose lake `openaq-assets demo` made of three days of the simulator."""
-    root = copy_project(tmp_path_factory.mktemp("docs") / "project")
-    scratch = Scratch(root, root.parent / "cache")
-    command = [sys.executable, "-m", "openaq_assets.cli", "demo", "--days", "3"]
-    subprocess.run(command, cwd=root, env=scratch.environment, check=True, capture_output=True)
-    return root
+    """A copy of this project whose lake `openaq-assets demo` made of three days, once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "documented"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            scratch = Scratch(copy_project(folder / "project"), folder / "cache")
+            command = [sys.executable, "-m", "openaq_assets.cli", "demo", "--days", "3"]
+            subprocess.run(command, cwd=scratch.root, env=scratch.environment, check=True, capture_output=True)
+            (folder / "done").touch()
+    return folder / "project"
 
 
 @pytest.mark.parametrize("path", RUN, ids=name_of)

@@ -44,7 +44,7 @@ def test_checking_is_light() -> None:
 
 
 def test_checking_again_is_lighter(tmp_path: Path) -> None:
-    """What did not change is not even parsed: the second check imports nothing that is heavy."""
+    """Unchanged files are not even parsed: the second check imports nothing heavy."""
     assert imported("-m", "openaq_assets.cli.main", "check", kept=str(tmp_path)) & HEAVY == {"sqlglot"}
     light = imported("-m", "openaq_assets.cli.main", "check", kept=str(tmp_path))
     assert light & (HEAVY | {"rich", "msgspec"}) == set()
@@ -110,7 +110,7 @@ def test_functions_are_short() -> None:
 
 
 def test_public_names() -> None:
-    """What a plugin or script imports is this, and all of it is there."""
+    """The package exports exactly these names for plugins and scripts."""
     assert sorted(openaq_assets.__all__) == [
         "Asset", "AssetGraph", "AssetsError", "Check", "CheckType", "Column", "Command", "ConfFile", "ConfigError",
         "Facts", "Kind", "Name", "Operation", "OperationHandler", "PlatformType", "Problem", "ProfileSettings",

@@ -1,4 +1,4 @@
-"""What the benchmarks measure is sound, and what was measured before is kept."""
+"""The measurements of the benchmarks are sound, and earlier measurements are kept."""
 
 from pathlib import Path
 

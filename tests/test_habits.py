@@ -1,4 +1,4 @@
-"""What keeps the repository in order: workflows, hooks of commits, forms, and notes for newcomers."""
+"""Checks that keep the repository in order: workflows, hooks of commits, forms, and notes for newcomers."""
 
 import re
 import subprocess

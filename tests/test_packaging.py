@@ -50,7 +50,7 @@ def wheel(dist: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def metadata(wheel: Path) -> email.message.Message:
-    """What the wheel says of itself."""
+    """Return the metadata of the wheel."""
     return email.message_from_string(_read(wheel, "METADATA"))
 
 
@@ -146,7 +146,7 @@ def test_an_empty_environment_imports_it(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_exported_names() -> None:
-    """What the package exports, what type checkers see and what is loaded when it is first used are the same names."""
+    """The exports of the package, the names of type checkers and the names loaded on first use are the same."""
     tree = ast.parse((ROOT / "openaq_assets/__init__.py").read_text(encoding="utf-8"))
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
     seen = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}

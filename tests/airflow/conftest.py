@@ -1,4 +1,4 @@
-"""A throw-away Airflow for the tests of orchestration: one home and database per test process."""
+"""A throw-away Airflow for the tests of orchestration: a home and a database per test process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 
 @dataclass(frozen=True)
 class ProjectCopy:
-    """A copy of the project and an empty lake of its own."""
+    """A copy of the project with an empty lake of its own."""
 
     root: Path
     lake: Path
@@ -36,25 +36,25 @@ class ProjectCopy:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What points the project's code at this copy; without an API key the simulator answers."""
+        """Return the variables that point the project's code at this copy; without an API key the simulator answers."""
         names = ("OPENAQ_API_KEY", "OPENAQ_API_URL", "OPENAQ_PROFILE")
         kept = {name: value for name, value in os.environ.items() if name not in names}
         return {**kept, **self.api, "OPENAQ_PROJECT": str(self.root), "OPENAQ_ROOT": str(self.lake)}
 
     def edit(self, path: str, old: str, new: str) -> None:
-        """Replace text in one of its files."""
+        """Replace text in a file of the copy."""
         file = self.root / path
         text = file.read_text(encoding="utf-8")
         assert old in text, f"{old!r} is not in {path}"
         file.write_text(text.replace(old, new), encoding="utf-8")
 
     def twin(self, lake: Path) -> ProjectCopy:
-        """The same project over a copy of the lake, the simulator's clock included."""
+        """Return the same project over a copy of the lake, with the simulator's clock."""
         shutil.copytree(self.lake, lake)
         return ProjectCopy(self.root, lake)
 
     def command(self, *arguments: str) -> str:
-        """What ``openaq-assets`` prints."""
+        """Run ``openaq-assets`` and return its output."""
         done = subprocess.run(
             [sys.executable, "-m", "openaq_assets.cli.main", *arguments],
             env=self.environ, cwd=self.root, check=False, capture_output=True, text=True, timeout=300,
@@ -63,7 +63,7 @@ class ProjectCopy:
         return done.stdout
 
     def ledger(self) -> list[dict[str, Any]]:
-        """Every record, without what two equal runs may differ in, in a fixed order."""
+        """Return every record in a fixed order, without the values that may differ between two equal runs."""
         records = []
         for path in sorted(self.lake.glob("*/ledger/**/*.json")):
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -75,19 +75,19 @@ class ProjectCopy:
         return sorted(records, key=lambda entry: (entry["asset"], entry["partition"], entry["reason"]))
 
     def tables(self) -> dict[str, bytes]:
-        """Every Parquet file's bytes by its path in the lake."""
+        """Return the bytes of every Parquet file by its path in the lake."""
         files = sorted(self.lake.rglob("*.parquet"))
         return {path.relative_to(self.lake).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> ProjectCopy:
-    """A copy of this project, its simulator's clock standing at the last full hour."""
+    """Yield a copy of this project whose simulator's clock stands at the last full hour."""
     return copy_project(tmp_path / "project", tmp_path / "lake")
 
 
 def copy_project(root: Path, lake: Path) -> ProjectCopy:
-    """Copy what makes a project; everything else of the working folder stays behind."""
+    """Copy the files of a project, without the rest of the working folder."""
     for name in ("conf", "views", "plugins", "dags"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     lake.mkdir(parents=True)
@@ -107,7 +107,7 @@ Runner = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def dag_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    """Run a DAG with ``dag.test`` in a process that has Airflow loaded: its states and asset events."""
+    """Run a DAG with ``dag.test`` in a process with Airflow loaded; return its states and asset events."""
     home = tmp_path_factory.mktemp("airflow")
     environ = {
         **os.environ,

@@ -27,13 +27,13 @@ MAIL = "      - {to: email, recipients: [ann@example.org, bob@example.org]}\n"
 
 
 def smtp_connection(port: int) -> str:
-    """Airflow's connection to a server without TLS."""
+    """Return a connection of Airflow to a server without TLS."""
     extra = {"disable_ssl": True, "disable_tls": True, "from_email": "openaq@example.org", "timeout": 5, "retry_limit": 0}
     return json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra})
 
 
 def notify_from(root: Path, channels: str, alert: Alert = ALERT) -> None:
-    """Tell an alert as a task would."""
+    """Send an alert as a task would."""
     project = with_airflow(load(write_files(root, {"conf/environments.yaml": PROFILE.format(channels)})))
     send_alert(project, project.environment("dev").profile, alert)
 
@@ -81,14 +81,14 @@ def test_an_address_in_a_connection(
 
 
 class Task:
-    """What the callback reads of a task."""
+    """The attributes of a task that the callback reads."""
 
     def __init__(self, root: Path) -> None:
         self.project_root, self.environment, self.task_id = str(root), "dev", "answers"
 
 
 class Instance:
-    """What the callback reads of a task instance."""
+    """The attributes of a task instance that the callback reads."""
 
     log_url = "http://127.0.0.1:8080/dags/x"
 

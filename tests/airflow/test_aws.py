@@ -31,13 +31,13 @@ TELLS_AGES = ("age_minutes",)
 
 
 def window(days: int) -> dict[str, str]:
-    """The form's dates: so many days up to today."""
+    """Return the dates of the form: a number of days up to today."""
     today = dt.datetime.now(dt.UTC).date()
     return {"from": str(today - dt.timedelta(days=days - 1)), "to": str(today)}
 
 
 def on_aws(project: Any, endpoint: Endpoint, **settings: str) -> Any:
-    """The same project, its lake in the account; what differs is in environments.yaml alone."""
+    """Return the same project with its lake in the account; only environments.yaml differs."""
     crawl_of(endpoint, ROOT)
     project.edit("conf/environments.yaml", "root: ${env:OPENAQ_ROOT:-s3://openaq-data-pipeline}", f"root: {ROOT}")
     project.edit("conf/environments.yaml", "    aws:\n", "      without_key: simulate\n    aws:\n")
@@ -52,7 +52,7 @@ def on_aws(project: Any, endpoint: Endpoint, **settings: str) -> Any:
 
 
 def brought_home(endpoint: Endpoint, project: Any, folder: Path) -> Any:
-    """The account's lake as a folder."""
+    """Return the account's lake as a folder."""
     s3 = endpoint.client("s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
         for entry in page.get("Contents", ()):
@@ -63,7 +63,7 @@ def brought_home(endpoint: Endpoint, project: Any, folder: Path) -> Any:
 
 
 def ledger(project: Any, *without: str) -> list[dict[str, Any]]:
-    """The records, without what two equal runs on two platforms may differ in."""
+    """Return the records, without the values that may differ between equal runs on two platforms."""
     records = project.ledger()
     for record in records:
         for name in (*PLACES, *without):
@@ -75,12 +75,12 @@ def ledger(project: Any, *without: str) -> list[dict[str, Any]]:
 
 
 def frames(project: Any) -> dict[str, polars.DataFrame]:
-    """Every table of the lake."""
+    """Return every table of the lake."""
     return {path: polars.read_parquet(project.lake / path) for path in project.tables()}
 
 
 def views(project: Any, profile: str) -> dict[str, tuple[Any, ...]]:
-    """Columns, types and rows of every view in both environments."""
+    """Return columns, types and rows of every view in both environments."""
     answers = {}
     graph = load(project.root).graph
     names = [asset.key for asset in graph if asset.kind.name == "view"]
@@ -101,14 +101,14 @@ def views(project: Any, profile: str) -> dict[str, tuple[Any, ...]]:
 
 
 def filled(project: Any, request: dict[str, str]) -> None:
-    """The lake with raw answers: both platforms are to make the same of them."""
+    """Fill the lake with raw answers, from which both platforms must make the same tables."""
     project.command("run", "measurements_raw", "locations_raw", "--from", request["from"], "--to", request["to"])
 
 
 def both(
     project: Any, endpoint: Endpoint, dag_test: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: str
 ) -> Iterable[Any]:
-    """The job by Airflow in the account, and by the command line on this machine; both lakes as folders."""
+    """Run the job by Airflow in the account and by the command line on this machine; return both lakes as folders."""
     request = window(1)
     endpoint.athena.wait = 0
     filled(project, request)

@@ -32,7 +32,7 @@ class Server:
     token: str = ""
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON answer; raises HTTPError."""
+        """Return the JSON answer; raise HTTPError for a refusal."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         request.add_header("content-type", "application/json")
@@ -42,7 +42,7 @@ class Server:
             return json.load(answer)
 
     def started(self) -> str:
-        """A run of the DAG whose one task has started a run of the Glue job; the path of that task."""
+        """Start a run of the DAG; return the path of its only task once that has started the Glue job."""
         self.ends.clear()
         before = len(self.endpoint.jobs.runs)
         body = {"logical_date": None, "conf": {"only": [TASK], "force": True}}
@@ -51,7 +51,7 @@ class Server:
         return f"/api/v2/dags/{JOB}/dagRuns/{urllib.parse.quote(run)}/taskInstances/{TASK}"
 
     def script(self, run: Run) -> str:
-        """What the Glue job does here: it waits, and leaves facts."""
+        """Return the script that stands in for the Glue job: it waits, and leaves facts."""
         self.ends.wait(300)
         days = json.loads(run.arguments["--operation"])["into"]["partitions"]
         fact = {"rows": 5, "objects": 1, "quarantined": 0, "bytes": 9, "version": "0123456789ab"}

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.xdist_group("airflow")
 
 
 def edges(dag: Any) -> set[tuple[str, str]]:
-    """Every (upstream, downstream) pair of tasks."""
+    """Return every (upstream, downstream) pair of tasks."""
     return {(task.task_id, down) for task in dag.tasks for down in task.downstream_task_ids}
 
 
 def stored(dag: Any) -> str:
-    """The DAG as Airflow keeps it, less the place of the file that made it."""
+    """Return the DAG as Airflow keeps it, without the path of the file that made it."""
     from airflow.serialization.serialized_objects import DagSerialization
 
     body = DagSerialization.serialize_dag(dag)
@@ -56,7 +56,7 @@ def assert_plain(value: Any) -> None:
 
 @pytest.fixture(scope="module")
 def ours() -> Any:
-    """The main job's DAG of this project."""
+    """Return the main job's DAG of this project."""
     return build_dags(Path(__file__).resolve().parents[2])["openaq_ingestion"]
 
 
@@ -98,7 +98,7 @@ def test_api_tasks_wait_for_each_other(ours: Any) -> None:
 
 
 def test_stored_dag_knows_no_machine(ours: Any) -> None:
-    """Nothing of this machine's folders is in the stored DAG, so that it is the same on all."""
+    """The stored DAG holds no folder of this machine, so it is the same on all machines."""
     assert str(Path(__file__).resolve().parents[2]) not in stored(ours)
 
 
@@ -141,7 +141,7 @@ def add_jobs(project: Any, **jobs: str) -> None:
 
 
 def test_one_job_tells_of_an_asset(project: Any) -> None:
-    """Of two jobs with the same asset the first by name has the outlet; the other's page says so."""
+    """If two jobs have the same asset, the first by name has the outlet, and the other's page says so."""
     add_jobs(project, a_first="select: cities", z_last="select: cities")
     dags = build_dags(project.root)
     outlets = {name: [asset.name for asset in dags[name].get_task("cities").outlets] for name in ("a_first", "z_last")}
@@ -166,7 +166,7 @@ def test_schedule_becomes_a_timetable(project: Any, schedule: str, timetable: st
 
 
 def test_schedule_that_never_comes_is_broken(project: Any) -> None:
-    """The 31st of February is a placeholder, not an Airflow that waits for it."""
+    """A schedule on the 31st of February is a placeholder, not a DAG that waits for ever."""
     add_jobs(project, job="select: cities, schedule: '0 0 31 2 *'")
     assert "never occurs" in build_dags(project.root)["job"].dag_display_name
 
@@ -188,7 +188,7 @@ BREAKS: Mapping[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("case", BREAKS)
 def test_broken_file_is_a_visible_dag(project: Any, case: str) -> None:
-    """Whatever file is broken, there is a DAG that says so and fails, and an import error with the place."""
+    """A broken file of any kind gives a DAG that shows it and fails, and an import error with file and line."""
     path, old, new = BREAKS[case]
     add_jobs(project, cities_only="select: cities")
     project.edit(path, old, new)
@@ -226,13 +226,13 @@ def test_no_project_is_a_placeholder(tmp_path: Path) -> None:
 
 @st.composite
 def declared(draw: st.DrawFn) -> dict[str, list[str]]:
-    """Assets in some order, each reading some of those before it."""
+    """Return assets in some order, where each reads some of the assets before it."""
     names = draw(st.lists(st.from_regex(r"[a-e][a-e0-9]{0,3}", fullmatch=True), unique=True, min_size=1, max_size=7))
     return {name: draw(st.lists(st.sampled_from(names[:n]), unique=True)) if n else [] for n, name in enumerate(names)}
 
 
 def write_project(root: Path, assets: Mapping[str, list[str]], order: random.Random) -> Path:
-    """A project of reference tables that read each other, declared in some order."""
+    """Write a project of reference tables that read each other, declared in some order."""
     (root / "conf/assets").mkdir(parents=True)
     (root / "conf/reference").mkdir()
     (root / "conf/reference/x.csv").write_text("a\n1\n", encoding="utf-8")

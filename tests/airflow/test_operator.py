@@ -1,4 +1,4 @@
-"""The operator makes what the command line makes, and tells Airflow exactly what was made."""
+"""The operator makes what the command line makes, and emits exactly the events of it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Runner = Callable[..., dict[str, Any]]
 
 
 def window(days: int) -> dict[str, str]:
-    """The form's dates: so many days up to today."""
+    """Return the dates of the form: a number of days up to today."""
     today = dt.datetime.now(dt.UTC).date()
     return {"from": str(today - dt.timedelta(days=days - 1)), "to": str(today)}
 
 
 def keyed(answer: dict[str, Any], asset: str) -> dict[str | None, dict[str, Any]]:
-    """The events of an asset by partition key."""
+    """Return the events of an asset by partition key."""
     return {event["partition_key"]: event["extra"] for event in answer["events"] if event["asset"] == asset}
 
 
@@ -54,14 +54,14 @@ def test_run_from_nothing_is_the_command_lines(
 
 
 def undated(record: dict[str, Any]) -> dict[str, Any]:
-    """A record without versions: they name when raw objects were asked for."""
+    """Return a record without versions, which contain the times at which raw objects were requested."""
     facts = {name: record["facts"][name] for name in ("rows", "objects", "quarantined", "failures")}
     dated = ("version", "inputs", "facts")
     return {**{name: value for name, value in record.items() if name not in dated}, **facts}
 
 
 def rows(project: Any, table: str) -> list[tuple[Any, ...]]:
-    """The rows of a table without the moment they were asked for."""
+    """Return the rows of a table without the time at which they were requested."""
     import polars
 
     files = sorted(project.lake.glob(f"dev/processed/{table}/**/*.parquet"))
@@ -113,7 +113,7 @@ def test_only_runs_what_was_chosen(project: Any, dag_test: Runner) -> None:
 
 
 def test_failure_stops_what_reads_it_and_nothing_else(project: Any, dag_test: Runner) -> None:
-    """A failing asset fails its task with a record; other branches go on; no event is told."""
+    """A failing asset fails its task with a record and without an event; other branches go on."""
     with (project.root / "conf/reference/cities.csv").open("a", encoding="utf-8") as file:
         file.write("Nowhere,VN,north,east,far\n")
     answer = dag_test(project, **window(1))
@@ -181,7 +181,7 @@ class RawPartition:
 
 
 def test_tickets_outlive_the_worker() -> None:
-    """What one attempt stored the next one finds, and nothing is left once all are finished."""
+    """A ticket that one attempt stored is there for the next; none is left once all operations are finished."""
     from openaq_assets.airflow.operator import StoredTickets
 
     shelf = RawPartition()
@@ -240,7 +240,7 @@ def test_request_that_makes_no_sense(project: Any, wrong: dict[str, Any]) -> Non
 
 
 def test_progress_is_told_now_and_then() -> None:
-    """A step of a thousand parts is a few lines in the log."""
+    """A step of a thousand parts gives only a few lines in the log."""
     from openaq_assets.airflow.operator import LoggedProgress
 
     lines: list[str] = []

@@ -76,7 +76,7 @@ class Server:
         self._token = self.call("POST", "/auth/token", login)["access_token"]
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON answer; raises HTTPError."""
+        """Return the JSON answer; raise HTTPError for a refusal."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         request.add_header("content-type", "application/json")
@@ -86,28 +86,28 @@ class Server:
             return json.load(answer)
 
     def trigger(self, key: str | None = None, *, of: str = JOB, **conf: Any) -> str:
-        """Start a run of the main job (or another DAG) as the form does; gives its id."""
+        """Start a run of the main job (or another DAG) as the form does; return its id."""
         body = {"logical_date": None, "conf": conf} | ({"partition_key": key} if of == JOB else {})
         return str(self.call("POST", f"/api/v2/dags/{of}/dagRuns", body)["dag_run_id"])
 
     def finished(self, run: str, of: str = JOB) -> str:
-        """How a run ended."""
+        """Wait for a run to end; return its state."""
         path = f"/api/v2/dags/{of}/dagRuns/{urllib.parse.quote(run)}"
         return str(until(lambda: (state := self.call("GET", path)["state"]) in ("success", "failed") and state))
 
     def tasks(self, run: str) -> dict[str, dict[str, Any]]:
-        """The task instances of a run."""
+        """Return the task instances of a run."""
         path = f"/api/v2/dags/{JOB}/dagRuns/{urllib.parse.quote(run)}/taskInstances?limit=100"
         return {task["task_id"]: task for task in self.call("GET", path)["task_instances"]}
 
     def events(self, run: str) -> dict[tuple[str, str | None], dict[str, Any]]:
-        """The extras of a run's asset events by asset and partition key."""
+        """Return the extras of a run's asset events by asset and partition key."""
         query = urllib.parse.urlencode({"source_run_id": run, "limit": 100})
         matching = self.call("GET", f"/api/v2/assets/events?{query}")["asset_events"]
         return {(event["name"], event["partition_key"]): event["extra"] for event in matching}
 
     def dags(self) -> dict[str, str]:
-        """The display name of every DAG."""
+        """Return the display name of every DAG."""
         return {dag["dag_id"]: dag["dag_display_name"] for dag in self.call("GET", "/api/v2/dags")["dags"]}
 
 
@@ -127,7 +127,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, copy_project: Any) -> Iter
 
 
 def processes_of(home: Path) -> list[int]:
-    """The processes whose Airflow home it is."""
+    """Return the processes of the Airflow in a home."""
     pids = []
     for entry in Path("/proc").glob("[0-9]*/environ"):
         try:
@@ -139,7 +139,7 @@ def processes_of(home: Path) -> list[int]:
 
 
 def days_ago(days: int) -> str:
-    """A day, UTC."""
+    """Return a day in UTC."""
     return str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days))
 
 
@@ -216,7 +216,7 @@ def test_broken_file_is_seen_and_mended(airflow: Server) -> None:
 
 
 def fetched(airflow: Server, path: str, token: bool = True) -> tuple[int, str]:
-    """The status and text of a page."""
+    """Return the status and text of a page."""
     request = urllib.request.Request(airflow.url + path if path.startswith("/") else path)
     if token:
         request.add_header("authorization", f"Bearer {airflow._token}")
@@ -268,7 +268,7 @@ def test_pages_are_in_the_menu_of_the_ui(airflow: Server, tmp_path: Path) -> Non
 
 
 def newest_promotion(lake: Path) -> dict[str, Any]:
-    """The outcome of the newest promotion, without when and the lake's own place."""
+    """Return the outcome of the newest promotion, without times and the lake's own path."""
     path = max(lake.glob("prod/promotions/*.outcome.json"))
     record = json.loads(path.read_text(encoding="utf-8").replace(str(lake), "LAKE"))
     return {name: item for name, item in record.items() if name not in ("at", "until", "ended")}

@@ -1,4 +1,4 @@
-"""The launcher's own promises; that it really serves is test_scheduler.py."""
+"""The launcher's own behaviour; test_scheduler.py tests that it really serves."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_the_empty_environment_fills_again(show: Show) -> None:
 
 
 def test_a_problem_is_shown_in_its_own_environment_only(show: Show) -> None:
-    """What is wrong with prod is said under prod, and not under dev."""
+    """A problem of prod is shown under prod, and not under dev."""
     problem = "prod has no views yet. Run openaq-assets promote."
     environments = {"dev": sample.serving(seed=2), "prod": Serving(problem=problem)}
     tab = show(sample.overview(environments=environments))

@@ -21,7 +21,7 @@ def _python(*arguments: str, **env: str) -> list[str]:
 
 
 def test_filled_cache_spares_the_engine(tmp_path: Path) -> None:
-    """What was made once is read: equal to what is made anew, and no JavaScript engine is loaded."""
+    """A filled cache gives the same text as a new one, and no JavaScript engine is loaded."""
     cache = str(tmp_path / "cache")
     _python("-OO", "-m", "openaq_assets.openaq.dashboard.charts", OPENAQ_CACHE=cache)
     assert len(list(Path(cache).iterdir())) == 2
@@ -32,5 +32,5 @@ def test_filled_cache_spares_the_engine(tmp_path: Path) -> None:
 
 
 def test_unusable_cache_is_no_reason_to_fail() -> None:
-    """A folder that cannot be made leaves everything as without a cache."""
+    """With a folder that cannot be created, everything works as without a cache."""
     assert _python("-c", SAY, OPENAQ_CACHE="/dev/null/cache") == _python("-c", SAY, OPENAQ_CACHE="")

@@ -112,7 +112,7 @@ def test_airflow_knows_every_setting(compose: dict[str, Any]) -> None:
 
 
 def test_settings_are_those_of_the_laptop(compose: dict[str, Any], tmp_path: Path) -> None:
-    """What `make airflow` sets to be small, the compose file sets alike; but a laptop runs two tasks at a time."""
+    """The compose file has the memory settings of `make airflow`, except that a laptop runs two tasks at a time."""
     settings_of_compose = compose["x-settings"]
     shared = {
         "core": ("executor", "mp_start_method", "load_examples", "dags_are_paused_at_creation"),
@@ -141,7 +141,7 @@ def test_every_setting_that_saves_memory_says_why() -> None:
 
 
 def test_a_service_is_read_as_compose_reads_it() -> None:
-    """What `make memory` starts is what is written: anchors, defaults and sizes are filled in."""
+    """`make memory` starts the services of the file, with anchors, defaults and sizes filled in."""
     declared = services(COMPOSE, {"OPENAQ_SECRETS": "/x"})
     assert declared["scheduler"].command == ("airflow", "scheduler", "--skip-serve-logs")
     assert declared["scheduler"].environment["AIRFLOW__CORE__PARALLELISM"] == "1"

@@ -34,7 +34,7 @@ def test_it_asks_first(account: AwsAccount, command: Command) -> None:
 
 
 def test_second_run_changes_nothing(account: AwsAccount, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was done is found done: the same command again has nothing to change."""
+    """The same command a second time has nothing to change."""
     monkeypatch.setenv("OPENAQ_API_KEY", "a" * 64)
     first = command("deploy", "--yes")
     assert first.exit_code == 0 and "changes made" in first.output, first.output

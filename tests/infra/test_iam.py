@@ -1,4 +1,4 @@
-"""What each principal of the template may do, and what it may not."""
+"""The permissions of each principal of the template, and the actions it is denied."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def _each(table: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str, str]]
 
 @pytest.mark.parametrize(("who", "action", "resource"), _each(MAY))
 def test_may(stack: Stack, who: str, action: str, resource: str) -> None:
-    """What the pipeline or the dashboard needs is allowed."""
+    """Everything that the pipeline or the dashboard needs is allowed."""
     assert allows(principal(stack, who), action, resource)
 
 
 @pytest.mark.parametrize(("who", "action", "resource"), _each(MAY_NOT))
 def test_may_not(stack: Stack, who: str, action: str, resource: str) -> None:
-    """What nobody meant is not."""
+    """Everything else is denied."""
     assert not allows(principal(stack, who), action, resource)
 
 
@@ -52,7 +52,7 @@ def test_dashboard_lists_data_and_nothing_else(stack: Stack) -> None:
 
 
 def test_managed_policy_alone_is_not_enough_and_too_much(stack: Stack) -> None:
-    """Why there is a second policy: with the managed one alone OWOX reads nothing and drops tables."""
+    """With the managed policy alone, OWOX reads nothing and may drop tables; hence the second policy."""
     properties = stack.resources["DashboardUser"]["Properties"]
     properties["ManagedPolicyArns"] = properties["ManagedPolicyArns"][:1]
     alone = principal(stack, "DashboardUser")

@@ -22,7 +22,7 @@ S3 = "arn:aws:s3:::"
 
 
 def permissions() -> list[tuple[str, str, str, bool]]:
-    """Who does what to which object of a bucket of the stack, and whether it may."""
+    """Return who does which action to which object of a bucket, and whether that is allowed."""
     return [
         (who, action, resource, may)
         for may, table in ((True, MAY), (False, MAY_NOT))
@@ -62,7 +62,7 @@ def _keys(made: Mapping[str, Any]) -> Keys:
 
 
 def _enforce(account: AwsAccount, after: str) -> None:
-    """Whether requests are authorized from now on: ``0``, or never: ``inf``."""
+    """Authorize requests from now on (``0``), or never (``inf``)."""
     text = {"Content-Type": "text/plain"}
     urlopen(Request(f"{account.url}/moto-api/reset-auth", after.encode(), text, method="POST")).read()
 

@@ -47,7 +47,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def test_limit_binds_and_kills_are_counted(group: Group) -> None:
-    """What fits lives and is measured; what does not is killed by the kernel, and that is seen."""
+    """A process that fits is measured; one that does not is killed by the kernel, and the kill is counted."""
     small = _holding(20 * MB, group)
     assert small.stdout and small.stdout.readline() == "held\n"
     assert group.anonymous() >= 20 * MB and group.held() >= 20 * MB

@@ -46,7 +46,7 @@ class Commands:
         return {"PATH": f"{self.folder}:/usr/bin:/bin"}
 
     def calls(self) -> list[str]:
-        """What was asked since the last time."""
+        """Return the commands that were called since the last time."""
         lines = self.log.read_text().splitlines()
         self.log.write_text("")
         return lines

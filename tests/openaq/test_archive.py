@@ -133,7 +133,7 @@ def test_requests_are_anonymous(bench: Bench, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_final_file_is_not_asked_for_twice(bench: Bench) -> None:
-    """What was taken long after its day is not downloaded again, unless it is asked for again."""
+    """A file that was taken long after its day is downloaded again only if that is requested."""
     first = bench.fetch()
     del bench.archive.log[:]
     second = bench.fetch()
@@ -215,7 +215,7 @@ def test_a_location_that_fails_is_named_and_the_others_go_on(bench: Bench) -> No
 
 
 def test_a_bucket_that_is_not_there_stops_the_fetch(bench: Bench) -> None:
-    """Where no location can be had, one error says so instead of a line for each."""
+    """If no location can be read, one error says so instead of a line for each."""
     with pytest.raises(PlatformError, match=r"the archive cannot be read: .*NoSuchBucket"):
         bench.fetch(archive_bucket="no-such-bucket")
 
@@ -329,7 +329,7 @@ def test_cells_are_read_strictly(cells: str, reason: str) -> None:
      zipped(HEADER, '7,8,"never closed'), zipped("a,a", "1,2"), gzip.compress(b"", mtime=0)],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_set_aside_once(body: bytes) -> None:
-    """What is no whole gzipped CSV is told with its name, on its own day and on no other."""
+    """A file that is not a whole gzipped CSV is reported with its name, on its own day only."""
     name = named(body)
     own = decode(RECIPE, "2023-01-01", [name])
     assert own.rows == [] and own.bad[0]["object"] == name[0] and own.bad[0]["reason"].startswith("unreadable: ")

@@ -103,7 +103,7 @@ def project(archive: Archive, tmp_path: Path, request: pytest.FixtureRequest) ->
 
 
 def settings(api: Simulator, archive: Archive) -> dict[str, Any]:
-    """How a profile says where both are."""
+    """Return the settings of a profile with the addresses of both."""
     return {"url": api.url, "key": KEY, "requests_per_minute": 0, "requests_per_hour": 0, "archive_endpoint": archive.url}
 
 

@@ -439,7 +439,7 @@ def test_408_halves_the_window(longest: int) -> None:
 
 
 def test_408_for_an_hour_is_a_failure() -> None:
-    """When even one hour is too much the request fails, with what the server said."""
+    """If even one hour is too much, the request fails with the server's message."""
     with Scripted(always(SLOW)) as server, pytest.raises(Unanswered, match="Connection timed out"):
         answers(server.api, hours())
     assert len(server.log) == 10  # 24 h, 12, 6, 3 and 1, each twice
@@ -578,7 +578,7 @@ def test_the_simulators_limit_is_never_exceeded() -> None:
 
 
 def test_no_encoding_is_asked_for() -> None:
-    """What is stored is what was on the wire: the client asks for none of its encodings."""
+    """The client requests no encoding, so the stored bytes are those on the wire."""
     with Scripted(always(page([ROW]))) as server:
         answers(server.api, hours())
     assert {request.headers["Accept-Encoding"] for request in server.log} == {"identity"}

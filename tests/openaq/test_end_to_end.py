@@ -73,7 +73,7 @@ class Deployment:
         }  # fmt: skip
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """What the tables and views say, but for when it was retrieved."""
+        """Return the rows of tables and views, without the times of retrieval."""
         return {
             name: self.rows(f"SELECT {columns} FROM {name} ORDER BY {columns}") for name, columns in TABLES.items()
         }

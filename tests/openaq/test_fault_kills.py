@@ -31,7 +31,7 @@ def command(simulator: Simulator, root: Path, days: tuple[str, ...], *more: str)
 
 
 def finish(simulator: Simulator, root: Path, days: tuple[str, ...], *more: str) -> str:
-    """What an extraction says that runs to its end."""
+    """Run an extraction to its end; return its output."""
     done = subprocess.run(
         command(simulator, root, days, *more), check=False, capture_output=True, text=True, timeout=30
     )
@@ -68,7 +68,7 @@ def final(root: Path) -> set[tuple[str, str]]:
 
 
 def requested(simulator: Simulator, since: int) -> set[tuple[str, str]]:
-    """The sensors and days that were asked for since so many requests."""
+    """Return the sensors and days that were requested since a position in the log."""
     matches = (
         re.search(r"/sensors/(\d+)/.*datetime_from=([\d-]+)", f"{request.path}?{request.query}")
         for request in simulator.log[since:]
@@ -143,7 +143,7 @@ def test_two_extractions_at_once_end_with_one_day(tmp_path: Path, how: str) -> N
 
 
 def in_threads(simulator: Simulator, root: Path) -> list[str]:
-    """What two extractions in threads of this process say."""
+    """Run two extractions in threads of this process; return their outputs."""
     from openaq_assets.graph.operations import Ref
     from openaq_assets.openaq.fetch import fetch
     from openaq_assets.openaq.operations import Fetch

@@ -63,7 +63,7 @@ def calm() -> Rows:
 
 
 def assert_lawful(lab: Lab, logged: str, most: int | None = 60) -> None:
-    """What must be so of every request, object and line, whatever happened."""
+    """Assert the laws of every request, object and line, which hold under all faults."""
     log = lab.simulator.log
     minutes = Counter((request.key_hash, request.time.replace(second=0, microsecond=0)) for request in log)
     assert most is None or max(minutes.values()) <= most
@@ -170,7 +170,7 @@ def test_raw_measurements_are_an_asset_as_well(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_page_given_twice_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the second page is the first again nothing of that day is stored, and the line says so."""
+    """If the second page repeats the first, nothing of that day is stored, and the line says so."""
     with a_lab(monkeypatch, world=busy_world(), raw=MEASUREMENTS) as lab:
         actual = lab.under("duplicate_page")["measurements_raw"]
         assert actual.state == "partial" and "it is the same page again" in actual.message

@@ -106,7 +106,7 @@ def test_a_run_gets_over_what_passes(
 
 @pytest.mark.parametrize("name", sorted(set(FAULTS) - OWN - {"slow", "timeout"}))
 def test_a_fault_of_the_inventory(name: str, calm: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the inventory meets after a good run, the older one is used and nothing is lost."""
+    """If the inventory fails after a good run, the older one is used and nothing is lost."""
     with a_lab(monkeypatch) as lab:
         lab.run()
         actual = lab.under(f"{name}:path=/locations")
@@ -195,7 +195,7 @@ def test_a_renamed_location_is_told_by_its_newest_name(
 def test_a_vanished_location_keeps_its_history(
     path: str, calm: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was stored of a location that is gone stays in the tables, and the run is no failure."""
+    """Rows of a removed location stay in the tables, and the run does not fail."""
     with a_lab(monkeypatch) as lab:
         lab.run()
         actual = lab.under(f"vanished:location=9000004{path}")

@@ -74,7 +74,7 @@ class Bench:
         return {key.request: key.digest for key in keys if "from" not in key.values}
 
     def rows(self) -> dict[tuple[str, str], str]:
-        """What a transform sees: the latest retrieved row of each sensor and period."""
+        """Return the rows that a transform sees: the latest retrieved row of each sensor and period."""
         collected: dict[tuple[str, str], str] = {}
         named = [(parse_raw_key(uri), body) for uri, body in self.store.bodies.items()]
         for key, body in sorted(
@@ -244,7 +244,7 @@ class Station:
 
 
 def location_json(identity: int, sensors: Iterable[int], **changed: Any) -> dict[str, Any]:
-    """A location as the API tells it, as far as it matters."""
+    """Return a location of an inventory as JSON, with some fields changed."""
     stamp = {"utc": "2026-01-09T00:00:00Z", "local": "2026-01-09T07:00:00+07:00"}
     parameter = {"id": 2, "name": "pm25", "units": "µg/m³"}
     return {
@@ -405,7 +405,7 @@ def test_a_withdrawn_location_is_a_notice(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_day_too_large_is_stored_in_windows() -> None:
-    """Where 408 makes the client halve the day, each part has its window in its name."""
+    """If 408 makes the client halve the day, each part has its window in its name."""
     world = small_world(1)
     with Simulator(world, now=NOW, per_minute=None) as simulator:
         whole, halved = Bench(api_of(simulator)), Bench(api_of(simulator))
@@ -573,7 +573,7 @@ FAULTS = st.sampled_from(
 
 
 def undisturbed() -> tuple[dict[str, str], dict[tuple[str, str], str]]:
-    """What one run without any fault leaves."""
+    """Return the objects that a run without faults leaves."""
     with Simulator(small_world(1), now=NOW, per_minute=None) as simulator:
         bench = Bench(api_of(simulator))
         bench.fetch(INVENTORY), bench.fetch(HOURS)

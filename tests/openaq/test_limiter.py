@@ -25,7 +25,7 @@ ARRIVALS = st.lists(
 def received(
     limiter: Limiter, clock: Clock, arrivals: list[tuple[float, float, float]]
 ) -> list[float]:
-    """When a server counts the requests: somewhere between their sending and their answer."""
+    """Return the times at which a server counts requests: between their sending and their answer."""
     waiting = sorted(arrivals)
     flying: list[float] = []
     counted: list[float] = []
@@ -54,7 +54,7 @@ def most_within(times: list[float], period: float) -> int:
 def test_no_window_of_the_server_sees_more_than_the_limit(
     arrivals: list[tuple[float, float, float]], limit: int
 ) -> None:
-    """Whatever the arrivals and flight times, no 60 seconds of the server hold more than the limit."""
+    """For all arrivals and durations, no 60 seconds of the server hold more requests than the limit."""
     clock = Clock()
     counted = received(Limiter(limit, 0, clock=clock), clock, arrivals)
     assert len(counted) == len(arrivals)
@@ -104,7 +104,7 @@ def test_no_limit_means_no_wait(limit: int) -> None:
     ],
 )
 def test_headers_are_obeyed(headers: dict[str, str] | None, wait: float) -> None:
-    """What the server says of its own counter holds the next request, whatever form it has."""
+    """The server's own counter delays the next request, in every form it may have."""
     limiter = Limiter(clock=Clock(), wall=lambda: 2e9)
     assert limiter.take() == 0.0
     limiter.landed(headers)
@@ -129,7 +129,7 @@ def test_near_the_end_requests_go_one_by_one() -> None:
 
 
 def test_a_new_window_of_the_server_opens_at_once() -> None:
-    """When the server's minute changes before its reset, the new numbers replace the old ones."""
+    """If the server's minute changes before its reset, the new numbers replace the old ones."""
     clock = Clock()
     limiter = Limiter(clock=clock)
     limiter.take()

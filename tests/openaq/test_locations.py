@@ -41,6 +41,6 @@ def test_each_way_becomes_one_question(fields: Any, selector: str, params: Any) 
     ],
 )
 def test_what_the_api_cannot_be_asked_is_refused(fields: Any, words: str) -> None:
-    """What the API would ignore or answer with 500 is a mistake in the YAML."""
+    """A value that the API would ignore or answer with 500 is a mistake in the YAML."""
     with pytest.raises(FieldError, match=words):
         Location(**fields)

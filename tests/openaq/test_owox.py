@@ -72,7 +72,7 @@ def project_of(root: Path, **files: str) -> Project:
 
 
 def wrong(project: Project) -> list[str]:
-    """What the check finds wrong, as 'environment: what'."""
+    """Return the findings that are wrong, as 'environment: finding'."""
     return [
         f"{finding.environment}: {finding.what} {finding.detail}"
         for finding in check_owox(project, read_plan(project), "local") if not finding.ok

@@ -106,7 +106,7 @@ def test_recorded_rows_are_stored_byte_for_byte_day_by_day() -> None:
 @needs_shared
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_of_the_documentation_are_understood(name: str) -> None:
-    """What the API's documentation shows of locations and latest values passes every check."""
+    """The examples of locations and latest values in the API's documentation pass every check."""
     payload = json.loads((SHARED / f"from_docs/{name}.json").read_bytes())["payload"]
     body = json.dumps(payload, ensure_ascii=False).encode()
     received = answers(Reply(200, body), EXAMPLES[name])

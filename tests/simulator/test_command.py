@@ -15,13 +15,13 @@ NOW = "2026-11-01T00:00:00Z"
 
 
 def simulate(*options: str) -> tuple[int, str]:
-    """The exit code and everything printed."""
+    """Return the exit code and everything that the command prints."""
     done = CliRunner().invoke(cli, ["simulate", *options])
     return done.exit_code, done.output
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
+    """Return the bytes of every file below a folder by path."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 

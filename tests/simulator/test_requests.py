@@ -1,4 +1,4 @@
-"""The simulator answers whatever it is asked: no request drops the connection or trips it."""
+"""The simulator answers every request: none drops the connection or breaks the simulator."""
 
 import json
 import re
@@ -54,7 +54,7 @@ def api() -> Iterator[Simulator]:
 
 
 def exchange(api: Simulator, raw: bytes) -> bytes:
-    """What comes back for these bytes, until the connection ends."""
+    """Send bytes; return all that comes back until the connection ends."""
     with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)

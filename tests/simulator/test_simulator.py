@@ -37,7 +37,7 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the recorde
 
 
 def recorded(name: str) -> list[dict[str, Any]]:
-    """Give the recorded request-answer pairs of a file, none when it is absent."""
+    """Return the recorded request-answer pairs of a file, none when it is absent."""
     path = DERIVED / name
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
 
@@ -56,14 +56,14 @@ def ask_all(api: Simulator, targets: Iterable[str]) -> list[int]:
 
 
 def results(api: Simulator, target: str) -> list[dict[str, Any]]:
-    """Give the results of a request that must succeed."""
+    """Return the results of a request that must succeed."""
     answer = ask(api, target)
     assert answer.status_code == 200, answer.text
     return answer.json()["results"]
 
 
 def relevant_headers(answer: httpx.Response) -> dict[str, str]:
-    """Give the answer's headers without those of the transport."""
+    """Return the answer's headers without those of the transport."""
     return {name: value for name, value in answer.headers.items() if name != "date"}
 
 
@@ -185,7 +185,7 @@ MOMENTS = st.one_of(
 
 
 def problems(answer: httpx.Response) -> list[dict[str, Any]]:
-    """Give the errors of an answer that refuses types: Python's text of them in a JSON text."""
+    """Return the errors of an answer that refuses types: Python's text of them in a JSON text."""
     assert answer.status_code == 422
     return ast.literal_eval(answer.json())
 

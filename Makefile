@@ -64,7 +64,9 @@ dist: .venv/installed-test
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation --outdir dist .
 
 docs: .venv/installed-docs
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@! grep -rlE 'src="https?:|<link[^>]* href="https?:' site --include='*.html'  # nothing from the internet
+	@echo "site/index.html"
 
 reference: .venv/installed
 	@$(BIN)/python -m infra.reference

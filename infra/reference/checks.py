@@ -35,14 +35,18 @@ def checks_page(root: Path) -> str:
     rows = [
         (
             code(name),
-            one.description,
-            ", ".join(map(code, one.needs)),
-            " or ".join(map(code, one.needs_one_of)),
+            check_type.description,
+            ", ".join(map(code, check_type.needs)),
+            " or ".join(map(code, check_type.needs_one_of)),
         )
-        for name, one in types.items()
+        for name, check_type in types.items()
     ]
     heads = ["check", "it passes if", "needs", "needs one of"]
-    sql = [_example(one) for one in types.values() if not (one.contract or one.reconciles)]
+    sql = [
+        _example(check_type)
+        for check_type in types.values()
+        if not (check_type.contract or check_type.reconciles)
+    ]
     return page("Checks", _HEAD, table(heads, rows), *sql)
 
 

@@ -71,7 +71,9 @@ def _commented(line: str) -> str:
 
 def _options(command: click.Command) -> str:
     rows = [
-        _option(one, command) for one in command.params if isinstance(one, click.Option) and not one.hidden
+        _option(parameter, command)
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.hidden
     ]
     return table(["option", "meaning", "default"], rows) if rows else ""
 

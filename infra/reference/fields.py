@@ -51,12 +51,12 @@ def _assets(kinds: list[Schema]) -> Iterator[str]:
     kind = {"description": first["properties"]["kind"].get("description", ""), "type": "string"}
     shared = {name: field for name, field in first["properties"].items() if name in common}
     yield _table({"properties": {**shared, "kind": kind}, "required": ["kind"]})
-    for one in kinds:
-        own = {name: field for name, field in one["properties"].items() if name not in common}
-        yield f"### kind: {one['properties']['kind']['const']}"
-        yield one["description"].partition("\n\n")[0]
-        yield _table({"properties": own, "required": one["required"]})
-    nested = _nested({one["properties"]["kind"]["const"]: one for one in kinds})
+    for asset_kind in kinds:
+        own = {name: field for name, field in asset_kind["properties"].items() if name not in common}
+        yield f"### kind: {asset_kind['properties']['kind']['const']}"
+        yield asset_kind["description"].partition("\n\n")[0]
+        yield _table({"properties": own, "required": asset_kind["required"]})
+    nested = _nested({asset_kind["properties"]["kind"]["const"]: asset_kind for asset_kind in kinds})
     yield from _sections(nested)
 
 
@@ -71,12 +71,12 @@ def _sections(nested: Mapping[str, tuple[Schema, list[str]]]) -> Iterator[str]:
 
 def _nested(roots: Mapping[str, Schema]) -> dict[str, tuple[Schema, list[str]]]:
     """Return the mappings with declared fields below schemas, equal ones once, with every path they have."""
-    found: dict[str, tuple[Schema, list[str]]] = {}
+    mappings: dict[str, tuple[Schema, list[str]]] = {}
     for root, schema in roots.items():
         for path, inner in _walk(schema, root):
             key = json.dumps(inner["properties"], sort_keys=True)
-            found.setdefault(key, (inner, []))[1].append(path)
-    return found
+            mappings.setdefault(key, (inner, []))[1].append(path)
+    return mappings
 
 
 def _walk(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:

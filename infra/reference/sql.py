@@ -92,7 +92,7 @@ def _names(names: str) -> str:
 
 def _rule(refused: str, instead: str) -> tuple[str, str, str]:
     """Return the row of a rule; raise ValueError if the linter does not agree with the example."""
-    found, rest = problems(f"SELECT {refused}", _TABLES), problems(f"SELECT {instead}", _TABLES)
-    if not found or rest:
-        raise ValueError(f"the example {refused!r} -> {instead!r} is wrong: {found} {rest}")
-    return code(refused), f"{found[0].message} {found[0].hint}", code(instead)
+    refusals, rest = problems(f"SELECT {refused}", _TABLES), problems(f"SELECT {instead}", _TABLES)
+    if not refusals or rest:
+        raise ValueError(f"the example {refused!r} -> {instead!r} is wrong: {refusals} {rest}")
+    return code(refused), f"{refusals[0].message} {refusals[0].hint}", code(instead)

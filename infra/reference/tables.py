@@ -36,6 +36,9 @@ def _is_internal(asset: Asset) -> bool:
 
 
 def _asset(asset: Asset) -> str:
-    rows = [(code(one.name), one.type, one.unit, one.description) for one in asset.kind.columns(asset)]
+    rows = [
+        (code(column.name), column.type, column.unit, column.description)
+        for column in asset.kind.columns(asset)
+    ]
     columns = table(["column", "type", "unit", "meaning"], rows)
     return "\n\n".join(filter(None, [f"### {asset.key}", asset.common.description, columns]))

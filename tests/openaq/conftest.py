@@ -1,4 +1,4 @@
-"""The platforms that must all behave alike."""
+"""Platforms that must all behave alike."""
 
 from support.lakes import endpoint, lake, listening
 

@@ -41,7 +41,7 @@ FILES = Fetch(
 
 
 def small_world(*places: int) -> World:
-    """Oslo (with summer time), a station with rows each quarter of an hour, and one with a comma."""
+    """Return a world of Oslo (with summer time), a station with rows each quarter of an hour, and one with a comma."""
     world = World.synthetic(seed=3, foreign=(OSLO,))
     ids = set(places or (OSLO, QUARTERLY, COMMA))
     chosen = tuple(location for location in world.locations if location["id"] in ids)
@@ -51,7 +51,7 @@ def small_world(*places: int) -> World:
 
 @pytest.fixture
 def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
-    """An empty archive on loopback."""
+    """Yield an empty archive on loopback."""
     without_aws(monkeypatch)
     with serving() as server:
         yield server
@@ -59,7 +59,7 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
 
 @dataclass
 class Bench:
-    """A lake in memory with an inventory, and the archive it reads."""
+    """A lake in memory with an inventory, and the archive that it reads."""
 
     archive: Archive
     world: World
@@ -76,14 +76,14 @@ class Bench:
         return fetch_archive(operation, self.store, api, now=lambda: self.now)
 
     def stored(self) -> dict[RawKey, bytes]:
-        """The archive's files in the lake."""
+        """Return the archive's files in the lake."""
         objects = {parse_raw_key(uri): body for uri, body in self.store.bodies.items()}
         return {key: body for key, body in objects.items() if key and key.asset == "archive_raw"}
 
 
 @pytest.fixture
 def bench(archive: Archive) -> Bench:
-    """A filled archive and a lake that has nothing of it yet."""
+    """Return a filled archive and a lake without its files."""
     made = Bench(archive, small_world())
     archive.fill(made.world, FIRST, LAST, NOW)
     return made
@@ -93,7 +93,7 @@ def bench(archive: Archive) -> Bench:
 
 
 def test_files_are_stored_byte_for_byte_under_their_local_date(bench: Bench) -> None:
-    """Every file lies under the raw day of its date, its name says location and date, its bytes are the bucket's."""
+    """Every file is stored under the raw day of its date, with location and date in its name, byte for byte."""
     facts = bench.fetch()
     files = dict(archive_objects(bench.world, FIRST, LAST, NOW))
     actual = {key_of(int(key.values["location"]), dt.date.fromisoformat(key.values["date"])): body for key, body in bench.stored().items()}
@@ -124,7 +124,7 @@ def test_each_location_and_month_is_listed_once(bench: Bench) -> None:
 
 
 def test_requests_are_anonymous(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No credentials are used, though there are some in the environment."""
+    """No credentials are used, although the environment has some."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA0000000000000000")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     bench.fetch()
@@ -155,7 +155,7 @@ def test_a_young_file_is_looked_at_again_and_kept_once(bench: Bench) -> None:
 
 
 def test_a_revised_file_is_a_new_object(bench: Bench) -> None:
-    """A file that changed is stored beside the old one, later; changed back it is stored a third time."""
+    """A changed file is stored beside the old one; if it changes back, it is stored a third time."""
     bench.now = dt.datetime(2025, 4, 5, tzinfo=dt.UTC)
     bench.fetch()
     key, (first, two) = key_of(OSLO, dt.date(2025, 3, 30)), (b"", gzip.compress(b"other", mtime=0))
@@ -168,7 +168,7 @@ def test_a_revised_file_is_a_new_object(bench: Bench) -> None:
 
 
 def test_a_missing_day_is_nothing(bench: Bench) -> None:
-    """A day without a file is no failure and leaves nothing; nor is one taken away after it was listed."""
+    """A day without a file, or whose file is removed after the listing, is no failure and leaves nothing."""
     gone = key_of(OSLO, dt.date(2025, 3, 30))
     bench.archive.remove([gone])
     facts = bench.fetch()
@@ -180,7 +180,7 @@ def test_a_missing_day_is_nothing(bench: Bench) -> None:
 
 
 def test_only_locations_that_may_have_data_are_listed(archive: Archive) -> None:
-    """A station that was silent long before the days is not asked for."""
+    """A station that was silent long before the days is not listed."""
     bench = Bench(archive, small_world(9000021, COMMA))  # the first fell silent on 2025-03-04
     late = replace(FILES, into=replace(FILES.into, partitions=("2025-04-10",)))
     bench.fetch(late)
@@ -189,7 +189,7 @@ def test_only_locations_that_may_have_data_are_listed(archive: Archive) -> None:
 
 @pytest.mark.parametrize("answer", [SLOW_DOWN, BROKEN, Reply(fault="truncate"), Reply(fault="reset")])
 def test_passing_trouble_is_overcome(bench: Bench, answer: Reply) -> None:
-    """A throttled, failing, cut-off or reset answer is asked for again, and what is stored is whole."""
+    """A throttled, failing, cut-off or reset answer is requested again, and the stored file is complete."""
     bench.archive.fault = lambda request, number: answer if number == 1 and request.path.endswith(".gz") else None
     facts = bench.fetch()
     assert not any(facts_of_day.failures for facts_of_day in facts.values())
@@ -197,7 +197,7 @@ def test_passing_trouble_is_overcome(bench: Bench, answer: Reply) -> None:
 
 
 def test_a_location_that_fails_is_named_and_the_others_go_on(bench: Bench) -> None:
-    """Persistent failure is a line of the days it concerns; what was there stays, the rest arrives."""
+    """A lasting failure is a line of its days; stored files stay, and the other locations are fetched."""
     def fault(request: Request, number: int) -> Reply | None:
         listing = f"locationid={QUARTERLY}/year=2025/month=03" in request.query.get("prefix", "")
         one_file = request.path.endswith(f"location-{OSLO}-20250401.csv.gz")
@@ -221,7 +221,7 @@ def test_a_bucket_that_is_not_there_stops_the_fetch(bench: Bench) -> None:
 
 
 def test_without_an_inventory_the_fetch_says_what_to_run(archive: Archive) -> None:
-    """The stations come from the inventory; without one there is nothing to list."""
+    """Without an inventory nothing can be listed, and the error names the asset to run."""
     with pytest.raises(PlatformError, match="Run places_raw first"):
         fetch_archive(FILES, Objects(), Api(archive_endpoint=archive.url))
     assert archive.log == []
@@ -246,7 +246,7 @@ def test_synthetic_answers_are_not_mixed_with_the_real_archive() -> None:
 
 
 def test_a_lake_keeps_to_one_archive() -> None:
-    """OpenAQ's bucket goes with OpenAQ's API, and no other archive may follow it."""
+    """OpenAQ's bucket goes only with OpenAQ's API, and a lake never changes its archive."""
     store = Objects()
     store.put("memory://lake/source.json", json.dumps({"api": Api().url}).encode())
     assert claimed(store).archive_bucket == BUCKET
@@ -272,13 +272,13 @@ HEADER = "location_id,sensors_id,location,datetime,lat,lon,parameter,units,value
 
 
 def named(body: bytes, day: str = "2023-01-01", hour: int = 0) -> tuple[str, bytes]:
-    """A file as it lies in the raw layer."""
+    """Return the URI of a file in the raw layer."""
     at = dt.datetime(2023, 2, 1, hour, tzinfo=dt.UTC)
     return str(raw_key("archive_raw", {"location": "7441", "date": day.replace("-", "")}, at, body, "csv.gz")), body
 
 
 def zipped(*lines: str) -> bytes:
-    """Lines as a gzipped file."""
+    """Return lines as a gzipped file."""
     return gzip.compress("\n".join((*lines, "")).encode(), mtime=0)
 
 
@@ -315,7 +315,7 @@ def test_lines_are_read_quoted_or_not(line: str, location: str, value: float | N
     ],
 )
 def test_cells_are_read_strictly(cells: str, reason: str) -> None:
-    """Text that is not exactly a value of its type, a line of another length or a far day is set aside."""
+    """A cell that is not exactly a value of its type, a line of another length, or a far day is quarantined."""
     good = "7,9,x,2023-01-01T08:00:00Z,1,2,pm25,u,1.5"
     decoded = decode(RECIPE, "2023-01-01", [named(zipped(HEADER, cells, good))])
     assert len(decoded.rows) == 1
@@ -337,7 +337,7 @@ def test_a_file_that_cannot_be_read_is_set_aside_once(body: bytes) -> None:
 
 
 def test_an_end_at_midnight_is_of_the_day_before() -> None:
-    """A row's day is that of a second before its end, and its neighbours' files hold some of it."""
+    """A row belongs to the day of the second before its end, so neighbouring files hold some rows of a day."""
     lines = [f"7,8,x,{at},1,2,pm25,u,1" for at in (
         "2023-01-01T00:00:00Z", "2023-01-01T00:00:01Z", "2023-01-02T00:00:00Z", "2023-01-02T00:15:00Z")]  # fmt: skip
     name = named(zipped(HEADER, *lines))
@@ -352,7 +352,7 @@ def test_an_end_at_midnight_is_of_the_day_before() -> None:
 
 
 def test_the_latest_retrieval_counts_across_neighbours() -> None:
-    """A row that two files have is taken from the one retrieved last, whichever day it lies under."""
+    """A row that is in two files is taken from the file that was retrieved last, on any day."""
     old, new = (zipped(HEADER, f"7,8,x,2023-01-01T17:00:00Z,1,2,pm25,u,{value}") for value in (1, 2))
     own, near = named(old, hour=5), named(new, "2023-01-02", hour=6)
     for order in (([own], [near]), ([near], [own])):
@@ -366,13 +366,13 @@ def test_the_latest_retrieval_counts_across_neighbours() -> None:
     st.datetimes(dt.datetime(1980, 1, 1), timezones=st.just(dt.UTC)), st.binary(max_size=9),
 )  # fmt: skip
 def test_round_trip_of_raw_names(extension: str, parts: dict[str, str], at: dt.datetime, body: bytes) -> None:
-    """Every name reads back as what it was made from, whatever the file's form."""
+    """Every name reads back as the parts that it was made from, in every form of the file."""
     key = raw_key("archive_raw", parts, at, body, extension)
     assert parse_raw_key(f"lake/dev/raw/{key}") == key and str(key).endswith(f".{extension}")
 
 
 def test_an_unquoted_name_keeps_its_commas() -> None:
-    """Before 2024 nothing is quoted: cells too many belong to the station's name, and to nothing else."""
+    """Before 2024 nothing is quoted, so surplus cells belong to the station's name only."""
     line = "7,8,Số 46, phố Lưu Quang Vũ, Hà Nội-7,2023-01-01T08:00:00+07:00,21.0,105.8,pm25,µg/m³,41.2"
     recipe = replace(RECIPE, free_text="location")
     _, (row,) = opened(recipe, gzip.compress(f"{HEADER}\n{line}\n".encode(), mtime=0))

@@ -1,4 +1,4 @@
-"""Tables and views made from the archive: they say what the API says, and are made again when it changes."""
+"""Tables and views made from the archive: they agree with the API, and are made again when it changes."""
 
 import datetime as dt
 import gzip
@@ -108,19 +108,19 @@ def settings(api: Simulator, archive: Archive) -> dict[str, Any]:
 
 
 def environments(profile: dict[str, Any]) -> str:
-    """conf/environments.yaml with one profile."""
+    """Return the text of conf/environments.yaml with one profile."""
     named = {"dev": {"database": "openaq_dev"}, "prod": {"database": "openaq_prod", "tables_from": "dev"}}
     return json.dumps({"version": 1, "profiles": {"local": profile}, "environments": named})
 
 
 def run_of(project: Project, first: str, last: str) -> Run:
-    """A run over some days, as of the world's own today."""
+    """Return a run over some days, as of the world's own today."""
     days = {"first": dt.date.fromisoformat(first), "last": dt.date.fromisoformat(last)}
     return open_run(project, make_request(project.graph, today=TODAY, **days))
 
 
 def make(project: Project, first: str, last: str, *keys: str) -> Run:
-    """Run assets over some days; nothing may fail."""
+    """Run assets over some days; assert that nothing fails."""
     run = run_of(project, first, last)
     results = run_all(run, keys or tuple(project.graph.assets))
     assert {result.state for result in results} <= {"ok", "skipped"}, results
@@ -128,7 +128,7 @@ def make(project: Project, first: str, last: str, *keys: str) -> Run:
 
 
 def ask(run: Run, sql: str, *tables: str) -> list[tuple[Any, ...]]:
-    """The rows of a query."""
+    """Return the rows of a query."""
     query = bind(Query("q", sql, tuple(Ref(table, "processed") for table in tables)), run.environment)
     assert isinstance(query, Query)
     return list(run.platform.read(query).rows)
@@ -160,7 +160,7 @@ def test_rows_agree_with_those_of_the_api(project: Project, archive: Archive, fi
 
 
 def test_names_keep_their_commas(project: Project, archive: Archive) -> None:
-    """The name of a station, and the number behind it, come through whole."""
+    """The name of a station and the number behind it are read completely."""
     archive.fill(small_world(), dt.date(2025, 10, 19), dt.date(2025, 10, 21), NOW)
     run = make(project, "2025-10-20", "2025-10-20", "places_raw", "archive_raw", "files", "tables")
     names = ask(run, "SELECT DISTINCT location FROM files ORDER BY 1", "files")
@@ -168,7 +168,7 @@ def test_names_keep_their_commas(project: Project, archive: Archive) -> None:
 
 
 def test_a_day_asks_for_its_neighbours_files(project: Project, archive: Archive) -> None:
-    """One day of the table reads three raw days, those and no others, and never one that has not begun."""
+    """One day of the table reads exactly three raw days, and never one that has not begun."""
     run = run_of(project, "2025-10-20", "2025-10-20")
     assert run.plan_state.partitions(project.graph["archive_raw"]) == ("2025-10-19", "2025-10-20", "2025-10-21")
     assert run.plan_state.partitions(project.graph["answers_raw"]) == ("2025-10-20",)
@@ -178,7 +178,7 @@ def test_a_day_asks_for_its_neighbours_files(project: Project, archive: Archive)
 
 
 def test_a_revised_file_remakes_the_days_around_it(project: Project, archive: Archive) -> None:
-    """After a file changed, its day and both neighbours are made again and say the new value; no other is."""
+    """If a file changed, only its day and both neighbours are made again, with the new value."""
     world = small_world()
     files = archive.fill(world, dt.date(2025, 10, 18), dt.date(2025, 10, 26), NOW)
     run = make(project, "2025-10-20", "2025-10-25", "places_raw", "archive_raw", "files", "tables")
@@ -201,7 +201,7 @@ def test_a_revised_file_remakes_the_days_around_it(project: Project, archive: Ar
 
 
 def test_what_is_forced_or_redefined_is_asked_again_though_final(project: Project, archive: Archive) -> None:
-    """A plain run downloads no final file twice; a forced one does, and so does one with a new definition."""
+    """A final file is downloaded again only by a forced run or with a new definition."""
     archive.fill(small_world(), dt.date(2025, 10, 18), dt.date(2025, 10, 24), NOW)
     keys, day = ("places_raw", "archive_raw"), ("2025-10-21", "2025-10-21")
     counts = []
@@ -223,7 +223,7 @@ def test_what_is_forced_or_redefined_is_asked_again_though_final(project: Projec
 
 
 def test_an_unreadable_file_is_set_aside_on_its_day(project: Project, archive: Archive) -> None:
-    """A broken file is kept as it is, told once in the quarantine of its day, and costs no other station."""
+    """A broken file is kept, reported once in the quarantine of its day, and affects no other station."""
     archive.fill(small_world(), dt.date(2025, 10, 18), dt.date(2025, 10, 24), NOW)
     archive.put({key_of(OSLO, dt.date(2025, 10, 21)): b"\x1f\x8bno gzip"})
     run = make(project, "2025-10-20", "2025-10-22", "places_raw", "archive_raw", "files", "tables")
@@ -257,7 +257,7 @@ def hours_of(run: Run) -> list[tuple[Any, ...]]:
 
 
 def test_the_archive_fills_the_hours_the_api_was_not_asked_for(archive: Archive, tmp_path: Path) -> None:
-    """Hours are the same from the API alone, from the archive alone and from some of each: one row each."""
+    """The API alone, the archive alone, and some of each give the same hours, one row each."""
     world, world_and_bodies = small_world(), {}
     world = replace(world, sensors={key: sensor for key, sensor in world.sensors.items() if sensor.parameter.name in ("pm25", "pm10")})
     archive.fill(world, dt.date(2025, 10, 18), dt.date(2025, 10, 28), NOW)
@@ -281,7 +281,7 @@ def test_the_archive_fills_the_hours_the_api_was_not_asked_for(archive: Archive,
 
 
 def test_the_main_job_has_an_empty_archive_and_never_asks_for_it() -> None:
-    """The job of every day leaves the archive's assets out and still makes its table; another job has them."""
+    """The daily job skips the archive's raw asset but makes its table; another job fetches it."""
     project = load(ROOT)
     keys = set(project.keys("openaq_ingestion"))
     assert "archive_tables" in keys and not keys & {"archive_raw", "archive_measurements"}

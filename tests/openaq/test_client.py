@@ -30,12 +30,12 @@ Ask = Callable[[Client], AsyncIterator[Answer]]
 
 
 def hours(sensor: int = 7, window: Window = DAY) -> Ask:
-    """Ask for the hours of a sensor."""
+    """Return a request for the hours of a sensor."""
     return lambda client: client.sensor_pages("hours", sensor, window)
 
 
 def answers(api: Api, ask: Ask, clock: Clock | None = None, timeout: float = 5.0) -> list[Answer]:
-    """All answers to a question, with time that passes only by sleeping."""
+    """Return all answers to a request, with a clock that only sleeping moves."""
     clock = clock or Clock()
 
     async def collect() -> list[Answer]:
@@ -47,7 +47,7 @@ def answers(api: Api, ask: Ask, clock: Clock | None = None, timeout: float = 5.0
 
 
 def recorded(name: str) -> bytes:
-    """A recorded answer, or a skipped test where there is none."""
+    """Return a recorded answer, or skip the test without one."""
     path = RECORDED / name
     if not path.exists():
         pytest.skip(f"the recorded answer {name} is not beside this repository")
@@ -55,7 +55,7 @@ def recorded(name: str) -> bytes:
 
 
 def always(reply: Reply) -> Script:
-    """A script that knows one answer."""
+    """Return a script with a single answer."""
     return lambda request, number: reply
 
 
@@ -151,7 +151,7 @@ def test_windows_are_sent_in_utc(
     ],
 )
 def test_what_the_api_cannot_answer_is_never_sent(ask: Ask) -> None:
-    """Wrong arguments are told to the caller without a request."""
+    """Wrong arguments raise an error before any request."""
     with Scripted(always(page([]))) as server, pytest.raises(PlatformError):
         answers(server.api, ask)
     assert server.log == []
@@ -168,7 +168,7 @@ def test_a_key_that_cannot_be_sent_is_refused_without_being_shown(key: str) -> N
 
 @pytest.mark.parametrize("url", ["ftp://x/v3", "api.openaq.org/v3", "http://x:y/v3", ""])
 def test_a_url_that_is_none_is_refused(url: str) -> None:
-    """A wrong url in the configuration is named with where to mend it."""
+    """The error for a wrong URL in the configuration names the place to correct it."""
     with pytest.raises(Refused, match=r"conf/environments\.yaml"):
         Client(Api(url, KEY))
 
@@ -193,7 +193,7 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
     ],
 )
 def test_recorded_answers_keep_every_byte(name: str, ask: Ask, compress: bool) -> None:
-    """Real answers come out as they went in, compressed for transport or not."""
+    """Real answers come out unchanged, compressed for transport or not."""
     body = recorded(name)
 
     def script(request: Request, number: int) -> Reply:
@@ -248,7 +248,7 @@ async def _repeated(client: Client, times: int) -> AsyncIterator[Answer]:
     ],
 )
 def test_rows_that_were_not_asked_for_are_refused(reply: Reply, why: str) -> None:
-    """An answer to another question (an ignored parameter) is not given out, nor asked for again."""
+    """An answer to another request (an ignored parameter) is refused, and not requested again."""
     with Scripted(always(reply)) as server, pytest.raises(Unanswered) as caught:
         answers(server.api, hours())
     assert why in str(caught.value)
@@ -271,7 +271,7 @@ def test_both_ends_of_the_window_are_as_the_api_has_them() -> None:
     ],
 )
 def test_another_place_is_refused(ask: Ask, rows: list[Any]) -> None:
-    """Rows of a country or location that was not asked for are not given out."""
+    """Rows of another country or location than the requested one are refused."""
     with Scripted(always(page(rows))) as server, pytest.raises(Unanswered, match="requested"):
         answers(server.api, ask)
 
@@ -285,7 +285,7 @@ def test_the_same_page_again_is_refused() -> None:
 
 
 def test_a_server_that_lowers_the_limit_is_read_to_the_end() -> None:
-    """A page as long as the limit the server says it used is not the last one."""
+    """A page as long as the server's own limit is not taken for the last page."""
     rows = [row(f"2026-01-09T{n:02d}:00:00Z") for n in range(1, 6)]
 
     def script(request: Request, number: int) -> Reply:
@@ -313,7 +313,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("status", "body", "told_as"), REFUSALS)
 def test_a_refusal_stops_with_its_message(status: int, body: bytes, told_as: str) -> None:
-    """401, 403, 405, 410 and 422 are not retried and are told in one line with what to do."""
+    """401, 403, 405, 410 and 422 are not retried; one line has the message and the remedy."""
     with Scripted(always(Reply(status, body))) as server, pytest.raises(Refused) as caught:
         answers(server.api, hours())
     assert told_as in str(caught.value) and f"HTTP {status}" in str(caught.value)
@@ -322,7 +322,7 @@ def test_a_refusal_stops_with_its_message(status: int, body: bytes, told_as: str
 
 
 def test_404_is_a_withdrawal() -> None:
-    """An unknown location is told as withdrawn, after one request."""
+    """An unknown location is reported as withdrawn, after one request."""
     gone = Reply(404, b'{"detail":"Location not found"}')
     with Scripted(always(gone)) as server, pytest.raises(Withdrawn, match="Location not found"):
         answers(server.api, lambda client: client.locations("id=9"))
@@ -331,7 +331,7 @@ def test_404_is_a_withdrawal() -> None:
 
 @pytest.mark.parametrize("status", [302, 400, 418])
 def test_other_statuses_fail_the_request_alone(status: int) -> None:
-    """A status that nobody foresaw is not retried, not followed and not fatal to others."""
+    """Any other status is not retried, not followed, and does not affect other requests."""
     reply = Reply(status, b"odd", {"Location": "http://127.0.0.1:1/"})
     with Scripted(always(reply)) as server, pytest.raises(Unanswered, match=f"HTTP {status}: odd"):
         answers(server.api, hours())
@@ -360,7 +360,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_answer_is_tried_again(fault: str) -> None:
-    """Server errors and answers that are not whole are followed by a try that succeeds."""
+    """After server errors and incomplete answers, another try succeeds."""
     with Scripted(lambda request, n: BROKEN[fault] if n < 3 else page([ROW])) as server:
         received = answers(server.api, hours(), timeout=0.15)
     assert received[0].rows == [ROW] and len(server.log) == 3
@@ -368,7 +368,7 @@ def test_a_broken_answer_is_tried_again(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_what_stays_broken_fails_after_five_tries(fault: str) -> None:
-    """The failure is one retryable line that says how often it was tried; waits differ (jitter)."""
+    """The failure is one retryable line with the number of tries; the waits differ (jitter)."""
     clock = Clock()
     with Scripted(always(BROKEN[fault])) as server, pytest.raises(Unanswered) as caught:
         answers(server.api, hours(), clock, timeout=0.15)
@@ -378,7 +378,7 @@ def test_what_stays_broken_fails_after_five_tries(fault: str) -> None:
 
 
 def test_the_message_of_a_server_error_reads_well() -> None:
-    """A failed request is told exactly like this."""
+    """The message of a failed request is exactly this text."""
     with Scripted(always(BROKEN["500"])) as server, pytest.raises(Unanswered) as caught:
         answers(server.api, hours())
     assert str(caught.value) == "HTTP 500 after 5 tries: Internal Server Error"
@@ -424,7 +424,7 @@ def test_408_once_is_asked_again() -> None:
 
 @pytest.mark.parametrize("longest", [1, 3, 5, 12])
 def test_408_halves_the_window(longest: int) -> None:
-    """Windows the server finds too long are halved until it answers; together they are the day."""
+    """Windows that are too long for the server are halved until it answers; together they are the day."""
 
     def script(request: Request, number: int) -> Reply:
         first, last = span(request)
@@ -497,7 +497,7 @@ def test_halving_windows_partitions_them(window: Window, endpoint: str) -> None:
 
 @pytest.mark.parametrize("status", [200, 401, 404, 418, 500])
 def test_the_key_is_never_shown(status: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Not even a server that quotes the key gets it into a message or a log of any level."""
+    """The key is in no message and no log of any level, even if the server quotes it."""
     caplog.set_level(logging.DEBUG)
     reply = Reply(status, f"no such key: {KEY}".encode())
     with Scripted(always(reply)) as server, pytest.raises(PlatformError) as caught:
@@ -524,7 +524,7 @@ def test_the_key_is_never_shown(status: int, caplog: pytest.LogCaptureFixture) -
     ],
 )
 def test_error_bodies_of_every_form_are_read(body: str, message: str) -> None:
-    """Objects with detail or message, JSON strings and plain text all say what they mean."""
+    """The message is read from objects with detail or message, JSON strings and plain text."""
     assert message == error_text(body)
 
 

@@ -1,4 +1,4 @@
-"""The page as an asset: where it stands in the graph, and the mistakes that can be made with it."""
+"""The page as an asset: its position in the graph, and mistakes in its fields."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ class Answers:
 
 
 def nothing(part: str) -> Rows:
-    """An answer without rows, with the columns of the part."""
+    """Return an answer without rows, with the columns of the part."""
     return Rows(tuple(Column(Name(name), "varchar") for name in VIEWS[part][1]), ())
 
 
 def operation() -> Publish:
-    """The operation of both environments, bound."""
+    """Return the bound operation of both environments."""
     bound = bind(publish("air_quality_overview", ("dev", "prod")), PLACE)
     assert isinstance(bound, Publish)
     return bound
 
 
 def test_the_page_reads_its_views_and_follows_the_gate(tmp_path: Path) -> None:
-    """In the project itself the page comes after validation and after every view that it shows."""
+    """In the project itself the page comes after the validation and after every view that it shows."""
     graph = load(copy_project(tmp_path)).graph
     reads = set(graph.upstream["air_quality_overview"])
     assert reads == {"validate_prod_views", *(view for view, _, _ in VIEWS.values())}
 
 
 def test_every_column_that_the_page_asks_for_is_in_the_contract(tmp_path: Path) -> None:
-    """A view that loses a column breaks here, not on a reader's screen."""
+    """A view that loses a column of the page fails here, before a reader sees it."""
     graph = load(copy_project(tmp_path)).graph
     for view, columns, _ in VIEWS.values():
         assert set(columns) <= {str(column.name) for column in graph.columns(view)}, view
@@ -86,7 +86,7 @@ def test_an_unknown_environment_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 def test_questions_reach_both_databases() -> None:
-    """Each environment's views are asked in its own database, in Athena SQL."""
+    """The views of each environment are queried in its own database, in Athena SQL."""
     tables = {query.name: query.inputs[0].table for query in operation().queries}
     assert tables["dev.latest"] == "openaq_dev.view_latest_aqi"
     assert tables["prod.hours"] == "openaq_prod.view_hour_of_day"
@@ -94,7 +94,7 @@ def test_questions_reach_both_databases() -> None:
 
 
 def test_an_environment_that_cannot_answer_has_a_problem_and_the_other_its_rows() -> None:
-    """A view that is missing in prod does not take dev's page away; missing hours are no problem."""
+    """If a view is missing in prod, dev still has its rows; missing hours are no problem."""
     answers = {f"dev.{part}": nothing(part) for part in VIEWS}
     answers["prod.latest"] = nothing("latest")
     platform = Answers(answers)
@@ -106,7 +106,7 @@ def test_an_environment_that_cannot_answer_has_a_problem_and_the_other_its_rows(
 
 
 def test_what_may_pass_by_itself_fails_the_task_and_keeps_the_old_page() -> None:
-    """A throttled engine is not published as an empty page."""
+    """A throttled engine fails the task, and the old page stays."""
     platform = Answers({}, retryable=True)
     with pytest.raises(PlatformError, match=r"dev\.latest cannot be asked"):
         handle_publish(operation(), Work(platform, PLACE))

@@ -1,4 +1,4 @@
-"""The page as text: what can be known of it without a browser."""
+"""The page as text: the properties that need no browser."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_hours_are_weighted_by_their_number() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_stays_text(name: str) -> None:
-    """A name, source, problem or title full of markup adds no element and survives unchanged."""
+    """A name, source, problem or title with markup adds no element and stays unchanged."""
     rows = (latest(location=name, city=name, provider=name, us_reason=name),)
     served = Serving(rows, (daily(location=name, city=name),), (), name)
     overview = Overview(
@@ -204,7 +204,7 @@ def test_a_row_without_a_column_is_refused_by_name(column: str) -> None:
 
 
 def test_the_default_environment_must_be_there() -> None:
-    """A default that is not served is a mistake of the caller, told with the names that are."""
+    """A default that is not served raises an error with the environments that are."""
     with pytest.raises(ValueError, match=r"no environment 'prod' \(given: dev\)"):
         Overview("2026-11-22T23:30:00Z", environments={"dev": Serving()})
 
@@ -228,7 +228,7 @@ def test_every_text_is_there_in_both_languages() -> None:
 
 
 def test_every_text_the_script_asks_for_exists() -> None:
-    """No key is misspelt: those of the markup, of calls, and those made of a number."""
+    """Every key in the markup, in calls, and made of a number has a text."""
     script = Elements(page_of()).texts["script6"]
     keys = set(re.findall(r'\bt\("(\w+)"', script)) | set(
         re.findall(r'data-t="(\w+)"', charts.resource("page.html"))

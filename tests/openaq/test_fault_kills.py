@@ -24,7 +24,7 @@ DAYS = tuple((TODAY - dt.timedelta(days=back)).isoformat() for back in range(6, 
 
 
 def command(simulator: Simulator, root: Path, days: tuple[str, ...], *more: str) -> list[str]:
-    """The command of an extraction; it stands at the simulator's time unless told otherwise."""
+    """Return the command of an extraction; by default at the simulator's time."""
     endpoint = "measurements" if "--at" in more or "--pages" in more else "hours"
     rest = [option for option in more if option != "--pages"]
     return [sys.executable, str(SCRIPT), simulator.url, str(root), endpoint, ",".join(days), *rest]
@@ -40,7 +40,7 @@ def finish(simulator: Simulator, root: Path, days: tuple[str, ...], *more: str) 
 
 
 def objects(root: Path) -> Mapping[str, bytes]:
-    """Every object that can be seen, each whole and what its name promises."""
+    """Return every visible object, after checking that each is complete and equal to its name's digest."""
     bodies = {Path(uri).name: Path(uri).read_bytes() for uri in FileStore().list(str(root))}
     for name, body in bodies.items():
         key = parse_raw_key(name)
@@ -50,7 +50,7 @@ def objects(root: Path) -> Mapping[str, bytes]:
 
 
 def keys(root: Path) -> Iterator[RawKey]:
-    """The names of the data that are stored."""
+    """Return the names of the stored data."""
     for name in objects(root):
         key = parse_raw_key(name)
         if key and key.asset == "answers_raw":
@@ -58,7 +58,7 @@ def keys(root: Path) -> Iterator[RawKey]:
 
 
 def final(root: Path) -> set[tuple[str, str]]:
-    """The sensors and days whose final answer is stored whole."""
+    """Return the sensors and days whose final answer is stored completely."""
     collected = set()
     for uri in FileStore().list(str(root)):
         key, day = parse_raw_key(uri), re.search(r"year=(\d+)/month=(\d+)/day=(\d+)", uri)
@@ -77,8 +77,10 @@ def requested(simulator: Simulator, since: int) -> set[tuple[str, str]]:
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Killed -9 five times and then finished: object by object and byte by byte what an undisturbed
-    extraction stores, and no final answer that was stored is asked for again."""
+    """After five kills and a full run, every object equals that of an undisturbed extraction.
+
+    No final answer that was stored is requested again.
+    """
     now = ("--now", NOW.isoformat())
     with Simulator(small_world(), now=NOW, per_minute=None) as simulator:
         finish(simulator, tmp_path / "calm", DAYS, *now)
@@ -102,7 +104,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
 def test_a_kill_between_pages_leaves_no_first_page_alone(tmp_path: Path, after: bool) -> None:
-    """The first page is stored last: where it is the day is whole, and otherwise it is asked again."""
+    """The first page is stored last: if it is there the day is complete, otherwise it is requested again."""
     now = ("--now", NOW.isoformat())
     with Simulator(busy_world(), now=NOW, per_minute=None) as simulator:
         finish(simulator, tmp_path / "calm", DAYS[-2:], *now, "--pages")
@@ -121,8 +123,10 @@ def test_a_kill_between_pages_leaves_no_first_page_alone(tmp_path: Path, after: 
 
 @pytest.mark.parametrize("how", ["processes", "threads"])
 def test_two_extractions_at_once_end_with_one_day(tmp_path: Path, how: str) -> None:
-    """Two at the same time store what one stores, and say so by the same version; an answer may be
-    there twice, a second apart, which changes neither rows nor version."""
+    """Two extractions at once store the same rows as one, with the same version.
+
+    An answer may be there twice, a second apart, which changes neither rows nor version.
+    """
     with Simulator(small_world(), now=NOW, per_minute=None) as simulator:
         alone = finish(simulator, tmp_path / "alone", DAYS)
         simulator.faults = ["slow:seconds=0.02"]

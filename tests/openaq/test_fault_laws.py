@@ -56,7 +56,7 @@ FAULTS = st.builds(
 
 @pytest.fixture(scope="module")
 def calm() -> Rows:
-    """The tables of an undisturbed run, made once."""
+    """Return the tables of an undisturbed run, made once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAQ_API_KEY", KEY)
         return undisturbed(patch)
@@ -85,8 +85,10 @@ def test_nothing_is_lost_whatever_fails(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """*nothing lost*: after any faulty runs a clean one leaves the tables of an undisturbed one,
-    within the limit, with the raw layer only growing and the key nowhere."""
+    """*nothing lost*: a clean run after any faulty runs leaves the tables of an undisturbed one.
+
+    It keeps the limit, the raw layer only grows, and the key is nowhere.
+    """
     caplog.clear()
     caplog.set_level(logging.DEBUG)
     with a_lab(monkeypatch, limit=60) as lab:
@@ -108,7 +110,7 @@ def test_the_limits_are_on_unless_they_are_lifted() -> None:
 
 
 def recorded_world() -> World:
-    """The recorded country, or a skipped test where there is none."""
+    """Return the recorded country, or skip the test without one."""
     if not INVENTORY.exists():
         pytest.skip("the recorded inventory is not beside this repository")
     return World.from_inventory(INVENTORY, seed=7)
@@ -117,7 +119,7 @@ def recorded_world() -> World:
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("second", [0, 41])
 def test_191_sensors_take_no_longer_than_the_limit_forces(concurrency: int, second: int) -> None:
-    """The country's 191 sensors and its inventory: nobody is refused, and what can go, goes."""
+    """For the country's 191 sensors no request is refused, and none waits longer than the limit needs."""
     world = recorded_world()
     now = dt.datetime(2025, 12, 22, 6, 0, second, tzinfo=dt.UTC)
     window = (now.replace(hour=0, second=0) - dt.timedelta(days=1), now.replace(hour=0, second=0))
@@ -180,7 +182,7 @@ def test_a_page_given_twice_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_day_of_many_rows_is_cut_before_page_five(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than 4,000 rows a day are asked for in shorter windows, each stored under its own name."""
+    """A day of more than 4,000 rows is requested in shorter windows, each stored under its own name."""
     start = unix(f"{DAYS[1]}T00:00:00Z")
     rows = [Row(start + 15 * n, float(n)) for n in range(1, 5761)]
     world = small_world({9000004: ("pm25",)}).with_series({BUSY: rows})

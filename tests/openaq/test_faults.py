@@ -1,4 +1,4 @@
-"""Every fault of the API by itself, from raw to processed: what is told, what is kept, what mends it."""
+"""Every fault of the API by itself, from raw to processed: its report, the stored data, and its repair."""
 
 import datetime as dt
 
@@ -12,7 +12,7 @@ __all__ = ["key"]  # a fixture
 
 @pytest.fixture(scope="module")
 def calm() -> Rows:
-    """The tables of an undisturbed run, made once."""
+    """Return the tables of an undisturbed run, made once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAQ_API_KEY", "0123456789abcdef" * 4)
         return undisturbed(patch)
@@ -68,7 +68,7 @@ OWN = {
 
 
 def test_every_fault_is_tested() -> None:
-    """No fault of the simulator is forgotten here."""
+    """Every fault of the simulator has a test here."""
     assert {parse_fault(text).name for text in [*LASTING, *PASSING]} | OWN == set(FAULTS)
 
 
@@ -96,7 +96,7 @@ def test_a_sensor_that_cannot_be_had_is_named(
 def test_a_run_gets_over_what_passes(
     text: str, calm: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is told and nothing is missing; a clean run afterwards changes no row."""
+    """A passing fault is not reported and loses nothing; a clean run afterwards changes no row."""
     with a_lab(monkeypatch, limit=60 if "reset_minus" in text or "no_rate" in text else 0) as lab:
         assert {facts_of_day.state for facts_of_day in lab.under(text).values()} == {"ok"}
         assert lab.tables() == calm
@@ -117,7 +117,7 @@ def test_a_fault_of_the_inventory(name: str, calm: Rows, monkeypatch: pytest.Mon
 
 
 def test_a_blocked_address_stops_the_run(calm: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    """403 fails the asset with the body's message and a remedy; what reads it is not run."""
+    """403 fails the asset with the body's message and a remedy; assets that read it are blocked."""
     with a_lab(monkeypatch) as lab:
         lab.run("locations_raw")
         actual = lab.under("403:path=/hours")
@@ -141,8 +141,10 @@ HOUR = ends(DAYS[1], [5])[0]
 def test_odd_values_are_facts_until_they_are_revised(
     name: str, first: bool, calm: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Null, -999 and a missing hour come out as they are; the provider's revision wins, a row once
-    there stays."""
+    """Null, -999 and a missing hour stay as they are until the provider revises them.
+
+    A row that was there once stays.
+    """
     with a_lab(monkeypatch) as lab:
         if not first:
             lab.run()
@@ -163,7 +165,7 @@ def test_odd_values_are_facts_until_they_are_revised(
 def test_what_comes_late_is_there_after_the_next_run(
     name: str, calm: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Six hours later the same days are read again: the late row is there, the mean corrected."""
+    """Six hours later the same days are read again, with the late row and the corrected mean."""
     fault = f"{name}:{SICK},at={DAYS[1]}T22:00:00Z"
     end = ends(DAYS[1], [22])[0]
     with a_lab(monkeypatch) as lab:
@@ -179,7 +181,7 @@ def test_what_comes_late_is_there_after_the_next_run(
 def test_a_renamed_location_is_told_by_its_newest_name(
     calm: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The newest retrieval of the day names the station; both answers stay stored."""
+    """The newest retrieval of the day gives the name; both answers stay stored."""
     with a_lab(monkeypatch) as lab:
         lab.run()
         lab.under("renamed:location=9000004,to=Số 46 phố Lưu Quang Vũ")
@@ -206,7 +208,7 @@ def test_a_vanished_location_keeps_its_history(
 
 
 def test_stale_answers_are_made_good(calm: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer from the API's cache lacks the newest hour; once it expires the row is there."""
+    """An answer from the API's cache lacks the newest hour; after it expires the row is there."""
     late = NOW - dt.timedelta(minutes=25)
     with a_lab(monkeypatch, late) as lab:
         lab.simulator.faults = [Fault("stale900")]

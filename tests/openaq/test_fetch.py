@@ -1,4 +1,4 @@
-"""``fetch`` against the simulator and a scripted server: what lies in the raw layer afterwards."""
+"""``fetch`` against the simulator and a scripted server, and the raw layer that it leaves."""
 
 import asyncio
 import concurrent.futures
@@ -45,7 +45,7 @@ HOURS = Fetch(
 
 
 class Bench:
-    """A store, a time that ticks once per look, and waits that take no time."""
+    """A store, a clock that ticks with every look, and waits that take no time."""
 
     def __init__(self, api: Api) -> None:
         self.api, self.store, self.moment = api, Objects(), NOW
@@ -64,12 +64,12 @@ class Bench:
         self.steps.append((what, done, total))
 
     def named(self, asset: str = "measurements_raw") -> list[RawKey]:
-        """The names of an asset's objects."""
+        """Return the names of an asset's objects."""
         keys = (parse_raw_key(uri) for uri in sorted(self.store.bodies))
         return [key for key in keys if key and key.asset == asset]
 
     def latest(self) -> dict[str, str]:
-        """The digest of the latest object of each request for a whole day."""
+        """Return the digest of the latest object of each request for a whole day."""
         keys = sorted(self.named(), key=lambda key: key.retrieved)
         return {key.request: key.digest for key in keys if "from" not in key.values}
 
@@ -87,7 +87,7 @@ class Bench:
 
 
 def small_world(places: int = 3) -> World:
-    """The first stations of the synthetic world that have data on the day."""
+    """Return the first stations of the synthetic world that have data on the day."""
     world = World.synthetic(seed=7)
     live = [location for location in world.locations if _alive(world, int(location["id"]))][:places]
     ids = {int(location["id"]) for location in live}
@@ -102,14 +102,14 @@ def _alive(world: World, location: int) -> bool:
 
 
 def api_of(simulator: Simulator, concurrency: int = 8) -> Api:
-    """The simulator as a deployment would configure it, without limits."""
+    """Return the simulator as a deployment would configure it, without limits."""
     return Api(
         simulator.url, KEY, requests_per_minute=0, requests_per_hour=0, concurrency=concurrency
     )
 
 
 def due(world: World, parameters: Iterable[str] = ("pm25", "co")) -> list[int]:
-    """The sensors of a world that measure these parameters."""
+    """Return the sensors of a world that measure these parameters."""
     return sorted(key for key, sensor in world.sensors.items() if sensor.parameter.name in parameters)
 
 
@@ -117,7 +117,7 @@ def due(world: World, parameters: Iterable[str] = ("pm25", "co")) -> list[int]:
 
 
 def test_a_day_is_asked_sensor_by_sensor_and_stored() -> None:
-    """Each sensor of the wanted parameters is asked once; each answer is stored under its name."""
+    """Each sensor of the parameters is requested once, and each answer is stored under its name."""
     world = small_world()
     with Simulator(world, now=NOW, per_minute=60, per_hour=2000) as simulator:
         bench = Bench(api_of(simulator))
@@ -212,7 +212,7 @@ def test_concurrency_changes_nothing_but_time(concurrency: int) -> None:
 
 
 def test_it_runs_in_a_thread_and_under_a_running_loop() -> None:
-    """Whoever calls need not care about event loops."""
+    """It works in a thread and inside a running event loop."""
     with Simulator(small_world(1), now=NOW, per_minute=None) as simulator:
         bench = Bench(api_of(simulator))
         with concurrent.futures.ThreadPoolExecutor(1) as threads:
@@ -258,7 +258,7 @@ def location_json(identity: int, sensors: Iterable[int], **changed: Any) -> dict
 
 @pytest.mark.parametrize("step", [1, 0, -3600], ids=["later", "same second", "clock set back"])
 def test_a_revised_answer_becomes_the_latest(step: int) -> None:
-    """A changed answer is added, never replaces, and is the latest whatever the clock says."""
+    """A changed answer is added beside the old one and is the latest, even if the clock is set back."""
     station = Station()
     with Scripted(station) as server:
         bench = Bench(server.api)
@@ -273,7 +273,7 @@ def test_a_revised_answer_becomes_the_latest(step: int) -> None:
 
 
 def test_an_empty_answer_is_stored() -> None:
-    """That a sensor was asked and had nothing is evidence, and makes the next run a no-op."""
+    """An empty answer is stored as evidence, so the next run does nothing."""
     station = Station()
     station.hours = lambda request, number: page([])
     with Scripted(station) as server:
@@ -295,7 +295,7 @@ def test_every_byte_is_kept() -> None:
 
 
 def recorded(name: str) -> bytes:
-    """A recorded answer, or a skipped test where there is none."""
+    """Return a recorded answer, or skip the test without one."""
     if not (RECORDED / name).exists():
         pytest.skip(f"the recorded answer {name} is not beside this repository")
     return (RECORDED / name).read_bytes()
@@ -331,7 +331,7 @@ def test_the_recorded_answers_pass_into_the_store(folder: str) -> None:
 
 
 def test_the_recorded_country_is_asked_as_it_should_be() -> None:
-    """Of the 53 recorded locations, the six active ones of 2025-12-22 are asked, pm25 only."""
+    """Of the 53 recorded locations, the six active ones of 2025-12-22 are requested, for pm25 only."""
     inventory = recorded("wire_form/locations__iso_VN__2025-12-22.json")
 
     def script(request: Request, number: int) -> Reply:
@@ -364,7 +364,7 @@ def test_one_broken_sensor_stops_nothing() -> None:
 
 
 def test_a_failed_sensor_keeps_what_it_had() -> None:
-    """A sensor that fails today loses nothing of yesterday, and the day's version stays."""
+    """A sensor that fails today keeps its answers of yesterday, and the day's version stays."""
     world = small_world(1)
     with Simulator(world, now=NOW, per_minute=None) as simulator:
         bench = Bench(api_of(simulator))
@@ -419,7 +419,7 @@ def test_a_day_too_large_is_stored_in_windows() -> None:
 
 
 def test_a_whole_day_counts_again_after_its_parts() -> None:
-    """An answer that was stored before is stored again when parts of the day said otherwise since."""
+    """An old answer is stored again if answers to parts of the day have changed since."""
     world = small_world(1)
     with Simulator(world, now=NOW, per_minute=None) as simulator:
         bench = Bench(api_of(simulator))
@@ -435,7 +435,7 @@ def test_a_whole_day_counts_again_after_its_parts() -> None:
 
 
 def test_two_days_for_an_inventory_are_refused() -> None:
-    """An inventory is of the day it is taken: asking for two is a mistake, told before any request."""
+    """An inventory is of the current day: a fetch of two days fails before any request."""
     bench = Bench(Api("http://127.0.0.1:1/v3", KEY))
     into = replace(INVENTORY.into, partitions=("2026-01-11", TODAY))
     with pytest.raises(PlatformError, match="only for the current day"):
@@ -510,7 +510,7 @@ def test_no_inventory_is_told() -> None:
 
 
 def test_only_sensors_that_may_have_data_are_asked() -> None:
-    """Dead, unborn and never-heard-of locations are not asked; other parameters neither."""
+    """Sensors of dead, future or silent locations are not requested, nor other parameters."""
 
     def stamp(text: str) -> dict[str, str]:
         return {"utc": text, "local": text}
@@ -536,7 +536,7 @@ def test_only_sensors_that_may_have_data_are_asked() -> None:
 
 
 def test_an_inventory_that_cannot_be_read_is_named() -> None:
-    """A stored object of another shape stops the run with its name instead of losing sensors."""
+    """A stored object with another structure stops the run with its name, so no sensor is lost silently."""
 
     def fill(store: Objects) -> None:
         shelve(store, TODAY, VN, [{"id": 1, "sensors": [{"id": 1}]}])
@@ -625,7 +625,7 @@ class Crashing(Objects):
 @settings(max_examples=10, deadline=None)
 @given(st.integers(2, 12), st.booleans())
 def test_a_run_killed_at_any_write_is_taken_up(at: int, after: bool) -> None:
-    """After a death at any write the next run adds exactly what is missing: nothing is doubled."""
+    """After a kill at any write the next run adds exactly the missing objects, and none twice."""
     with Simulator(small_world(), now=NOW, per_minute=None) as simulator:
         bench, alone = Bench(api_of(simulator)), Bench(api_of(simulator))
         bench.store = Crashing(at, after)
@@ -639,7 +639,7 @@ def test_a_run_killed_at_any_write_is_taken_up(at: int, after: bool) -> None:
 
 
 def test_a_store_that_fails_is_told_as_it_is() -> None:
-    """An error of the store is raised itself, not wrapped in a group of the event loop."""
+    """An error of the store is raised as it is, not in a group of the event loop."""
     with Simulator(small_world(1), now=NOW, per_minute=None) as simulator:
         bench = Bench(api_of(simulator))
         bench.store = Crashing(1, after=False)
@@ -700,7 +700,7 @@ def test_the_limit_of_a_key_is_kept_by_a_whole_run(concurrency: int) -> None:
      ("monthly", "2026-02-01", True), ("monthly", "2026-01-18", False)],
 )  # fmt: skip
 def test_a_full_pass_asks_silent_stations(full_pass: FullPass, day: str, expected: bool) -> None:
-    """On Sundays or the first of a month a sensor is asked though its station has been silent."""
+    """On Sundays or the first of a month a sensor of a silent station is requested too."""
     silent = Sensor(1, 2, "pm25", None, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
     operation = Fetch("hours", ("country=VN",), Ref("m", "raw"), full_pass=full_pass)
     assert is_requested(operation, silent, day) is expected

@@ -45,7 +45,7 @@ def received(
 
 
 def most_within(times: list[float], period: float) -> int:
-    """The most of the times that lie in one half-open window of that length."""
+    """Return the largest number of the times that lie in one half-open window of that length."""
     return max(sum(1 for time in times if start <= time < start + period) for start in times)
 
 
@@ -112,7 +112,7 @@ def test_headers_are_obeyed(headers: dict[str, str] | None, wait: float) -> None
 
 
 def test_near_the_end_requests_go_one_by_one() -> None:
-    """Requests in flight may use up what the server said is left, so no more are sent than that."""
+    """Running requests may use up the server's rest, so no more are sent than that."""
     clock = Clock()
     limiter = Limiter(clock=clock)
     assert [limiter.take(), limiter.take()] == [0.0, 0.0]
@@ -141,7 +141,7 @@ def test_a_new_window_of_the_server_opens_at_once() -> None:
 
 
 def test_429_holds_everyone() -> None:
-    """After a 429 nobody sends until its reset, even if an older answer promised more."""
+    """After a 429 no request is sent until its reset, even if an older answer promised more."""
     limiter = Limiter(clock=Clock())
     limiter.take(), limiter.take()
     limiter.landed({"x-ratelimit-remaining": "9", "x-ratelimit-reset": "30"})
@@ -178,7 +178,7 @@ def test_threads_and_loops_share_the_allowance() -> None:
 
 
 def test_the_first_request_goes_alone() -> None:
-    """Until the server has told of its counter only one request flies; without a limit all may."""
+    """Until the server has reported its counter only one request runs; without a limit all may."""
     limiter = Limiter(60)
     assert limiter.take() == 0.0 and limiter.take() > 0
     limiter.landed({"x-ratelimit-remaining": "58", "x-ratelimit-reset": "60"})

@@ -1,4 +1,4 @@
-"""Locations: the four ways to say which stations, and what each is asked as."""
+"""Locations: the four ways to select stations, and the request of each."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from openaq_assets.openaq.requests import about_locations
     ],
 )  # fmt: skip
 def test_each_way_becomes_one_question(fields: Any, selector: str, params: Any) -> None:
-    """A location is asked for as the API wants it, and recorded the same way."""
+    """A location is requested in the form of the API, and recorded in the same form."""
     location = Location(**fields)
     assert location.selector == selector
     assert dict(about_locations(selector).params) == params

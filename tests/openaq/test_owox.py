@@ -55,7 +55,7 @@ SQL = "SELECT location, lat_lon, day, us_aqi, is_latest FROM days"
 
 
 def project_of(root: Path, **files: str) -> Project:
-    """A project of one table and one view, made in dev and promoted to prod."""
+    """Return a project of one table and one view, made in dev and promoted to prod."""
     given = {
         "conf/assets/all.yaml": ASSETS,
         "days.csv": ROWS,
@@ -125,7 +125,7 @@ def test_a_candidate_that_differs_from_prod_is_told(tmp_path: Path) -> None:
 
 
 def test_values_data_studio_cannot_read_are_told(tmp_path: Path) -> None:
-    """Dates and places in another shape, in both environments, with an example."""
+    """Dates and coordinates in another form are reported in both environments, with an example."""
     rows = ROWS.replace("20260110", "2026-01-10").replace("16.46,107.59", "Huế")
     findings = wrong(project_of(tmp_path, **{"days.csv": rows}))
     assert [finding.partition(" for")[0] for finding in findings] == [
@@ -217,7 +217,7 @@ MISTAKES = [
 def test_mistakes_are_told_with_their_place(
     tmp_path: Path, right: str, mistake: str, message: str
 ) -> None:
-    """One line with file, place and remedy, from the check of the project and before anything is asked."""
+    """The check of the project reports a mistake in one line with file and position, before any query."""
     assert right in PLAN
     files = {"conf/assets/all.yaml": ASSETS, "days.csv": ROWS, "overview.sql": SQL}
     project = write_project(tmp_path, files | {"conf/owox.yaml": PLAN.replace(right, mistake, 1)})
@@ -255,7 +255,7 @@ def test_the_checklist_has_the_exact_values(tmp_path: Path) -> None:
 
 
 class FakeOwox(ThreadingHTTPServer):
-    """The part of OWOX's REST API that was seen to work, as strict as it was seen; keeps what it was told."""
+    """The part of OWOX's REST API that is known to work, equally strict; it keeps the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -315,7 +315,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[FakeOwox]:
-    """A running fake."""
+    """Yield a running fake."""
     fake = FakeOwox()
     thread = threading.Thread(target=fake.serve_forever, daemon=True)
     thread.start()
@@ -331,7 +331,7 @@ ACCOUNT = Account("ap-southeast-1", "results", "AKIA", "very-secret")
 def published(
     project: Project, server: FakeOwox, ids: Path, token: str = "owox_key_1"
 ) -> list[str]:
-    """The lines of a publication."""
+    """Return the lines of a publication."""
     with Owox(server.url, token, sleep=lambda seconds: None) as owox:
         return list(publish(project, read_plan(project), owox, ACCOUNT, Kept(ids)))
 
@@ -392,7 +392,7 @@ def test_refusals_are_told_in_a_line(tmp_path: Path, server: FakeOwox) -> None:
 def test_publish_needs_its_secrets_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without them it says what to set, and asks nobody."""
+    """Without secrets it names the variables to set, and sends nothing."""
     monkeypatch.delenv("OWOX_AWS_ACCESS_KEY_ID", raising=False)
     command = ["owox", "publish", "--url", "http://127.0.0.1:9", "--region", "x", "--bucket", "b"]
     done = CliRunner().invoke(cli, command)

@@ -26,7 +26,7 @@ VALUES = {
 
 
 def make_views(lake: Lake) -> None:
-    """Views of one row each, with every column that the page asks for."""
+    """Create views of one row each, with every column of the page."""
     source = Ref("one", "reference")
     lake.good(Load("n\n1\n", (Column(Name("n"), "bigint"),), source))
     for view, names, _ in VIEWS.values():
@@ -40,12 +40,12 @@ def make_views(lake: Lake) -> None:
 
 
 def island(body: bytes) -> Any:
-    """The rows of a page."""
+    """Return the rows of a page."""
     return json.loads(re.findall(r'id="data">(.*?)</script>', body.decode(), re.DOTALL)[0])
 
 
 def test_the_page_is_written_whole_above_the_environments(lake: Lake) -> None:
-    """It lies at <root>/dashboard, holds the rows of its views, and its ticket says how large it is."""
+    """The page is at <root>/dashboard with the rows of its views, and its ticket has its size."""
     make_views(lake)
     ticket = lake.good(publish("overview", ("dev",)))
     uri = f"{lake.home.root}/dashboard/overview.html"
@@ -66,7 +66,7 @@ def test_the_page_is_written_whole_above_the_environments(lake: Lake) -> None:
 
 
 def test_a_page_without_its_views_says_so(lake: Lake) -> None:
-    """Nothing was made yet: the page is there, with the problem in the engine's own words."""
+    """Before the first run the page shows the problem in the engine's own words."""
     ticket = lake.do(publish("overview", ("dev",)))
     assert ticket.state == "succeeded", ticket.message
     served = island(lake.platform.objects.get(f"{lake.home.root}/dashboard/overview.html"))

@@ -29,14 +29,14 @@ needs_shared = pytest.mark.skipif(not ANSWERS, reason="the recorded answers are 
 
 
 def span(body: bytes) -> tuple[dt.datetime, dt.datetime]:
-    """A window around all rows of an answer."""
+    """Return a window around all rows of an answer."""
     rows = [row["period"]["datetimeTo"]["utc"] for row in json.loads(body)["results"]]
     first, last = (dt.datetime.fromisoformat(row) for row in (min(rows), max(rows)))
     return first - dt.timedelta(hours=1), last
 
 
 def answers(reply: Reply, ask: Any) -> list[Answer]:
-    """The client's answers when this is all the API ever says."""
+    """Return the client's answers if this is the API's only answer."""
     clock = Clock()
 
     async def collect() -> list[Answer]:

@@ -1,4 +1,4 @@
-"""One headless Chromium for the session, and a way to show an overview in it."""
+"""A headless Chromium for the session, and a function that shows an overview in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AXE = Path(__file__).resolve().parents[2] / ".venv/share/axe-core-4.14.1/axe.min
 
 @pytest.fixture(scope="session")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    """Start Chromium, or skip with the reason why not."""
+    """Start Chromium, or skip with the reason."""
     pytest.importorskip("websocket", reason="websocket-client is not installed")
     from support import chromium
 
@@ -31,7 +31,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The text of axe-core, or skip with the reason why not."""
+    """Return the text of axe-core, or skip with the reason."""
     if not AXE.is_file():
         pytest.skip("axe-core is not here: run infra/install_axe.sh")
     return AXE.read_text(encoding="utf-8")

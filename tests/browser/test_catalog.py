@@ -33,7 +33,7 @@ def asset(key: str, kind: str, reads: list[str], columns: list[dict[str, Any]]) 
 
 
 def column(name: str, *sources: list[str]) -> dict[str, Any]:
-    """A column made from others."""
+    """Return a column made from others."""
     return {
         "name": name, "type": "double", "unit": "µg/m³", "nullable": True, "description": EVIL, "from": list(sources),
     }  # fmt: skip
@@ -69,7 +69,7 @@ def catalog(tab: Tab, tmp_path: Path) -> Iterator[Show]:
 
 
 def text(tab: Tab, selector: str) -> str:
-    """The text of an element."""
+    """Return the text of an element."""
     return str(tab.run(f"document.querySelector({selector!r}).textContent"))
 
 
@@ -118,6 +118,6 @@ def test_hostile_texts_stay_text_and_nothing_scrolls_sideways(catalog: Show, wid
 
 
 def test_an_unknown_hash_says_so(catalog: Show) -> None:
-    """A link to an asset that is no more leaves a page that can be used."""
+    """A link to an asset that does not exist any more still opens a usable page."""
     tab = catalog("#nothing.at.all")
     assert text(tab, "#asset") == "Choose an asset."

@@ -80,7 +80,7 @@ def _kind(day: series.Day | None) -> str:
 
 
 def test_the_trend_draws_the_means_and_both_limits(show: Show) -> None:
-    """The bold line has the city's means; its gap is a gap; WHO and QCVN are named."""
+    """The bold line shows the city's means with their gaps; WHO and QCVN are named."""
     overview = sample.overview()
     tab = show(overview)
     days = series.window(overview.generated_at, overview.timezone, 30)
@@ -126,7 +126,7 @@ def test_switching_environment_redraws_every_part(show: Show) -> None:
 
 
 def test_two_quick_switches_end_with_the_second(show: Show) -> None:
-    """A drawing that is overtaken does not win."""
+    """Of two quick changes the second is shown."""
     overview = sample.overview()
     tab = show(overview)
     before = drawn(tab)
@@ -230,7 +230,7 @@ def _rgb(colour: str) -> str:
 
 
 def test_the_theme_can_be_chosen(show: Show) -> None:
-    """Dark and light are dark and light whatever the system says; badges keep the colours of their bands."""
+    """Dark and light are independent of the system's setting; badges keep the colours of their bands."""
     tab = show(sample.overview())
     seen = []
     for theme in ("dark", "light", "auto"):
@@ -310,7 +310,7 @@ def _words(tab: Tab) -> str:
 
 
 def test_a_hash_that_fits_nothing_is_harmless(show: Show) -> None:
-    """An unknown environment, index or language gives the default; an unknown city is said to have no station."""
+    """An unknown environment, index or language gives the default; an unknown city shows no station."""
     tab = show(sample.overview(), f"#env=nowhere&index=x&lang=xx&days=7&city={quote_plus(EVIL)}")
     assert tab.run("[state.env, state.index, state.lang, state.days]") == ["prod", "us", "en", 30]
     assert "There are no stations in" in text(tab, "#headline")

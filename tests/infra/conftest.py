@@ -15,14 +15,14 @@ from support.projects import REPOSITORY
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[AwsAccount]:
-    """One endpoint for all tests; every test gets it empty."""
+    """Yield an endpoint for all tests; every test gets it empty."""
     with aws_account.listening() as account:
         yield account
 
 
 @pytest.fixture
 def account(endpoint: AwsAccount, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> AwsAccount:
-    """An empty account, which boto3 finds by its environment variables."""
+    """Yield an empty account, which boto3 finds by its environment variables."""
     endpoint.fresh()
     speak_to(endpoint.url)
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": endpoint.url}.items():
@@ -35,7 +35,7 @@ def account(endpoint: AwsAccount, monkeypatch: pytest.MonkeyPatch, tmp_path: obj
 
 @pytest.fixture
 def command() -> Command:
-    """Runs ``openaq-assets`` on this repository's project."""
+    """Return a function that runs ``openaq-assets`` on this repository's project."""
 
     def run(*arguments: str, given: str = "") -> Result:
         from openaq_assets.cli.main import cli

@@ -24,7 +24,7 @@ LONG_LIVED = ("postgres", "api-server", "scheduler", "dag-processor")
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    """The file as YAML says it."""
+    """Return the content of the file."""
     return dict(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")))
 
 
@@ -39,7 +39,7 @@ def test_it_is_valid(compose: dict[str, Any]) -> None:
 
 
 def test_services_are_few(compose: dict[str, Any]) -> None:
-    """Postgres and three processes of Airflow, and what runs before them; no Redis, Celery or triggerer."""
+    """Postgres, three processes of Airflow and a migration are all: no Redis, Celery or triggerer."""
     assert tuple(compose["services"]) == ("postgres", *AIRFLOW)
     commands = [" ".join(compose["services"][name]["command"]) for name in AIRFLOW[1:]]
     assert sorted(commands) == sorted(f"airflow {name}" for name in PROCESSES), "the same as on the laptop"
@@ -47,7 +47,7 @@ def test_services_are_few(compose: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", LONG_LIVED)
 def test_each_is_limited_watched_and_restarted(compose: dict[str, Any], name: str) -> None:
-    """Every service has a memory limit, a health check, and comes back after a reboot."""
+    """Every service has a memory limit and a health check, and restarts after a reboot."""
     service = compose["services"][name]
     assert 100 * 2**20 <= bytes_of(service["mem_limit"]) <= 700 * 2**20
     assert service["healthcheck"]["test"][0] == "CMD" and service["restart"] == "unless-stopped"
@@ -55,7 +55,7 @@ def test_each_is_limited_watched_and_restarted(compose: dict[str, Any], name: st
 
 @pytest.mark.parametrize("name", AIRFLOW)
 def test_each_is_without_rights(compose: dict[str, Any], name: str) -> None:
-    """Not root, no capabilities, no way to more; the project is mounted read-only."""
+    """No service is root or has capabilities or can gain rights; the project is mounted read-only."""
     service = compose["services"][name]
     assert service["user"] == "50000:0"
     assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
@@ -65,13 +65,13 @@ def test_each_is_without_rights(compose: dict[str, Any], name: str) -> None:
 
 
 def test_ui_is_on_loopback_and_nothing_else_is_published(compose: dict[str, Any]) -> None:
-    """One port, of the UI, and only this machine reaches it."""
+    """Only the UI's port is published, and only to this machine."""
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
     assert published == {"api-server": ["127.0.0.1:8080:8080"]}
 
 
 def test_images_are_pinned(compose: dict[str, Any]) -> None:
-    """Every image has a full version: what runs today runs tomorrow."""
+    """Every image has a full version, so a later start uses the same image."""
     images = [service["image"] for service in compose["services"].values()]
     images += re.findall(r"^FROM (\S+)", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
     for image in images:
@@ -79,7 +79,7 @@ def test_images_are_pinned(compose: dict[str, Any]) -> None:
 
 
 def test_secrets_are_files(compose: dict[str, Any]) -> None:
-    """No setting holds a secret; each is a file outside of the image, and the database has no address with one."""
+    """No setting holds a secret: each is a file outside the image, and no database address has a password."""
     assert all(set(secret) == {"file"} for secret in compose["secrets"].values())
     for service in compose["services"].values():
         for name, value in service["environment"].items():
@@ -93,7 +93,7 @@ def test_secrets_are_files(compose: dict[str, Any]) -> None:
 
 
 def test_start_order(compose: dict[str, Any]) -> None:
-    """The database before its migration, that before the API, and the API before whatever asks it."""
+    """The database starts before its migration, that before the API, and the API before its clients."""
     needs = {name: compose["services"][name]["depends_on"] for name in AIRFLOW}
     assert needs["migrate"] == {"postgres": {"condition": "service_healthy"}}
     assert needs["api-server"] == {"migrate": {"condition": "service_completed_successfully"}}
@@ -129,7 +129,7 @@ def test_settings_are_those_of_the_laptop(compose: dict[str, Any], tmp_path: Pat
 
 
 def test_every_setting_that_saves_memory_says_why() -> None:
-    """Beside each setting of the small machine, and of Postgres, stands a comment."""
+    """Every memory setting of the services and of Postgres has a comment."""
     lines = COMPOSE.read_text(encoding="utf-8").splitlines()
     start = next(n for n, line in enumerate(lines) if "one small machine (measured" in line)
     end = next(n for n, line in enumerate(lines) if "what Airflow should be" in line)
@@ -153,7 +153,7 @@ def test_a_service_is_read_as_compose_reads_it() -> None:
 
 
 def test_image_is_from_locks_and_not_root() -> None:
-    """Only what the locks name, by hash, and nothing compiled; whoever gets in is not root."""
+    """The image installs only locked packages by hash, compiles nothing, and does not run as root."""
     text = (REPOSITORY / "Dockerfile").read_text()
     installs = re.findall(r"pip install (.*)", text)
     assert all("--require-hashes" in install or "--no-deps /build" in install for install in installs)
@@ -162,7 +162,7 @@ def test_image_is_from_locks_and_not_root() -> None:
 
 
 def test_image_copies_what_is_there() -> None:
-    """Every file the Dockerfile copies exists and is not among those that Docker never sees."""
+    """Every file that the Dockerfile copies exists and is not hidden from Docker."""
     ignored = (REPOSITORY / ".dockerignore").read_text().splitlines()
     seen = {line[1:] for line in ignored if line.startswith("!")}
     for line in re.findall(r"^COPY (?!--from)(.*)$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE):

@@ -45,7 +45,7 @@ def test_second_run_changes_nothing(account: AwsAccount, command: Command, monke
 
 
 def test_everything_the_instance_needs_is_there(account: AwsAccount, command: Command) -> None:
-    """The script of the job, the project as it is, folders, and a limit for the work group of OWOX."""
+    """The bucket has the job's script, the project and the folders, and OWOX's work group has a limit."""
     command("deploy", "--yes")
     script = account.client("s3").get_object(Bucket=BUCKET, Key="code/openaq_raw_to_dev.py")["Body"].read()
     assert script == (REPOSITORY / "glue_jobs/openaq_raw_to_dev.py").read_bytes()
@@ -72,7 +72,7 @@ def test_the_bucket_has_all_that_the_image_is_made_of(account: AwsAccount, comma
 
 
 def test_edited_and_removed_files_follow(account: AwsAccount, tmp_path: Path) -> None:
-    """A changed file is changed there, one that is gone is removed there, the rest stays untouched."""
+    """A changed file is uploaded, a removed file is deleted, and other files stay untouched."""
     from openaq_assets.platforms.aws.deploy.account import open_account
     from openaq_assets.platforms.aws.deploy.changes import carry_out, find_changes
     from openaq_assets.project.project import load
@@ -93,7 +93,7 @@ def test_edited_and_removed_files_follow(account: AwsAccount, tmp_path: Path) ->
 
 
 def test_limit_of_somebody_else_stays(account: AwsAccount, command: Command) -> None:
-    """A limit of the work group primary that is there already is a choice, and kept."""
+    """An existing limit of the work group primary is kept."""
     updates = {"BytesScannedCutoffPerQuery": 50_000_000, "EnforceWorkGroupConfiguration": False}
     account.client("athena").update_work_group(WorkGroup="primary", ConfigurationUpdates=updates)
     assert "primary" not in command("deploy", "--dry-run").output
@@ -110,7 +110,7 @@ def test_key_is_kept_encrypted(account: AwsAccount, command: Command, monkeypatc
 
 
 def test_missing_bucket_is_one_line(account: AwsAccount, command: Command) -> None:
-    """Without the stack it says how to make it, and exits with 3."""
+    """Without the stack one line says how to create it, and the exit code is 3."""
     account.fresh()
     result = command("deploy", "--yes")
     assert result.exit_code == 3
@@ -121,7 +121,7 @@ def test_missing_bucket_is_one_line(account: AwsAccount, command: Command) -> No
 def test_no_credentials_is_one_line(
     account: AwsAccount, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A shell without credentials is told so, with the remedy."""
+    """Without credentials one line has the remedy."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     result = command("deploy", "--yes")
     assert result.exit_code == 3

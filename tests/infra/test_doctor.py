@@ -1,4 +1,4 @@
-"""``openaq-assets doctor``: nothing is missing after stack and deploy; whatever is broken is said with its fix."""
+"""``openaq-assets doctor``: nothing is missing after stack and deploy, and every defect is reported with its remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from openaq_assets.project.project import load
 
 @pytest.fixture
 def deployed(account: AwsAccount) -> AwsAccount:
-    """An account as docs/how-to/aws.md leaves it; of the uploaded files those that doctor looks at."""
+    """Yield an account as docs/how-to/aws.md leaves it, with the uploaded files that doctor checks."""
     build(account, Stack())
     opened = open_account(REPOSITORY, load(REPOSITORY).environment("dev", "aws"), "aws")
     for change in find_changes(opened, REPOSITORY, {"OPENAQ_API_KEY": "c" * 64}):
@@ -30,7 +30,7 @@ def deployed(account: AwsAccount) -> AwsAccount:
 
 
 def test_nothing_is_missing(deployed: AwsAccount, command: Command) -> None:
-    """Stack, deploy, a key: every line is ok and the exit code 0."""
+    """After stack, deploy and a key every line is ok and the exit code is 0."""
     result = command("doctor")
     assert "MISSING" not in result.output, result.output
     assert result.exit_code == 0 and result.output.endswith("Nothing is missing.\n")
@@ -122,7 +122,7 @@ BROKEN: dict[str, tuple[Callable[[AwsAccount], Any], str, str]] = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_what_is_broken_is_said(deployed: AwsAccount, command: Command, how: str) -> None:
-    """One line says what is wrong and what to do, and the exit code is 1."""
+    """One line has the defect and the remedy, and the exit code is 1."""
     spoil, says, fix = BROKEN[how]
     spoil(deployed)
     result = command("doctor", "--only-missing")
@@ -132,7 +132,7 @@ def test_what_is_broken_is_said(deployed: AwsAccount, command: Command, how: str
 
 
 def test_empty_account(account: AwsAccount, command: Command) -> None:
-    """Every check has its say in an account where nothing is there; none of them breaks the others."""
+    """In an empty account every check reports, and none breaks the others."""
     result = command("doctor")
     assert result.exit_code == 1
     for what in ("bucket", "database openaq_dev", "job", "crawler", "work group openaq", "OpenAQ key", "budget"):
@@ -141,7 +141,7 @@ def test_empty_account(account: AwsAccount, command: Command) -> None:
 
 
 def test_what_may_not_be_looked_at_is_a_note(deployed: AwsAccount, command: Command) -> None:
-    """A right that is lacking hides one thing, says so, and does not count as missing."""
+    """A missing right gives a note about one resource, which does not count as missing."""
     deployed.refused = {"GetCrawler"}
     result = command("doctor")
     assert "note    crawler: could not be checked: " in result.output
@@ -149,7 +149,7 @@ def test_what_may_not_be_looked_at_is_a_note(deployed: AwsAccount, command: Comm
 
 
 def test_free_plan_is_told_with_its_end(deployed: AwsAccount, command: Command) -> None:
-    """An account that will be closed is told the day, the credits, and what keeps it open."""
+    """For an account that will be closed, a note has the day, the credits and the remedy."""
     end = dt.datetime(2027, 5, 1, tzinfo=dt.UTC)
     deployed.plan = {
         "accountPlanType": "FREE", "accountPlanRemainingCredits": {"amount": 87.5, "unit": "USD"},
@@ -162,13 +162,13 @@ def test_free_plan_is_told_with_its_end(deployed: AwsAccount, command: Command) 
 
 
 def test_no_instance_is_a_note(account: AwsAccount, command: Command) -> None:
-    """Whoever runs Airflow elsewhere is not told that something is missing."""
+    """Without an instance there is a note, because Airflow may run elsewhere."""
     build(account, Stack(WithInstance="no"))
     assert "note    instance: there is no instance named openaq-airflow" in command("doctor").output
 
 
 def test_doctor_changes_nothing(deployed: AwsAccount, command: Command) -> None:
-    """It reads: the account is the same after it."""
+    """The command only reads: the account is the same afterwards."""
     before = deployed.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"]
     command("doctor")
     assert deployed.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == before

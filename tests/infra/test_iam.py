@@ -16,7 +16,7 @@ WRITES = [
 
 @pytest.fixture(scope="module")
 def stack() -> Stack:
-    """The template with its defaults."""
+    """Return the template with its defaults."""
     return Stack()
 
 
@@ -38,7 +38,7 @@ def test_may_not(stack: Stack, who: str, action: str, resource: str) -> None:
 
 @pytest.mark.parametrize("action", WRITES)
 def test_dashboard_never_writes_the_catalog(stack: Stack, action: str) -> None:
-    """Every way to change a table, a database or a partition is closed to OWOX, on every resource."""
+    """OWOX is denied every change of a table, a database or a partition, on every resource."""
     for resource in (glue("table/openaq_prod/view_latest_aqi"), glue("database/openaq_prod"), glue("catalog"), "*"):
         assert not allows(principal(stack, "DashboardUser"), action, resource)
 
@@ -75,7 +75,7 @@ def test_no_role_has_all_of_anything(stack: Stack, role: str) -> None:
 
 
 def test_glue_roles_are_for_this_account(stack: Stack) -> None:
-    """Glue of another account cannot be talked into using our roles."""
+    """Glue of another account cannot use our roles."""
     for role in ("JobRole", "CrawlerRole"):
         (trust,) = stack.resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "glue.amazonaws.com"}

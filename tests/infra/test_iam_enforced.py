@@ -1,7 +1,7 @@
-"""Objects of the bucket, asked for with the keys of each principal while moto enforces their policies.
+"""Requests for objects of the bucket with the keys of each principal, while moto enforces their policies.
 
-moto can enforce no more than this: for Glue, Athena and SSM it asks about every resource at once, so that
-a right to one table counts as none, and of conditions it knows none. Those are judged in test_iam.py.
+moto can enforce no more than this: for Glue, Athena and SSM it checks every resource at once, so a right to
+one table counts as none, and it knows no conditions. test_iam.py tests those.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def permissions() -> list[tuple[str, str, str, bool]]:
 
 @pytest.fixture
 def enforced(account: AwsAccount) -> Iterator[Mapping[str, Keys]]:
-    """The keys of each principal of the stack, in an account that enforces what they may."""
+    """Yield the keys of each principal of the stack, in an account that enforces their policies."""
     stack = Stack()
     build(account, stack)
     for _, _, resource, _ in permissions():
@@ -68,7 +68,7 @@ def _enforce(account: AwsAccount, after: str) -> None:
 
 
 def test_objects_are_as_the_policies_say(account: AwsAccount, enforced: Mapping[str, Keys]) -> None:
-    """Each may read, write and remove what it needs, and nothing that is not its own."""
+    """Each principal may read, write and remove its own objects, and no others."""
     differences = []
     for who, action, resource, _ in permissions():
         bucket, _, key = resource.removeprefix(S3).partition("/")
@@ -87,7 +87,7 @@ def test_objects_are_as_the_policies_say(account: AwsAccount, enforced: Mapping[
 
 
 def test_keys_that_are_none_open_nothing(account: AwsAccount, enforced: Mapping[str, Keys]) -> None:
-    """The enforcement is awake: a key that nobody has is refused, also where everybody may."""
+    """An unknown key is refused everywhere, so the enforcement works."""
     nobody = account.client("s3", aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="x" * 40)
     with pytest.raises(ClientError, match="InvalidAccessKeyId"):
         nobody.get_object(Bucket="openaq-data-pipeline", Key="source.json")

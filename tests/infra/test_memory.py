@@ -1,4 +1,4 @@
-"""The parts of `make memory`: limits that bind, sizes that are right, a day of as many sensors as asked for."""
+"""The parts of `make memory`: limits that bind, correct sizes, and a day of a given number of sensors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOLD = "import sys; held = bytearray(int(sys.argv[1])); held[::4096] = b'x' * le
 
 @pytest.fixture
 def group() -> Iterator[Group]:
-    """A group of 60 MB, where this machine lets us make one."""
+    """Yield a group of 60 MB, if this machine allows one."""
     try:
         made = Group.make(f"openaq-test-{os.getpid()}", 60 * MB)
     except NoLimits as error:
@@ -35,7 +35,7 @@ def group() -> Iterator[Group]:
 
 
 def _holding(size: int, group: Group | None = None) -> subprocess.Popen[str]:
-    """A process that holds so many bytes until its input ends."""
+    """Return a process that holds that many bytes until its input ends."""
     return subprocess.Popen(
         [sys.executable, "-S", "-c", HOLD, str(size)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         preexec_fn=group.add if group else None,  # noqa: PLW1509 - only writes its own id to a file
@@ -75,7 +75,7 @@ def test_groups_are_removed(group: Group) -> None:
 
 
 def test_share_of_a_process() -> None:
-    """The size of a process is what it holds, and one that is gone has none."""
+    """The size of a process is the memory that it holds; a process that ended has none."""
     process = _holding(30 * MB)
     assert process.stdout and process.stdout.readline() == "held\n"
     assert pss(process.pid)[0] >= 30 * MB
@@ -86,7 +86,7 @@ def test_share_of_a_process() -> None:
 
 
 def test_sampler_keeps_the_highest() -> None:
-    """A process that is gone when one asks was seen all the same."""
+    """The peak of a process that has ended is kept."""
     process = _holding(30 * MB)
     assert process.stdout and process.stdout.readline() == "held\n"
     with Sampler(None, lambda: {"service": [process.pid]}) as sampler:
@@ -99,7 +99,7 @@ def test_sampler_keeps_the_highest() -> None:
 
 
 def test_world_has_the_sensors_asked_for() -> None:
-    """A day of 200 sensors is one: all of them are in the inventory, live, and answer."""
+    """A world of 200 sensors has exactly those in the inventory, and all of them answer."""
     now = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
     with Simulator(world=world_of(200), now=now, per_minute=None) as api:
 

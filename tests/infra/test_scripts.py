@@ -1,4 +1,4 @@
-"""The shell scripts of the instance and the image, run for real: twice, and with other people's commands replaced."""
+"""The shell scripts of the instance and the image, run for real, twice, with replaced system commands."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SCRIPTS = [*sorted((INFRA / "docker").glob("*.sh")), INFRA / "ec2/openaq-up"]
 
 
 def sh(*command: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """The script's end."""
+    """Run a script; return the finished process."""
     given = {"PATH": os.environ["PATH"], **(env or {})}
     return subprocess.run(["sh", *map(str, command)], env=given, check=False, capture_output=True, text=True)
 
 
 class Commands:
-    """Stands for commands of the system in a PATH of its own, and keeps what they were asked."""
+    """Replacements of system commands in a PATH of their own, which record their arguments."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder / "bin", folder / "asked"
@@ -36,7 +36,7 @@ class Commands:
         self.log.touch()
 
     def add(self, name: str, body: str = "") -> None:
-        """A command that notes its arguments, and then does ``body``."""
+        """Add a command that records its arguments and then runs ``body``."""
         path = self.folder / name
         path.write_text(f'#!/bin/sh\necho "{name} $*" >>{self.log}\n{body}\n')
         path.chmod(0o755)
@@ -54,7 +54,7 @@ class Commands:
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Commands:
-    """No command yet."""
+    """Return replacements without any command yet."""
     return Commands(tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_scripts_are_shell(path: Path) -> None:
 
 @pytest.fixture
 def user_data(tmp_path: Path) -> Path:
-    """The user data of the template, as the instance gets it."""
+    """Return the user data of the template as the instance gets it."""
     path = tmp_path / "user_data.sh"
     (host,) = Stack().of("AWS::EC2::Instance").values()
     path.write_text(host["UserData"])
@@ -79,7 +79,7 @@ def user_data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def machine(tmp_path: Path, commands: Commands) -> Path:
-    """The root of an instance that was just started."""
+    """Return the root of an instance that has just started."""
     root = tmp_path / "root"
     for name in ("etc/sysctl.d", "etc/systemd/system", "usr/local/sbin"):
         (root / name).mkdir(parents=True)
@@ -95,7 +95,7 @@ def _tree(root: Path) -> dict[str, str]:
 
 
 def test_user_data_prepares_the_machine(user_data: Path, machine: Path, commands: Commands) -> None:
-    """2 GB of swap that stays after a reboot, Docker and compose, and a timer that brings the code."""
+    """The user data add 2 GB of permanent swap, Docker with compose, and a timer that updates the code."""
     done = sh(user_data, env={**commands.env, "OPENAQ_TEST_ROOT": str(machine)})
     assert done.returncode == 0, done.stderr
     calls = commands.calls()
@@ -110,7 +110,7 @@ def test_user_data_prepares_the_machine(user_data: Path, machine: Path, commands
 
 
 def test_user_data_can_be_repeated(user_data: Path, machine: Path, commands: Commands) -> None:
-    """A second time it makes no second swap, installs nothing that is there, and leaves the same files."""
+    """A second run adds no swap, installs nothing again, and leaves the same files."""
     env = {**commands.env, "OPENAQ_TEST_ROOT": str(machine)}
     sh(user_data, env=env)
     before = _tree(machine)
@@ -126,7 +126,7 @@ def test_user_data_can_be_repeated(user_data: Path, machine: Path, commands: Com
 
 
 def test_what_user_data_writes_is_shell(user_data: Path, machine: Path, commands: Commands) -> None:
-    """The script the timer runs can be parsed, and hands its settings on to what it starts."""
+    """The timer's script can be parsed, and passes its settings to the processes it starts."""
     sh(user_data, env={**commands.env, "OPENAQ_TEST_ROOT": str(machine)})
     update = machine / "usr/local/sbin/openaq-update"
     assert sh("-n", update).stderr == ""
@@ -138,7 +138,7 @@ def test_what_user_data_writes_is_shell(user_data: Path, machine: Path, commands
 
 @pytest.fixture
 def host(tmp_path: Path, commands: Commands) -> dict[str, str]:
-    """The environment of openaq-up on an instance with code and a key in the parameter store."""
+    """Return the environment of openaq-up on an instance with code and a key in the parameter store."""
     (tmp_path / "code").mkdir()
     (tmp_path / "code/VERSION").write_text("one")
     (tmp_path / "code/infra").symlink_to(INFRA)
@@ -149,7 +149,7 @@ def host(tmp_path: Path, commands: Commands) -> dict[str, str]:
 
 
 def test_new_code_is_built_once(host: dict[str, str], commands: Commands) -> None:
-    """The first time it builds and starts; the second time it only sees that all is running."""
+    """The first run builds and starts; the second only checks that all services run."""
     done = sh(INFRA / "ec2/openaq-up", env=host)
     assert done.returncode == 0, done.stderr
     assert [call for call in commands.calls() if "compose" in call] == [
@@ -161,7 +161,7 @@ def test_new_code_is_built_once(host: dict[str, str], commands: Commands) -> Non
 
 
 def test_other_code_or_key_is_taken_up(host: dict[str, str], commands: Commands, tmp_path: Path) -> None:
-    """A new version, and a new key of the API, each start everything anew."""
+    """A new version or a new key of the API restarts everything."""
     sh(INFRA / "ec2/openaq-up", env=host)
     for path, text in ((tmp_path / "code/VERSION", "two"), (tmp_path / "key", "n" * 64)):
         path.write_text(text)
@@ -172,7 +172,7 @@ def test_other_code_or_key_is_taken_up(host: dict[str, str], commands: Commands,
 
 
 def test_failed_build_is_tried_again(host: dict[str, str], commands: Commands) -> None:
-    """A build that fails is not taken for done: the next time it is made again."""
+    """A failed build is tried again the next time."""
     commands.add("docker", "exit 1")
     assert sh(INFRA / "ec2/openaq-up", env=host).returncode == 1
     commands.calls()
@@ -182,7 +182,7 @@ def test_failed_build_is_tried_again(host: dict[str, str], commands: Commands) -
 
 
 def test_no_key_is_no_reason_to_stop(host: dict[str, str], commands: Commands, tmp_path: Path) -> None:
-    """Without a parameter Airflow starts all the same; its tasks say what is missing."""
+    """Without a key in the parameter store Airflow starts, and its tasks report the missing key."""
     commands.add("aws", "exit 254")
     assert sh(INFRA / "ec2/openaq-up", env=host).returncode == 0
     assert (tmp_path / "state/secrets/openaq_api_key").read_text() == ""
@@ -192,7 +192,7 @@ def test_no_key_is_no_reason_to_stop(host: dict[str, str], commands: Commands, t
 
 
 def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
-    """Each is random, only root opens the folder, and a second run changes none of them."""
+    """Secrets are random, readable only by root, and unchanged by a second run."""
     script, folder = INFRA / "docker/make_secrets.sh", tmp_path / "secrets"
     assert sh(script, folder, env={"OPENAQ_API_KEY": "k" * 64}).returncode == 0
     first = {path.name: path.read_text() for path in folder.iterdir()}
@@ -203,7 +203,7 @@ def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
 
 
 def test_fernet_key_is_one(tmp_path: Path) -> None:
-    """Airflow's encryption takes the key that the script makes."""
+    """Airflow's encryption accepts the generated key."""
     from cryptography.fernet import Fernet
 
     sh(INFRA / "docker/make_secrets.sh", tmp_path)
@@ -211,7 +211,7 @@ def test_fernet_key_is_one(tmp_path: Path) -> None:
 
 
 def test_entrypoint_gives_secrets_to_airflow(tmp_path: Path) -> None:
-    """Files become the variables Airflow reads, the login a file for its owner only; what is set already stays."""
+    """Files become the variables of Airflow, and the login a private file; existing variables stay."""
     sh(INFRA / "docker/make_secrets.sh", tmp_path / "secrets", env={"OPENAQ_API_KEY": "k" * 64})
     env = {
         "OPENAQ_SECRETS_MOUNT": str(tmp_path / "secrets"),
@@ -234,7 +234,7 @@ def test_entrypoint_gives_secrets_to_airflow(tmp_path: Path) -> None:
 
 @pytest.fixture
 def health() -> Iterator[tuple[str, dict[str, Any]]]:
-    """A server that tells Airflow's health as the dictionary says."""
+    """Yield a server that answers Airflow's health from a dictionary."""
     status: dict[str, Any] = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -262,7 +262,7 @@ def _healthy(url: str, part: str) -> tuple[int, str]:
 
 
 def test_health_is_what_airflow_says(health: tuple[str, dict[str, Any]]) -> None:
-    """A part is healthy if Airflow says so, and not if it says otherwise, nothing, or does not answer."""
+    """A part is healthy only if Airflow reports it as healthy."""
     url, status = health
     status.update(scheduler={"status": "healthy"}, dag_processor={"status": "unhealthy"})
     assert _healthy(url, "scheduler")[0] == 0

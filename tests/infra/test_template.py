@@ -1,4 +1,4 @@
-"""The CloudFormation template: valid, private, bounded in money, and each right is the one meant."""
+"""The CloudFormation template: valid, private and bounded in cost, with exactly the intended rights."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ BUCKET = "openaq-data-pipeline"
 
 @pytest.fixture(scope="module")
 def stack() -> Stack:
-    """The template with its defaults."""
+    """Return the template with its defaults."""
     return Stack()
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-1"])
 def test_it_is_valid(region: str) -> None:
-    """cfn-lint finds nothing, not even something to warn of."""
+    """cfn-lint finds no error and no warning."""
     assert [str(finding) for finding in lint_file(PATH, config=ManualArgs(regions=[region]))] == []
 
 
 def test_cfn_lint_is_awake(tmp_path: Path) -> None:
-    """A wrong worker type, and an action of IAM that does not exist, are told: the check above can fail."""
+    """cfn-lint reports a wrong worker type and an unknown IAM action, so the test above can fail."""
     text = PATH.read_text(encoding="utf-8").replace("G.1X", "G.9Z").replace("glue:BatchStopJobRun", "glue:Halt")
     (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
     findings = " ".join(str(finding) for finding in lint_file(tmp_path / "wrong.yaml"))
@@ -36,7 +36,7 @@ def test_cfn_lint_is_awake(tmp_path: Path) -> None:
 
 
 def test_buckets_are_private_encrypted_and_clean_up(stack: Stack) -> None:
-    """Nobody from outside reads, nothing lies there in plain text, results and broken uploads go away."""
+    """Buckets are private and encrypted; query results and broken uploads expire, data do not."""
     buckets = stack.of("AWS::S3::Bucket")
     assert {bucket["BucketName"] for bucket in buckets.values()} == {BUCKET, f"aws-athena-query-results-{BUCKET}"}
     for bucket in buckets.values():
@@ -72,7 +72,7 @@ def test_every_bucket_is_over_tls_only(stack: Stack) -> None:
 
 
 def test_job_is_pinned_and_bounded(stack: Stack) -> None:
-    """The Glue version is named, a hung run ends within the hour, nothing is skipped by bookmarks."""
+    """The Glue version is fixed, a hung run ends within an hour, and there are no bookmarks."""
     (job,) = stack.of("AWS::Glue::Job").values()
     assert (job["Name"], job["GlueVersion"]) == ("openaq_raw_to_dev", "5.1")
     assert job["Timeout"] <= 60 and job["MaxRetries"] == 0
@@ -84,7 +84,7 @@ def test_job_is_pinned_and_bounded(stack: Stack) -> None:
 
 
 def test_crawler_makes_one_table_per_folder(stack: Stack) -> None:
-    """It reads processed data of dev alone, at the level of table folders, and changes no columns."""
+    """The crawler reads only processed data of dev, at the level of table folders, and changes no columns."""
     (crawler,) = stack.of("AWS::Glue::Crawler").values()
     (target,) = crawler["Targets"]["S3Targets"]
     assert target["Path"] == f"s3://{BUCKET}/dev/processed/"
@@ -100,7 +100,7 @@ def test_crawler_makes_one_table_per_folder(stack: Stack) -> None:
 
 
 def test_names_are_those_of_the_configuration(stack: Stack) -> None:
-    """Bucket, databases, job, crawler and work group are called as the profile aws calls them."""
+    """Bucket, databases, job, crawler and work group have the names of the profile aws."""
     from openaq_assets.project.project import load
 
     environment = load(REPOSITORY).environment("dev", "aws")
@@ -114,7 +114,7 @@ def test_names_are_those_of_the_configuration(stack: Stack) -> None:
 
 
 def test_queries_are_bounded(stack: Stack) -> None:
-    """A query of the pipeline cannot scan more than was meant, whatever a client asks for."""
+    """A query of the pipeline has a scan limit that no client can raise."""
     (group,) = stack.of("AWS::Athena::WorkGroup").values()
     configuration = group["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True
@@ -124,7 +124,7 @@ def test_queries_are_bounded(stack: Stack) -> None:
 
 
 def test_instance_is_closed_and_cheap(stack: Stack) -> None:
-    """No port is open, IMDSv2 reaches containers and nothing else does, the disk is encrypted, T3 is not unlimited."""
+    """No port is open, only IMDSv2 answers, the disk is encrypted, and T3 is not unlimited."""
     (host,) = stack.of("AWS::EC2::Instance").values()
     assert host["MetadataOptions"] == {
         "HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"
@@ -138,7 +138,7 @@ def test_instance_is_closed_and_cheap(stack: Stack) -> None:
 
 
 def test_instance_can_be_left_out() -> None:
-    """Whoever runs Airflow elsewhere gets everything but the instance."""
+    """Without the instance everything else is created, because Airflow may run elsewhere."""
     without = Stack(WithInstance="no")
     assert not without.of("AWS::EC2::Instance") and not without.of("AWS::IAM::InstanceProfile")
     assert without.of("AWS::Glue::Job") and without.of("AWS::IAM::User")
@@ -153,7 +153,7 @@ def test_user_is_for_programs_only(stack: Stack) -> None:
 
 
 def test_money_is_told(stack: Stack) -> None:
-    """Half, all, and a forecast of all of the budget are mailed, credits not hiding it."""
+    """The budget sends mail at half, at all, and at a forecast of all of it, before credits."""
     (budget,) = stack.of("AWS::Budgets::Budget").values()
     thresholds = [(notification["Notification"]["NotificationType"], notification["Notification"]["Threshold"]) for notification in budget["NotificationsWithSubscribers"]]
     assert thresholds == [("ACTUAL", 50), ("ACTUAL", 100), ("FORECASTED", 100)]

@@ -1,4 +1,4 @@
-"""*parity*: for any hourly data the serving views say what a plain computation with exact fractions says."""
+"""*parity*: for any hourly data the serving views equal a plain computation with exact fractions."""
 
 import datetime as dt
 import importlib.util
@@ -14,7 +14,7 @@ from support.air import HOUR, fresh_air, hour, now_hour, station
 
 
 def _plain() -> ModuleType:
-    """The module beside this file."""
+    """Return the module beside this file."""
     import sys
 
     spec = importlib.util.spec_from_file_location("plain", Path(__file__).parents[1] / "support" / "plain_indices.py")
@@ -34,7 +34,7 @@ ODD = (None, -999.0, 985.0, 999.0, math.nan, math.inf, -3.0, -20.0, 0.0)
 
 @st.composite
 def series(draw: st.DrawFn, location: int, sensor: int) -> list[Any]:
-    """The hours of one sensor over some days: levels, gaps, broken values, stretches that do not move."""
+    """Draw the hours of one sensor over some days: levels, gaps, broken values, constant stretches."""
     parameter = draw(st.sampled_from(plain.ORDER))
     unit = draw(st.sampled_from(UNITS.get(parameter, GASES)))
     factor = {"ppm": 0.001, "µg/m³": 1.0, "ppb": 1.0}[unit]
@@ -55,7 +55,7 @@ def series(draw: st.DrawFn, location: int, sensor: int) -> list[Any]:
 
 @st.composite
 def lakes(draw: st.DrawFn) -> list[Any]:
-    """Some stations of some sensors each."""
+    """Draw some stations with some sensors each."""
     return [
         row
         for location in range(1, draw(st.integers(1, 4)) + 1)
@@ -65,7 +65,7 @@ def lakes(draw: st.DrawFn) -> list[Any]:
 
 
 def filled(hours: list[Any], start: dt.datetime) -> Any:
-    """The shared lake with these hours, hour 0 at ``start``."""
+    """Return the shared lake with these hours, where hour 0 is at ``start``."""
     air = fresh_air()
     air.stations(*(station(number) for number in range(1, 5)))
     air.hours(

@@ -1,4 +1,4 @@
-"""Quality flags: every hour stays, and says what is wrong with it (QARTOD: 1 good, 3 suspect, 4 fail, 9 missing)."""
+"""Quality flags: every hour stays, with a flag (QARTOD: 1 good, 3 suspect, 4 fail, 9 missing) and a reason."""
 
 import datetime as dt
 import math
@@ -12,14 +12,14 @@ DAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=6)
 
 @pytest.fixture
 def air() -> Air:
-    """A lake with one station and no hours."""
+    """Return a lake with one station and no hours."""
     fresh = fresh_air()
     fresh.stations(station())
     return fresh
 
 
 def flags(air: Air, rest: str = "ORDER BY sensor_id, period_from") -> list[tuple[int, str | None]]:
-    """Flag and reason of every hour, the oldest first."""
+    """Return flag and reason of every hour, the oldest first."""
     return [(row["qc_flag"], row["qc_reason"]) for row in air.ask("view_hourly_quality", "qc_flag, qc_reason", rest)]
 
 
@@ -59,7 +59,7 @@ def test_limits_of_each_pollutant_and_unit(air: Air, parameter: str, unit: str, 
 
 
 def test_units(air: Air) -> None:
-    """A Greek mu is a micro sign; a unit that nobody knows fails; another parameter is not judged."""
+    """A Greek mu is read as a micro sign; an unknown unit fails; other parameters are not checked."""
     air.hours(
         hour(12.0, unit="μg/m³", sensor_id=1), hour(12.0, unit="ppm", sensor_id=2), hour(12.0, unit=None, sensor_id=3),
         hour(12.0, unit="c", parameter="temperature", sensor_id=4),
@@ -82,7 +82,7 @@ def test_the_mean_in_full_is_used(air: Air) -> None:
 
 
 def test_nothing_is_dropped(air: Air) -> None:
-    """As many hours as rows, whatever they say and whenever they were."""
+    """There are as many hours as rows, with any value and at any time."""
     days = (DAY, DAY - dt.timedelta(days=30), DAY - dt.timedelta(days=500))
     rows = [row for day in days for row in of_day([1.0, -999.0, 2000.0, math.nan, 5.0], day)]
     air.hours(*rows, hour(None))
@@ -91,7 +91,7 @@ def test_nothing_is_dropped(air: Air) -> None:
 
 @pytest.mark.parametrize("day", [DAY, DAY - dt.timedelta(days=36), DAY - dt.timedelta(days=600)])
 def test_flat_lines(air: Air, day: dt.date) -> None:
-    """From the sixth identical hour on a value is doubted, from the 24th on it is none; a change ends it."""
+    """A value is suspect from the sixth identical hour on and fails from the 24th on; a change resets this."""
     air.hours(*of_day([7.0] * 30 + [8.0], day))
     reasons = flags(air)
     assert reasons[:5] == [(1, None)] * 5
@@ -108,7 +108,7 @@ def test_a_gap_ends_a_flat_line(air: Air, breaker: float | None) -> None:
 
 
 def test_a_stuck_station_is_not_current_air(air: Air) -> None:
-    """A monitor that has told the same number for a day and more has no index."""
+    """A monitor that repeats one number for a day or longer has no index."""
     air.hours(*back([50.0] * 40))
     assert (air.row()["us_aqi"], air.row()["us_reason"]) == (None, "older than 3 hours")
 
@@ -146,12 +146,12 @@ def test_a_broken_value_does_not_spoil_its_hour(air: Air, broken: float | None) 
 
 
 def test_an_archived_hour_of_broken_values(air: Air) -> None:
-    """An hour of the archive with nothing good in it is there, and says what is wrong."""
+    """An archived hour with only broken values stays, with its reason."""
     assert archived(air, 985.0, 985.0)["qc_reason"] == "sentinel"
 
 
 def archived(air: Air, *values: float | None) -> dict[str, Any]:
-    """The only hour, of these rows of the archive."""
+    """Return the only hour of these rows of the archive."""
     start = now_hour() - HOUR
     local = (now_hour() + 7 * HOUR).isoformat() + "+07:00"
     step = dt.timedelta(minutes=60 / (len(values) + 1))

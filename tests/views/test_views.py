@@ -1,4 +1,4 @@
-"""The serving views, asked through the memory platform with sparse rows: what they say must be right.
+"""The serving views, queried through the memory platform with few rows each.
 
 The index by the published cases: tests/views/test_cases.py. Quality: tests/views/test_quality.py. Any data:
 tests/views/test_parity.py.
@@ -23,7 +23,7 @@ NEWYEAR = dt.date(2026, 1, 10)
 
 @pytest.fixture
 def air() -> Air:
-    """A lake whose tables are empty."""
+    """Return a lake whose tables are empty."""
     return fresh_air()
 
 
@@ -31,7 +31,7 @@ def air() -> Air:
 
 
 def test_nowcast_of_a_station(air: Air) -> None:
-    """Particles are told as the NowCast of twelve hours, with the hours it was made of, and by both schemes."""
+    """Particles have the NowCast of twelve hours by both schemes, with the number of hours behind it."""
     air.stations(station(license="CC BY 4.0", is_monitor=True))
     air.hours(*back([13, 16, 10, 21, 74, 64, 53, 82, 90, 75, 80, 50]))
     row = air.row()
@@ -51,7 +51,7 @@ def test_nowcast_of_a_station(air: Air) -> None:
     ],
 )  # fmt: skip
 def test_two_of_the_three_newest_hours(air: Air, newest: list[float | None], aqi: int | None) -> None:
-    """A NowCast needs two of the three newest hours; else there is the reason and no number."""
+    """A NowCast needs two of the three newest hours; otherwise there is a reason and no number."""
     air.stations(station())
     air.hours(*back(newest))
     row = air.row()
@@ -115,7 +115,7 @@ def test_units_are_converted_before_truncation(air: Air) -> None:
 
 
 def test_ozone_now_is_a_surrogate(air: Air) -> None:
-    """Ozone of now is 0.85 times the hour plus 4.5 ppb, says so, and may be two hours old."""
+    """Ozone now is 0.85 times the hour plus 4.5 ppb, is marked so, and may be two hours old."""
     air.stations(station(), station(2), station(3))
     ozone = {"parameter": "o3", "unit": "ppb"}
     air.hours(
@@ -148,7 +148,7 @@ def test_gases_of_another_hour_drop_out(air: Air) -> None:
 
 
 def test_vietnam_needs_particles(air: Air) -> None:
-    """VN_AQI is not told of gases alone, now or of a day; the US AQI is."""
+    """With gases alone there is no VN_AQI, now or of a day, but a US AQI."""
     air.stations(station())
     air.hours(*back([100.0], parameter="no2"), *of_day([100.0, 90.0] * 10, DAY, parameter="no2"))
     row, day = air.row(), air.day(DAY)
@@ -177,7 +177,7 @@ def test_the_same_air_by_two_schemes(air: Air) -> None:
 
 @pytest.mark.parametrize(("hours", "current"), [(0, True), (2, True), (4, False), (24, False), (24 * 29, False)])
 def test_old_hours_have_no_index(air: Air, hours: int, current: bool) -> None:
-    """After three hours there is the time of the newest hour, and no index, category, colour or concentration."""
+    """After three hours only the time of the newest hour is left: no index, category, colour or concentration."""
     air.stations(station())
     end = now_hour() - hours * HOUR
     air.hours(*back([50.0, 50.0], end))
@@ -208,7 +208,7 @@ def test_an_hour_of_the_future(air: Air) -> None:
 
 
 def test_broken_hours_are_not_skipped_over(air: Air) -> None:
-    """A station that says only sentinels now has no index, though older hours are good and not three hours old."""
+    """A station with only sentinels now has no index, although good hours are less than three hours old."""
     air.stations(station())
     air.hours(*back([-999.0, -999.0, 10.0, 10.0, 10.0]))
     row = air.row()
@@ -237,7 +237,7 @@ def test_no_data_at_all(air: Air) -> None:
 
 
 def test_one_sensor_speaks_now(air: Air) -> None:
-    """Of two sensors the one with the newest hour speaks, then the one with more hours, then the lower id."""
+    """Of two sensors the one with the newest hour is used, then the one with more hours, then the lower id."""
     air.stations(station(1), station(2), station(3))
     air.hours(
         *back([None, 20.0, 20.0, 20.0], sensor_id=1), *back([30.0, 30.0], sensor_id=2),
@@ -248,7 +248,7 @@ def test_one_sensor_speaks_now(air: Air) -> None:
 
 
 def test_sensors_and_units_are_not_mixed(air: Air) -> None:
-    """The sensor with most hours speaks for a day; a mean never holds two sensors or two units."""
+    """The sensor with most hours is used for a day; a mean never mixes two sensors or two units."""
     air.stations(station())
     air.hours(
         *of_day([0.02] * 12, DAY, parameter="o3", unit="ppm", sensor_id=1),
@@ -271,13 +271,13 @@ def test_sensors_and_units_are_not_mixed(air: Air) -> None:
     ],
 )  # fmt: skip
 def test_city_by_coordinates(air: Air, latitude: float | None, longitude: float | None, city: str | None) -> None:
-    """A station belongs to the nearest city whose radius it lies in, or to none; it is never lost."""
+    """A station belongs to the nearest city whose radius contains it, or to none; it is never lost."""
     air.stations(station(latitude=latitude, longitude=longitude))
     assert air.row("view_stations")["city"] == city
 
 
 def test_the_newest_inventory_counts(air: Air) -> None:
-    """A station that moved and was renamed is where the newest inventory says, once."""
+    """A station that moved and was renamed appears once, as in the newest inventory."""
     air.stations(station())
     moved = station(name="New", latitude=16.05, longitude=108.2, retrieved_at=dt.datetime(2026, 1, 2))
     air.write("locations", "2026-01-02", [moved])
@@ -289,13 +289,13 @@ def test_the_newest_inventory_counts(air: Air) -> None:
 
 
 def days(air: Air) -> dict[str, int]:
-    """Hours per local day."""
+    """Return the number of hours per local day."""
     return {str(row["local_day"]): row["hours"] for row in air.ask("view_daily_average")}
 
 
 @pytest.mark.parametrize("day", [DAY, NEWYEAR, dt.date(2019, 12, 31), TODAY - dt.timedelta(days=33), TODAY - dt.timedelta(days=400)])
 def test_the_hour_that_ends_at_midnight(air: Air, day: dt.date) -> None:
-    """The hour from 23:00 to 00:00 local time belongs to the day that ends, however long ago that is."""
+    """The hour from 23:00 to 00:00 local time belongs to the day that ends, in every era."""
     air.stations(station())
     air.hours(*of_day([1.0, 2.0, 4.0], day, 22))
     rows = air.ask("view_daily_average", rest="ORDER BY local_day")
@@ -304,7 +304,7 @@ def test_the_hour_that_ends_at_midnight(air: Air, day: dt.date) -> None:
 
 
 def test_every_day_is_told_once(air: Air) -> None:
-    """Around the days on which the eras meet no hour and no day is lost or told twice."""
+    """Around the days on which the eras meet, no hour and no day is lost or doubled."""
     air.stations(station())
     rows = [
         row
@@ -344,7 +344,7 @@ def test_any_time_zone(air: Air, zone: str) -> None:
                                        (18, False, True), (24, False, True)],
 )  # fmt: skip
 def test_coverage(air: Air, count: int, incomplete: bool, valid: bool) -> None:
-    """Half of the hours make a day complete enough to show, eighteen make it valid and give it an index."""
+    """A day with half of its hours is complete enough to show; eighteen hours make it valid and give it an index."""
     air.stations(station())
     air.hours(*of_day([10.0, 11.0] * (count // 2) + [10.0] * (count % 2), NEWYEAR))
     row = air.row("view_daily_average")
@@ -354,7 +354,7 @@ def test_coverage(air: Air, count: int, incomplete: bool, valid: bool) -> None:
 
 
 def test_invalid_hours_lower_coverage(air: Air) -> None:
-    """Hours that are no measurement are gaps, not zeros."""
+    """Invalid hours count as gaps, not as zeros."""
     air.stations(station())
     air.hours(*of_day([10.0] * 11 + [-999.0] * 6 + [985.0], NEWYEAR))
     row = air.row("view_daily_average")
@@ -441,7 +441,7 @@ def test_one_source_for_map_and_trend(air: Air) -> None:
 
 
 def test_types_are_as_promised(air: Air) -> None:
-    """Every view answers with exactly the names and types of its contract."""
+    """Every view returns exactly the names and types of its contract."""
     air.stations(station())
     air.hours(hour(12.0))
     for asset in project().graph:
@@ -453,7 +453,7 @@ def test_types_are_as_promised(air: Air) -> None:
 
 
 def test_a_breakpoint_is_data() -> None:
-    """Every table of an index is whole: its lines meet, rise and end, and every line has a category with a colour."""
+    """Every index table is complete: its lines meet, rise and end, and each has a category with a colour."""
     rows: dict[Any, list[dict[str, Any]]] = {}
     for row in fresh_air().ask("aqi_breakpoints", rest="ORDER BY c_lo"):
         rows.setdefault((row["scheme"], row["metric"]), []).append(row)

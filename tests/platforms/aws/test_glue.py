@@ -156,7 +156,7 @@ def test_a_run_that_is_gone(glue: Lake, script: Script, endpoint: Endpoint) -> N
     ticket = submitted(glue, transform(DAY))
     endpoint.jobs.runs[0].state = "SUCCEEDED"
     done = finished(glue, ticket)
-    assert (done.state, done.retryable) == ("failed", True) and "left no facts" in done.message
+    assert (done.state, done.retryable) == ("failed", True) and "wrote no result" in done.message
     endpoint.jobs.runs.clear()
     done = finished(glue, ticket)
     assert (done.state, done.retryable) == ("failed", True) and "no longer exists. Run it again." in done.message

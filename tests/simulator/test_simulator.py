@@ -560,8 +560,8 @@ def test_fault_texts_are_read_and_wrong_ones_explained() -> None:
     )
     assert all(parse_fault(name).name == name for name in FAULTS)
     for text, part in (
-        ("nosuch", "one of 500"),
-        ("500:x=1", "one of sensor"),
+        ("nosuch", "one of: 500"),
+        ("500:x=1", "one of: sensor"),
         ("500:sensor=a", "sensor=a"),
         ("late_row:at=2026-01-01", "at=2026-01-01"),
     ):

@@ -1,5 +1,6 @@
 """Write the generated pages of docs/reference/ again: ``make reference``."""
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -34,4 +35,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:  # an example or an entry that the code contradicts
+        sys.exit(str(error))

@@ -24,7 +24,7 @@ from openaq_assets.project.project import load
 EXAMPLE = REPOSITORY / "examples" / "jaffle_shop"
 METHODS = ("credit_card", "coupon", "bank_transfer", "gift_card")
 PAYMENTS = "conf/seeds/raw_payments.csv"
-OWN_NAMES = re.compile(r"openaq[-_]assets|conf/openaq\.yaml|OPENAQ_[A-Z_]+")
+OWN_NAMES = re.compile(r"openaq[-_]assets|conf/openaq\.yaml|schema/openaq\.schema\.json|OPENAQ_[A-Z_]+")
 FOREIGN = re.compile(r"openaq|air.quality|simulator|station", re.IGNORECASE)
 
 pytestmark = pytest.mark.xdist_group("jaffle_shop")  # they share one shop

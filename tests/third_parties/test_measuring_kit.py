@@ -157,4 +157,4 @@ def test_a_nonsense_operator_is_a_problem_of_its_plugin(fresh: Installed, tmp_pa
     assert tasks == {
         "gate": "MaterializeOperator", "heavy": "BrokenOperator", "readings": "MaterializeOperator", "weight": "WeighOperator",
     }  # fmt: skip
-    assert f"plugins/asset_kinds/wrong.py:{6 if '/' in answer else 4}:1: 'airflow_operator' {words}" in problems
+    assert f"plugins/asset_kinds/wrong.py:{6 if '/' in answer else 4}:1: hook 'airflow_operator' {words}" in problems

@@ -109,4 +109,4 @@ def test_a_project_that_cannot_be_read_hides_no_failure(tmp_path: Path, caplog: 
     """The callback itself never fails."""
     context: Any = {"task": Task(tmp_path / "nowhere"), "ti": Instance(), "exception": ValueError("x")}
     tell_failure(context)
-    assert "the failure could not be told" in caplog.text
+    assert "the alert about the failure could not be sent" in caplog.text

@@ -69,11 +69,11 @@ def test_run_beyond_its_limit_is_refused(line: Line, bucket: AwsAccount) -> None
 def test_limit_is_of_the_run_then_the_job_then_the_project(project: Path, line: Line) -> None:
     """--max-cost wins over the job's max_cost, and that over the project's."""
     swap(project, SETTINGS, "project: openaq\n", "project: openaq\nmax_cost: 0.01\n")
-    assert "may cost $0.01" in line("run", "--job", "openaq_ingestion").output
+    assert "limit is $0.01" in line("run", "--job", "openaq_ingestion").output
     swap(project, SETTINGS, "    days: 3 ", "    max_cost: 0.02\n    days: 3 ")
-    assert "may cost $0.02" in line("run", "--job", "openaq_ingestion").output
-    assert "may cost $0.03" in line("run", "--job", "openaq_ingestion", "--max-cost", "0.03").output
-    assert "may cost $0.01" in line("run", "measurements").output
+    assert "limit is $0.02" in line("run", "--job", "openaq_ingestion").output
+    assert "limit is $0.03" in line("run", "--job", "openaq_ingestion", "--max-cost", "0.03").output
+    assert "limit is $0.01" in line("run", "measurements").output
 
 
 def test_cheap_run_passes_its_limit(line: Line, bucket: AwsAccount) -> None:
@@ -88,7 +88,7 @@ def test_backfill_beyond_its_limit_is_refused(project: Path, line: Line, bucket:
     result = line(*history, "--max-cost", "0.50")
     assert result.exit_code == 1 and result.output.startswith("not run: it would cost about $"), result.output
     swap(project, SETTINGS, "project: openaq\n", "project: openaq\nmax_cost: 0.40\n")
-    assert "may cost $0.40" in line(*history).output
+    assert "limit is $0.40" in line(*history).output
     assert keys(bucket) == []
 
 

@@ -35,8 +35,8 @@ def test_each_way_becomes_one_question(fields: Any, selector: str, params: Any) 
         ({"bbox": (1.0, 2.0, 3.0)}, "sides of a box"),
         ({"bbox": (106.0, 20.0, 105.0, 21.0)}, "sides of a box"),
         ({"near": (91.0, 0.0), "radius": 5}, "not a point"),
-        ({"near": (1.0, 2.0)}, "go together"),
-        ({"country": Country("VN"), "radius": 5}, "go together"),
+        ({"near": (1.0, 2.0)}, "must be given together"),
+        ({"country": Country("VN"), "radius": 5}, "must be given together"),
         ({"near": (1.0, 2.0), "radius": 25001}, "25000 metres"),
     ],
 )

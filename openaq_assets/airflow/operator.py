@@ -255,6 +255,7 @@ class LoggedProgress:
         self._say, self._clock, self._last = say, clock, clock()
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        """Log the progress, unless a line was logged a moment ago."""
         now = self._clock()
         if now - self._last >= PROGRESS_SECONDS:
             self._last = now

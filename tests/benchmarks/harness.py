@@ -60,6 +60,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
+    """One measurement: seconds, and the peak of memory in megabytes."""
+
     seconds: float
     peak_mb: float
 

@@ -231,6 +231,7 @@ def test_without_an_inventory_the_fetch_says_what_to_run(archive: Archive) -> No
 
 
 def claimed(store: Objects, **api: str) -> Api:
+    """Return the archive's settings after a lake has accepted them."""
     environment = Environment("dev", Profile("local", "memory://lake", settings={"api": Api(**api)}), {"dev": LogicalEnvironment("d")})
     return archive_of(environment, store)
 

@@ -1,5 +1,7 @@
-"""*nothing unannounced*: in any order of edits, promotes, rollbacks and failures, no reader of prod loses a
-column or view unless its view was allowed to break by name."""
+"""*nothing unannounced*: no reader of prod loses a column or view unless its view was allowed to break by name.
+
+The law holds in any order of edits, promotes, rollbacks and failures.
+"""
 
 import datetime as dt
 import os

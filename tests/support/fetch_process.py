@@ -31,6 +31,7 @@ class Mortal(FileStore):
 
 
 def main() -> None:
+    """Fetch as the arguments say, and die at a chosen write."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("root")

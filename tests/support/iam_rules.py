@@ -79,12 +79,15 @@ RAW = "dev/raw/year=2026/month=11/day=20/measurements_raw__x.json"
 PARQUET = "dev/processed/measurements/year=2026/month=11/day=20/part-0.parquet"
 
 def glue(what: str) -> str:
+    """Return the ARN of something of Glue."""
     return f"arn:aws:glue:{REGION}:{ACCOUNT}:{what}"
 
 def group(name: str) -> str:
+    """Return the ARN of a work group of Athena."""
     return f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{name}"
 
 def parameter(name: str) -> str:
+    """Return the ARN of a parameter."""
     return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}"
 
 MAY = {

@@ -116,6 +116,7 @@ def expected(stored: list[tuple[int, int, bytes]], day: str) -> tuple[dict[Any, 
     return rows, quarantined
 
 def plain_row(sensor: int, row: Any, day: str) -> tuple[Any, ...]:
+    """Return the row of the table that an answer's row must become; raise Bad."""
     if not isinstance(row, dict):
         raise Bad
     period = row.get("period")
@@ -131,11 +132,13 @@ def plain_row(sensor: int, row: Any, day: str) -> tuple[Any, ...]:
     )  # fmt: skip
 
 def plain(value: Any, kind: type) -> Any:
+    """Return the value if it is of this type or None; raise Bad."""
     if value is not None and type(value) is not kind:
         raise Bad
     return value
 
 def plain_stamp(value: Any, day: str) -> dt.datetime:
+    """Return a timestamp in UTC; raise Bad."""
     if type(value) is not str:
         raise Bad
     try:
@@ -150,6 +153,7 @@ def plain_stamp(value: Any, day: str) -> dt.datetime:
     return naive
 
 def plain_float(value: Any) -> float | None:
+    """Return a number as a double; raise Bad."""
     if value is None:
         return None
     if type(value) not in (int, float):
@@ -160,18 +164,21 @@ def plain_float(value: Any) -> float | None:
         raise Bad from None
 
 def plain_int(value: Any, bits: int) -> int | None:
+    """Return a whole number that fits; raise Bad."""
     plain(value, int)
     if value is not None and not -(2**bits) <= value <= 2**bits - 1:
         raise Bad
     return value
 
 def plain_text(value: Any) -> str | None:
+    """Return a text that Parquet can hold; raise Bad."""
     plain(value, str)
     if value is not None and any("\ud800" <= letter <= "\udfff" for letter in value):
         raise Bad
     return value
 
 def plain_date(value: Any) -> dt.date | None:
+    """Return a date; raise Bad."""
     plain(value, str)
     try:
         return None if value is None else dt.date.fromisoformat(value)

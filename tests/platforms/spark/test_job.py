@@ -83,8 +83,7 @@ def test_a_failing_run_keeps_the_old_days(spark: Spark, twins: Twins) -> None:
 
 
 def test_killed_then_run_again(spark: Spark, twins: Twins) -> None:
-    """A run on the command line, killed while it stages, leaves the old day whole; the next run completes it,
-    and one a day later clears away what was left."""
+    """A run that is killed while it stages leaves the old day whole; the next completes it, a later one clears up."""
     store(twins, DAY, 1)
     spark.facts(twins.bound(transform(DAY)))
     before = tree(twins)

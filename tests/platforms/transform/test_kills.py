@@ -1,5 +1,8 @@
-"""*nothing lost* and *idempotence* of Transforms: killed at any moment, two at once, over ranges that overlap, with
-raw objects arriving late, a later run ends with the tables of an undisturbed one."""
+"""*nothing lost* and *idempotence* of Transforms.
+
+Killed at any moment, two at once, over ranges that overlap, with raw objects arriving late: a later run ends with
+the tables of an undisturbed one.
+"""
 
 import datetime as dt
 import io

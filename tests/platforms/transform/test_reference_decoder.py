@@ -42,6 +42,7 @@ def test_recipe_equals_its_plain_reading(case: tuple[str, list[tuple[int, int, b
 
 
 def check(lake: Lake, day: str, stored: list[tuple[int, int, bytes]]) -> None:
+    """Assert that a Transform of these objects makes the expected table and quarantine."""
     start = dt.datetime(2026, 12, 31, 12, tzinfo=dt.UTC)
     for sensor, when, body in stored:
         later = start + dt.timedelta(hours=when, seconds=sensor)  # no two at one time

@@ -10,7 +10,7 @@ from .markdown import block, page
 
 _HEAD = """
 A plugin implements a hook by a function of the same name, marked with `@hookimpl`. It may take fewer
-arguments than the hook offers. [Write a plugin](../how-to/plugins.md) has an example of each.
+arguments than the hook offers. [Write a plugin](../how-to/plugins.md) has examples.
 
 Hooks are called through pluggy, so `tryfirst`, `trylast`, `specname` and wrappers
 (`@hookimpl(wrapper=True)`) work as pluggy's documentation says. Old wrappers (`hookwrapper`) and

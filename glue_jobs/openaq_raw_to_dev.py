@@ -41,11 +41,11 @@ Steps = tuple[str, ...]  # steps to a field; the first is '/' in the page around
 RECIPE_FIELDS = {
     "rows", "columns", "unique", "sort", "partition_by", "on_bad_row", "format", "partition_by_end",
     "spread", "free_text", "on_new_field", "known",
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 SPARK_TYPES = {
     "varchar": "string", "bigint": "bigint", "integer": "int", "double": "double",
     "boolean": "boolean", "timestamp": "timestamp_ntz", "date": "date",
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 # The fields of every decoded row besides its columns: its day, its position in the order of retrieval, and,
 # if it is not a row of the table, a line for quarantine or a new field.
 CARRIED = "_day string, _retrieved string, _object string, _position int, _bad string, _new string"
@@ -393,9 +393,11 @@ def utc(text: str) -> dt.datetime:
 
 
 JSON_TYPES: Mapping[str, Any] = {
-    "boolean": (bool, "not true or false"), "double": ((int, float), "not a number"),
-    "bigint": (int, "not a whole number"), "integer": (int, "not a whole number"),
-}  # fmt: skip
+    "boolean": (bool, "not true or false"),
+    "double": ((int, float), "not a number"),
+    "bigint": (int, "not a whole number"),
+    "integer": (int, "not a whole number"),
+}
 CONVERTERS: Mapping[str, Any] = {"double": float, "timestamp": utc, "date": dt.date.fromisoformat}
 
 
@@ -415,9 +417,10 @@ def watcher(recipe: Recipe) -> Callable[..., list[str]]:
 
     def beyond(steps: Steps) -> list[Steps] | None:  # known fields below; None if the steps are known
         matches = [
-            path for path in known
+            path
+            for path in known
             if all(a in ("*", b) or (b == "*" and a.isdecimal()) for a, b in zip(path, steps))
-        ]  # fmt: skip
+        ]
         return None if any(len(path) <= len(steps) for path in matches) else matches
 
     def look(value: Any, steps: Steps, names: dict[Any, Any], new: dict[Steps, Any]) -> None:

@@ -25,7 +25,7 @@ __all__ = [
     "ConfigError", "Facts", "Kind", "Name", "Operation", "OperationHandler", "PlatformType", "Problem",
     "ProfileSettings", "Project", "Query", "Ref", "Reference", "Ticket", "Work", "field_doc", "hookimpl",
     "load", "nearest", "table_ref",
-]  # fmt: skip
+]  # fmt: skip  # a table of many short cells
 _NAMES = {
     "errors": ("AssetsError", "ConfigError", "Problem", "nearest"),
     "graph.assets": ("Asset", "AssetGraph", "Kind", "Reference", "table_ref"),

@@ -16,4 +16,4 @@ from openaq_assets.graph.operations import (
 __all__ = [
     "CreateView", "Load", "Operation", "Query", "Recipe", "RecipeColumn", "Ref", "Register", "Table",
     "Transform",
-]  # fmt: skip
+]  # fmt: skip  # a table of many short cells

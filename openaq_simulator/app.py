@@ -88,9 +88,12 @@ def _document(request: Request, struck: Mapping[str, Fault], make: Answer, crite
     page = make(_view(request), shown)
     total = f">{criteria.limit}" if "found_string" in struck else page.total
     meta = {
-        "name": "openaq-api", "website": "/", "page": criteria.page, "limit": criteria.limit,
+        "name": "openaq-api",
+        "website": "/",
+        "page": criteria.page,
+        "limit": criteria.limit,
         "found": total,
-    }  # fmt: skip
+    }
     return f'{{"meta":{text_of(meta)},"results":[{",".join(page.results)}]}}'
 
 
@@ -98,9 +101,10 @@ def _view(request: Request) -> View:
     """Return the world at this moment, under the faults that change its rows."""
     simulator: State = request.state.simulator
     faults = tuple(
-        replace(fault, path=None) for fault in list(simulator.faults)
+        replace(fault, path=None)
+        for fault in list(simulator.faults)
         if fault.name in _VIEW_FAULTS and (fault.path is None or fault.path in request.scope["path"])
-    )  # fmt: skip
+    )
     now = int(request.state.now.timestamp() // 1)
     return View(simulator.world, now, faults, simulator.null_raw_breaks)
 
@@ -139,8 +143,10 @@ async def _ping(request: Request, admitted: Admitted) -> Response:
 def _application() -> FastAPI:
     """Return the application; it keeps no state, so one serves every simulator."""
     handlers: dict[int | type[Exception], Any] = {
-        HTTPException: _refuse, RequestValidationError: _refuse_types, Intercepted: _intercept,
-    }  # fmt: skip
+        HTTPException: _refuse,
+        RequestValidationError: _refuse_types,
+        Intercepted: _intercept,
+    }
     app = FastAPI(openapi_url=None, redirect_slashes=False, exception_handlers=handlers)
     app.add_api_route("/ping", _ping, response_model=None)
     for path, (make, names) in ROUTES.items():

@@ -17,7 +17,7 @@ from .world import Json, World
 COLUMNS = (
     "location_id", "sensors_id", "location", "datetime", "lat", "lon",
     "parameter", "units", "value",
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 #: The time from the end of a local day until its file is written.
 WRITTEN_AFTER = timedelta(hours=72)
 #: Files of earlier days have quotes only where CSV needs them.
@@ -61,11 +61,16 @@ def _midnight(day: date, zone: ZoneInfo) -> int:
 def _cells(location: Json, sensor: Sensor, row: Row, zone: ZoneInfo) -> tuple[object, ...]:
     at, shown = location.get("coordinates") or {}, sensor.parameter
     return (
-        location["id"], sensor.id, f"{location['name']}-{_system(location['id'])}",
+        location["id"],
+        sensor.id,
+        f"{location['name']}-{_system(location['id'])}",
         datetime.fromtimestamp(row.end, zone).isoformat(),
-        _text(at.get("latitude")), _text(at.get("longitude")),
-        shown.name, shown.units, _text(row.value),
-    )  # fmt: skip
+        _text(at.get("latitude")),
+        _text(at.get("longitude")),
+        shown.name,
+        shown.units,
+        _text(row.value),
+    )
 
 
 def _system(location: int) -> int:

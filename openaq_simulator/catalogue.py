@@ -12,19 +12,28 @@ from .values import unix
 from .world import Json, View
 
 _LICENSES = (
-    (30, "CC BY-SA 4.0 DEED", (True, True, True, True, True),
-     "https://creativecommons.org/licenses/by-sa/4.0/"),
-    (33, "US Public Domain", (True, False, False, True, True),
-     "http://www.usa.gov/publicdomain/label/1.0/"),
-    (38, "CC0 1.0 DEED", (True, False, False, True, True),
-     "https://creativecommons.org/publicdomain/zero/1.0/deed.ca"),
-    (41, "CC BY 4.0 DEED", (True, True, True, True, True),
-     "https://creativecommons.org/licenses/by/4.0/"),
-)  # fmt: skip
+    (
+        30,
+        "CC BY-SA 4.0 DEED",
+        (True, True, True, True, True),
+        "https://creativecommons.org/licenses/by-sa/4.0/",
+    ),
+    (33, "US Public Domain", (True, False, False, True, True), "http://www.usa.gov/publicdomain/label/1.0/"),
+    (
+        38,
+        "CC0 1.0 DEED",
+        (True, False, False, True, True),
+        "https://creativecommons.org/publicdomain/zero/1.0/deed.ca",
+    ),
+    (41, "CC BY 4.0 DEED", (True, True, True, True, True), "https://creativecommons.org/licenses/by/4.0/"),
+)
 _RIGHTS = (
-    "commercialUseAllowed", "attributionRequired", "shareAlikeRequired", "modificationAllowed",
+    "commercialUseAllowed",
+    "attributionRequired",
+    "shareAlikeRequired",
+    "modificationAllowed",
     "redistributionAllowed",
-)  # fmt: skip
+)
 
 
 def _sorted(items: Iterable[Json], criteria: Criteria) -> list[Json]:
@@ -91,12 +100,12 @@ def _provider(view: View, here: list[Json]) -> Json:
     (w, e), (s, n) = (min(east), max(east)), (min(north), max(north))
     box = {"type": "Polygon", "coordinates": [[[w, s], [w, n], [e, n], [e, s], [w, s]]]}
     prefix = "".join(c if c.isalnum() else "-" for c in known["name"].lower()).strip("-")
-    described: Json = known | {
-        "sourceName": known["name"], "exportPrefix": prefix,
-        "datetimeAdded": "2024-01-01T00:00:00Z",
-    } | _span(view, here) | {
-        "entitiesId": here[0]["owner"]["id"], "parameters": _measured(here), "bbox": box,
-    }  # fmt: skip
+    described: Json = (
+        known
+        | {"sourceName": known["name"], "exportPrefix": prefix, "datetimeAdded": "2024-01-01T00:00:00Z"}
+        | _span(view, here)
+        | {"entitiesId": here[0]["owner"]["id"], "parameters": _measured(here), "bbox": box}
+    )
     return described
 
 
@@ -109,8 +118,9 @@ def _instruments(view: View, values: Mapping[str, Any]) -> list[Json]:
     for location in visible(view):
         for entry in location["instruments"]:
             instruments[entry["id"]] = entry | {
-                "isMonitor": location["isMonitor"], "manufacturer": maker(location, entry),
-            }  # fmt: skip
+                "isMonitor": location["isMonitor"],
+                "manufacturer": maker(location, entry),
+            }
     return list(instruments.values())
 
 

@@ -42,14 +42,14 @@ FAULTS: Mapping[str, str] = {
 ALIASES: Mapping[str, str] = {
     "408": "timeout_408", "429": "429burst", "null": "null_flagged", "502": "502html",
     "reset": "reset_connection", "stale": "stale900",
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 #: The defaults of options.
 _DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "500once": {"times": 1}, "429burst": {"times": 3, "value": 1}, "reset_minus2": {"value": -2},
     "timeout": {"seconds": 30.0}, "slow": {"seconds": 1.0}, "stale900": {"seconds": 900.0},
     **{name: {"every": 12} for name in ("null_flagged", "minus999", "missing_hour")},
     **{name: {"every": 6, "seconds": 6.0 * HOUR} for name in ("late_row", "corrected_hour")},
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 #: Faults that change rows; the others change answers.
 ROW_FAULTS = frozenset({"null_flagged", "minus999", "missing_hour", "late_row"})
 

@@ -72,9 +72,7 @@ def dated(view: View, location: Json) -> Json:
         return location
     zone = location["timezone"]
     first, last = min(life[0] for life in lives), max(life[1] for life in lives)
-    return location | {
-        "datetimeFirst": moment_json(first, zone), "datetimeLast": moment_json(last, zone),
-    }  # fmt: skip
+    return location | {"datetimeFirst": moment_json(first, zone), "datetimeLast": moment_json(last, zone)}
 
 
 def visible(view: View) -> list[Json]:
@@ -177,11 +175,15 @@ def _latest_json(view: View, sensors: Iterable[Sensor], criteria: Criteria) -> l
     for sensor in sensors:
         row = latest_row(view, sensor)
         if row and (after is None or row.end > seconds(after, sensor.timezone)):
-            latest.append({
-                "datetime": moment_json(row.end, sensor.timezone), "value": row.value,
-                "coordinates": coordinates[sensor.location_id], "sensorsId": sensor.id,
-                "locationsId": sensor.location_id,
-            })  # fmt: skip
+            latest.append(
+                {
+                    "datetime": moment_json(row.end, sensor.timezone),
+                    "value": row.value,
+                    "coordinates": coordinates[sensor.location_id],
+                    "sensorsId": sensor.id,
+                    "locationsId": sensor.location_id,
+                }
+            )
     return latest
 
 
@@ -210,11 +212,12 @@ def _sensor(view: View, sensor: Sensor) -> Json:
     (latest,) = _latest_json(view, [sensor], Criteria())
     parts = ("datetime", "value", "coordinates")
     return sensor_json(sensor) | {
-        "datetimeFirst": first, "datetimeLast": last,
+        "datetimeFirst": first,
+        "datetimeLast": last,
         "coverage": _life_coverage(sensor, life, first, last),
         "latest": {key: latest[key] for key in parts},
         "summary": summary and summary._asdict() | dict.fromkeys(("q02", "q25", "median", "q75", "q98")),
-    }  # fmt: skip
+    }
 
 
 def _life_coverage(sensor: Sensor, life: tuple[int, int], first: Json, last: Json) -> Json:
@@ -223,10 +226,15 @@ def _life_coverage(sensor: Sensor, life: tuple[int, int], first: Json, last: Jso
     observed = (life[1] - life[0]) // sensor.step + 1
     percent = float(round(100 * observed / expected))
     return {
-        "expectedCount": expected, "expectedInterval": "01:00:00", "observedCount": observed,
-        "observedInterval": clock_text(observed * sensor.step), "percentComplete": percent,
-        "percentCoverage": percent, "datetimeFrom": first, "datetimeTo": last,
-    }  # fmt: skip
+        "expectedCount": expected,
+        "expectedInterval": "01:00:00",
+        "observedCount": observed,
+        "observedInterval": clock_text(observed * sensor.step),
+        "percentComplete": percent,
+        "percentCoverage": percent,
+        "datetimeFrom": first,
+        "datetimeTo": last,
+    }
 
 
 def sensor(view: View, criteria: Criteria) -> Page:
@@ -255,14 +263,20 @@ def _flags(view: View, sensors: Iterable[Sensor], criteria: Criteria) -> Page:
     until = view.now if end is None else min(view.now, seconds(end, "UTC"))
     after = until - LOOK_BACK if start is None else max(until - LOOK_BACK, seconds(start, "UTC"))
     texts = [
-        text_of({
-            "locationId": s.location_id,
-            "flagType": {"id": 4, "label": "Limits exceeded", "level": "ERROR"},
-            "datetimeFrom": moment_json(row.end - s.step, s.timezone),
-            "datetimeTo": moment_json(row.end, s.timezone), "sensorIds": [], "note": None,
-        })
-        for s in sensors for row in raw_rows(view.of(s), s, after - 1, until) if row.flagged
-    ]  # fmt: skip
+        text_of(
+            {
+                "locationId": s.location_id,
+                "flagType": {"id": 4, "label": "Limits exceeded", "level": "ERROR"},
+                "datetimeFrom": moment_json(row.end - s.step, s.timezone),
+                "datetimeTo": moment_json(row.end, s.timezone),
+                "sensorIds": [],
+                "note": None,
+            }
+        )
+        for s in sensors
+        for row in raw_rows(view.of(s), s, after - 1, until)
+        if row.flagged
+    ]
     return Page(texts, total_of(len(texts), criteria.limit))
 
 

@@ -89,7 +89,7 @@ Text = Annotated[str | None, Field(min_length=1)]
 ID_LISTS = (
     "countries_id", "providers_id", "parameters_id", "owner_contacts_id", "manufacturers_id",
     "licenses_id", "instruments_id",
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 MOMENTS = ("datetime_from", "datetime_to", "datetime_min", "date_from", "date_to")
 
 #: Type and default of each parameter of a query.

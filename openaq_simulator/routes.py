@@ -27,15 +27,29 @@ SERIES: Mapping[str, tuple[str, ...]] = {
 #: The parameters of the lists.
 LISTS: Mapping[str, tuple[str, ...]] = {
     "parameters": (
-        *SORTING, "parameter_type", "coordinates", "radius", "bbox", "iso", "countries_id", *PAGING,
+        *SORTING,
+        "parameter_type",
+        "coordinates",
+        "radius",
+        "bbox",
+        "iso",
+        "countries_id",
+        *PAGING,
     ),
     "countries": (*SORTING, "providers_id", "parameters_id", *PAGING),
     "providers": (
-        *SORTING, "parameters_id", "monitor", "iso", "countries_id", "bbox", "coordinates",
-        "radius", *PAGING,
+        *SORTING,
+        "parameters_id",
+        "monitor",
+        "iso",
+        "countries_id",
+        "bbox",
+        "coordinates",
+        "radius",
+        *PAGING,
     ),
     **dict.fromkeys(("owners", "instruments", "manufacturers", "licenses"), SORTING + PAGING),
-}  # fmt: skip
+}
 
 #: Each path: its answer and its parameters in the order in which the API checks them.
 ROUTES: Mapping[str, tuple[Answer, tuple[str, ...]]] = {
@@ -71,4 +85,4 @@ ROUTES: Mapping[str, tuple[Answer, tuple[str, ...]]] = {
         f"/v3/{name}/{{{name}_id}}": (partial(catalogue.by_id, name), (f"{name}_id",))
         for name in LISTS
     },
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells

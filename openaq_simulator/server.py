@@ -105,9 +105,13 @@ class Exchange:
         """Write the request to the simulator's log."""
         request, key = self._request, key_of(self._request)
         self._simulator.record(
-            request.method, request.scope["path"], request.scope["query_string"].decode("latin-1"),
-            key_hash(key) if key else None, request.state.now, status,
-        )  # fmt: skip
+            request.method,
+            request.scope["path"],
+            request.scope["query_string"].decode("latin-1"),
+            key_hash(key) if key else None,
+            request.state.now,
+            status,
+        )
 
     async def _wait(self, seconds: float) -> None:
         """Wait, but no longer than until the simulator stops."""
@@ -168,9 +172,15 @@ class Server:
         self._app_state = {**state, "stopped": self._stopped}
         self._state = ServerState()
         self._config = Config(
-            serve, ws="none", lifespan="off", interface="asgi3", log_config=None,
-            proxy_headers=False, timeout_keep_alive=IDLE, h11_max_incomplete_event_size=1 << 16,
-        )  # fmt: skip
+            serve,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            proxy_headers=False,
+            timeout_keep_alive=IDLE,
+            h11_max_incomplete_event_size=1 << 16,
+        )
         self._config.load()
         factory = self._config.get_loop_factory() or asyncio.new_event_loop
         self._loop = factory()

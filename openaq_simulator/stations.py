@@ -134,7 +134,7 @@ _TABLE: tuple[tuple[str, float, float, tuple[str, Climate, str, str], tuple[int,
     ("Cẩm Phả, phường Cẩm Trung (mô phỏng)", 21.0090, 107.2790, _HL, DUST, "dead:2024-11-09"),
     ("Đường 30 Tháng 4, Biên Hòa (mô phỏng)", 10.9510, 106.8220,
      ("Bien Hoa", SOUTH, "Biên Hòa", _ZONE), GASES, ""),
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 
 
 def _station(index: int) -> Station:
@@ -145,28 +145,65 @@ def _station(index: int) -> Station:
     last = f"{trait[5:]}T05:00:00Z" if trait.startswith("dead:") else None
     step = 900 if trait == "quarter-hourly" else 3600
     return Station(
-        9000001 + index, name, named, latitude, longitude, climate, parameters, city,
-        timezone=zone, first=first, last=last, step=step, traits=frozenset({trait} - {""}),
-    )  # fmt: skip
+        9000001 + index,
+        name,
+        named,
+        latitude,
+        longitude,
+        climate,
+        parameters,
+        city,
+        timezone=zone,
+        first=first,
+        last=last,
+        step=step,
+        traits=frozenset({trait} - {""}),
+    )
 
 
 CMT8 = Station(
-    3276359, "CMT8 (synthetic)", None, 10.78533, 106.67029, SOUTH, LOW_COST, "TP.HCM",
-    first="2024-11-19T11:00:00Z", traits=frozenset({"low-cost"}),
+    3276359,
+    "CMT8 (synthetic)",
+    None,
+    10.78533,
+    106.67029,
+    SOUTH,
+    LOW_COST,
+    "TP.HCM",
+    first="2024-11-19T11:00:00Z",
+    traits=frozenset({"low-cost"}),
     sensors_from=90000901,
-)  # fmt: skip
+)
 
 #: Stations abroad, which are in a world only if their ids are given.
 FOREIGN: dict[int, Station] = {
     9100001: Station(
-        9100001, "Sathon, Bangkok (synthetic)", "Bangkok", 13.7210, 100.5290, BANGKOK, DUST,
-        "Bangkok", "Asia/Bangkok", (111, "TH", "Thailand"), sensors_from=90000911,
+        9100001,
+        "Sathon, Bangkok (synthetic)",
+        "Bangkok",
+        13.7210,
+        100.5290,
+        BANGKOK,
+        DUST,
+        "Bangkok",
+        "Asia/Bangkok",
+        (111, "TH", "Thailand"),
+        sensors_from=90000911,
     ),
     9100002: Station(
-        9100002, "Grünerløkka, Oslo (synthetic)", "Oslo", 59.9226, 10.7590, OSLO, DUST,
-        "Oslo", "Europe/Oslo", (53, "NO", "Norway"), sensors_from=90000921,
+        9100002,
+        "Grünerløkka, Oslo (synthetic)",
+        "Oslo",
+        59.9226,
+        10.7590,
+        OSLO,
+        DUST,
+        "Oslo",
+        "Europe/Oslo",
+        (53, "NO", "Norway"),
+        sensors_from=90000921,
     ),
-}  # fmt: skip
+}
 
 
 def vietnamese_stations() -> list[Station]:

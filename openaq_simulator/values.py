@@ -16,7 +16,7 @@ _MASK = (1 << 64) - 1
 _TRAFFIC = (
     0.86, 0.84, 0.83, 0.86, 0.92, 1.06, 1.20, 1.26, 1.18, 1.02, 0.94, 0.90,
     0.85, 0.82, 0.84, 0.90, 1.00, 1.10, 1.19, 1.25, 1.22, 1.14, 1.04, 0.94,
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 _DECIMALS = {4: 0, 125: 0, 98: 1, 100: 2}
 #: Values the API's ingest would keep; others become null with a flag.
 FAULTY = -999.0

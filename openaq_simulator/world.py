@@ -125,11 +125,20 @@ def _sensors_of(station: Station, first_id: int, seed: int) -> dict[int, Sensor]
     last = unix(station.last) if station.last else None
     return {
         number: Sensor(
-            number, POLLUTANTS[parameter], station.id, station.city, station.climate, station.timezone,
-            seed, first, last, station.step, station.traits,
+            number,
+            POLLUTANTS[parameter],
+            station.id,
+            station.city,
+            station.climate,
+            station.timezone,
+            seed,
+            first,
+            last,
+            station.step,
+            station.traits,
         )
         for number, parameter in enumerate(station.parameters, first_id)
-    }  # fmt: skip
+    }
 
 
 def parameter_json(pollutant: Pollutant, display: bool = True) -> Json:
@@ -149,15 +158,24 @@ def _location_of(station: Station, sensors: Iterable[Sensor]) -> Json:
     country = dict(zip(("id", "code", "name"), station.country, strict=True))
     point = [station.longitude, station.latitude]
     return {
-        "id": station.id, "name": station.name, "locality": station.locality,
-        "timezone": station.timezone, "country": country, "owner": OWNER,
-        "provider": PROVIDER, "isMobile": False, "isMonitor": "low-cost" not in station.traits,
+        "id": station.id,
+        "name": station.name,
+        "locality": station.locality,
+        "timezone": station.timezone,
+        "country": country,
+        "owner": OWNER,
+        "provider": PROVIDER,
+        "isMobile": False,
+        "isMonitor": "low-cost" not in station.traits,
         "instruments": [INSTRUMENT],
         "sensors": [sensor_json(s) for s in sensors if s.location_id == station.id],
         "coordinates": {"latitude": station.latitude, "longitude": station.longitude},
-        "licenses": None, "bounds": point + point, "distance": None,
-        "datetimeFirst": None, "datetimeLast": None,
-    }  # fmt: skip
+        "licenses": None,
+        "bounds": point + point,
+        "distance": None,
+        "datetimeFirst": None,
+        "datetimeLast": None,
+    }
 
 
 def _recorded_sensors(location: Mapping[str, Any], seed: int, newest: int) -> dict[int, Sensor]:
@@ -189,9 +207,10 @@ class View:
 
     def of(self, sensor: Sensor) -> "View":
         """Return the view with only the faults that strike this sensor."""
-        return replace(self, faults=tuple(
-            fault for fault in self.faults if fault.strikes("", sensor.id, sensor.location_id)
-        ))  # fmt: skip
+        return replace(
+            self,
+            faults=tuple(fault for fault in self.faults if fault.strikes("", sensor.id, sensor.location_id)),
+        )
 
 
 def sensor_of(view: View, key: int) -> Sensor | None:

@@ -27,7 +27,7 @@ def imported(*arguments: str, kept: str = "off") -> set[str]:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", *arguments],
         cwd=REPOSITORY, env={**os.environ, "OPENAQ_CACHE": kept}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    )
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
 
@@ -116,5 +116,5 @@ def test_public_names() -> None:
         "Facts", "Kind", "Name", "Operation", "OperationHandler", "PlatformType", "Problem", "ProfileSettings",
         "Project", "Query", "Ref", "Reference", "Ticket", "Work", "field_doc", "hookimpl", "load", "nearest",
         "table_ref",
-    ]  # fmt: skip
+    ]
     assert all(hasattr(openaq_assets, name) for name in openaq_assets.__all__)

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,30 @@ def test_make_help_names_every_target() -> None:
     done = subprocess.run(["make", "help"], check=True, capture_output=True, text=True, cwd=ROOT)
     assert {"help", *re.findall(r"(?m)^make ([a-z-]+)", done.stdout)} == set(phony.split())
     assert set(phony.split()) <= _targets()
+
+
+def _comments(path: Path) -> list[tuple[int, str]]:
+    with path.open("rb") as file:
+        return [(token.start[0], token.string) for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
+
+
+def test_every_exception_to_a_tool_has_a_reason() -> None:
+    """`noqa`, `type: ignore` and `fmt: skip` name what they stop, and say why on the same line."""
+    listed = subprocess.run(["git", "ls-files", "*.py"], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    reasonable = r"# noqa: [A-Z]+\d+(, [A-Z]+\d+)* - \w.*|# type: ignore\[[\w, -]+\]  # \w.*|# fmt: skip  # \w.*"
+    bare = [
+        f"{name}:{line}: {comment}"
+        for name in listed.split() if (ROOT / name).is_file()
+        for line, comment in _comments(ROOT / name)
+        if re.match(r"#\s*(noqa|type:\s*ignore|fmt:|pyright:|nosec|pragma)", comment) and not re.fullmatch(reasonable, comment)
+    ]
+    assert bare == []
+
+
+def test_every_ignored_rule_has_a_reason() -> None:
+    """Each rule that ruff ignores, for all files or for some, stands beside its reason."""
+    text = (ROOT / "ruff.toml").read_text(encoding="utf-8")
+    ignored = text[text.index("ignore = [") : text.index("[lint.mccabe]")]
+    lines = [line for line in ignored.splitlines() if re.search(r'"[A-Z]+\d*"', line)]
+    assert len(lines) > 30
+    assert [line for line in lines if not re.search(r"# \w\S* \S+", line)] == []

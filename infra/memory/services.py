@@ -120,10 +120,14 @@ class Machine:
         with (self.work / f"{service.name}.log").open("wb") as log:
             self.running[service.name] = subprocess.Popen(
                 command,
-                env=self.settings(service), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                start_new_session=True, cwd="/",
+                env=self.settings(service),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
                 preexec_fn=group.add if group else None,  # noqa: PLW1509 - only this starts processes, in one thread
-            )  # fmt: skip
+            )
         if service.once:
             code = self.running.pop(service.name).wait(_START_SECONDS)
             if code:

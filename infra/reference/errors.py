@@ -87,12 +87,16 @@ def _shown(entry: Entry, paths: Mapping[str, Iterable[str]]) -> str:
     first, *others = entry.messages
     files = sorted({path for text in entry.messages for path in paths[text]})
     lines = [
-        f"### {_fixed(first)}", "",
-        *(f"- {_fixed(text)}" for text in others), *([""] if others else []),
-        f"**Cause:** {' '.join(entry.cause.split())}", "",
-        f"**Remedy:** {' '.join(entry.remedy.split())}", "",
+        f"### {_fixed(first)}",
+        "",
+        *(f"- {_fixed(text)}" for text in others),
+        *([""] if others else []),
+        f"**Cause:** {' '.join(entry.cause.split())}",
+        "",
+        f"**Remedy:** {' '.join(entry.remedy.split())}",
+        "",
         f"Written in {', '.join(map(code, files))}.",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ SOURCES = (
     "openaq_assets", "glue_jobs", "plugins", "dags",
     "openaq_simulator/faults.py", "openaq_simulator/simulator.py", "openaq_simulator/state.py",
     "openaq_simulator/world.py",
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 LEFT_OUT = ("openaq_assets/testing/",)
 HOLE = "…"
 #: Exceptions that never reach a user: one part of the code tells another to take the slower way.
@@ -27,7 +27,7 @@ CARRIERS: Mapping[str, int] = {
     "Difference": 1, "FieldError": 1, "MarkedYAMLError": 2, "Problem": 4, "Reason": 1, "SqlProblem": -2,
     "_blame": 1, "_judged": 1, "_result": 3, "blame": 1, "blame_hook": 1, "blamed": 3, "error": 0,
     "failure": 2, "warning": 0,
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 #: The same where two classes have one name: by module and name.
 CARRIERS_OF_MODULES: Mapping[str, int] = {"checkup.Finding": 2, "check.Finding": 1}
 #: Arguments that are messages whatever is called.

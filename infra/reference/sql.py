@@ -32,10 +32,14 @@ These functions are refused with a message of their own.
 #: The columns of the examples' table.
 _TABLES = {
     "hours": {
-        "n": "bigint", "x": "double", "d": "decimal(18, 6)", "s": "varchar", "measured_at": "timestamp",
+        "n": "bigint",
+        "x": "double",
+        "d": "decimal(18, 6)",
+        "s": "varchar",
+        "measured_at": "timestamp",
         "local_day": "date",
     }
-}  # fmt: skip
+}
 #: What is refused, and what to write instead; both stand after SELECT.
 _EXAMPLES = (
     ("n / 2.5 FROM hours", "n / 2.5e0 FROM hours"),

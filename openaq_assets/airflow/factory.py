@@ -181,10 +181,8 @@ def _form(project: Project, keys: Iterable[str]) -> dict[str, Param]:
             for section, names in project.graph.selectors.items()
         },
         "only": _choice("Assets", "Only these; the others are skipped. Empty: all.", list(keys)),
-        "force": Param(
-            False, type="boolean", title="Force", description="Make again what is up to date."
-        ),
-    }  # fmt: skip
+        "force": Param(False, type="boolean", title="Force", description="Make again what is up to date."),
+    }
 
 
 def _date(title: str, description: str) -> Param:
@@ -194,9 +192,8 @@ def _date(title: str, description: str) -> Param:
 def _choice(title: str, description: str, names: list[str]) -> Param:
     items = {"type": "string", "enum": names} if names else {"type": "string"}
     return Param(
-        [], type=["array", "null"], items=items, examples=names, title=title,
-        description=description,
-    )  # fmt: skip
+        [], type=["array", "null"], items=items, examples=names, title=title, description=description
+    )
 
 
 # --- placeholders --------------------------------------------------------------------------------
@@ -229,7 +226,10 @@ def placeholder_dag(dag_id: str, problems: list[Problem]) -> DAG:
         tags={"openaq-assets", "broken"},
     )
     BrokenOperator(
-        task_id="configuration_error", dag=dag, problems=problems_text(problems), retries=0,
+        task_id="configuration_error",
+        dag=dag,
+        problems=problems_text(problems),
+        retries=0,
         doc_md=broken_text(what, problems),
-    )  # fmt: skip
+    )
     return dag

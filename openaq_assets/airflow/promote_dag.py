@@ -50,27 +50,41 @@ def promote_dag(project: Project) -> DAG | None:
         tags={"openaq-assets", target},
     )
     PromoteOperator(
-        task_id="promote", dag=dag, source=source, target=target, project_root=str(project.root),
+        task_id="promote",
+        dag=dag,
+        source=source,
+        target=target,
+        project_root=str(project.root),
         retries=0,  # the person who started it sees the failure
-    )  # fmt: skip
+    )
     return dag
 
 
 def _form(names: list[str]) -> dict[str, Param]:
     return {
         "action": Param(
-            "promote", type="string", enum=["promote", "rollback"], title="Action",
+            "promote",
+            type="string",
+            enum=["promote", "rollback"],
+            title="Action",
             description="rollback serves what was served before the latest promotion.",
         ),
         "allow": Param(
-            [], type=["array", "null"], items={"type": "string"}, examples=names, title="Allow",
+            [],
+            type=["array", "null"],
+            items={"type": "string"},
+            examples=names,
+            title="Allow",
             description="Views whose contract may break. Readers of these may fail.",
         ),
         "to": Param(
-            None, type=["integer", "null"], minimum=1, title="To",
+            None,
+            type=["integer", "null"],
+            minimum=1,
+            title="To",
             description="rollback only: the number of the promotion to go back to.",
         ),
-    }  # fmt: skip
+    }
 
 
 class PromoteOperator(BaseOperator):

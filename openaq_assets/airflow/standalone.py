@@ -125,8 +125,11 @@ class Airflow:
         with (self.home / "database.log").open("wb") as log:
             subprocess.run(
                 [sys.executable, "-m", "openaq_assets.airflow.prepare"],
-                env=self._environment, check=True, stdout=log, stderr=log,
-            )  # fmt: skip
+                env=self._environment,
+                check=True,
+                stdout=log,
+                stderr=log,
+            )
 
     def start(self) -> None:
         """Start every process in a group of its own; its output goes to ``<home>/<name>.log``."""
@@ -135,9 +138,12 @@ class Airflow:
             with (self.home / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(
                     [sys.executable, "-m", "airflow", *command.split()],
-                    env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                    env=self._environment,
+                    stdout=log,
+                    stderr=log,
+                    stdin=subprocess.DEVNULL,
                     start_new_session=True,
-                )  # fmt: skip
+                )
 
     def ended(self) -> str | None:
         """Return the name of a process that ended by itself, or None."""

@@ -87,10 +87,20 @@ def doctor(only_missing: bool) -> None:
 @click.command()
 @click.argument("selection", nargs=-1)
 @click.option("--job", help="The daily job (default: the first of conf/openaq.yaml).")
-@click.option("--backfill", type=click.IntRange(1, 3660), default=365, show_default=True,
-              help="Days of history in the estimate.")  # fmt: skip
-@click.option("--instance", type=click.Choice(_TYPES), default="t3.small", show_default=True,
-              help="The EC2 instance of Airflow, which runs the whole month.")  # fmt: skip
+@click.option(
+    "--backfill",
+    type=click.IntRange(1, 3660),
+    default=365,
+    show_default=True,
+    help="Days of history in the estimate.",
+)
+@click.option(
+    "--instance",
+    type=click.Choice(_TYPES),
+    default="t3.small",
+    show_default=True,
+    help="The EC2 instance of Airflow, which runs the whole month.",
+)
 @env_option
 @handle_errors
 def cost(selection: tuple[str, ...], job: str | None, backfill: int, instance: str, env: str) -> None:

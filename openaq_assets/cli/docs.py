@@ -49,7 +49,7 @@ def catalog(project: Project, env: str = "dev", profile: str | None = None) -> d
             {"name": name, "description": job.description, "schedule": str(job.schedule)}
             for name, job in sorted(project.jobs.items())
         ],
-    }  # fmt: skip
+    }
 
 
 def newest_records(

@@ -212,10 +212,17 @@ def _cut(sample: str) -> str:
 @click.command()
 @click.argument("asset")
 @click.option("--run", default="", help="Only the records of this run (its id).")
-@click.option("--newest", default=100, show_default=True, type=click.IntRange(1, 10_000),
-              help="How many records.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
-              help="How to print them.")  # fmt: skip
+@click.option(
+    "--newest", default=100, show_default=True, type=click.IntRange(1, 10_000), help="How many records."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print them.",
+)
 @env_option
 @handle_errors
 def records(asset: str, run: str, newest: int, form: str, env: str) -> None:
@@ -234,10 +241,18 @@ def records(asset: str, run: str, newest: int, form: str, env: str) -> None:
         return
     headers = ("at (UTC)", "partition", "state", "rows", "bytes", "seconds", "dollars", "why")
     rows = [
-        (_time(record.at), record.partition or "all", record.state, record.facts.rows, record.facts.bytes,
-         record.seconds, shown_dollars(record.dollars), record.message or record.reason)
+        (
+            _time(record.at),
+            record.partition or "all",
+            record.state,
+            record.facts.rows,
+            record.facts.bytes,
+            record.seconds,
+            shown_dollars(record.dollars),
+            record.message or record.reason,
+        )
         for record in shown
-    ]  # fmt: skip
+    ]
     click.echo(table(headers, rows))
 
 
@@ -245,8 +260,13 @@ DEFAULT = Path("build/docs/index.html")
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT, show_default=True,
-              help="The file to write.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT,
+    show_default=True,
+    help="The file to write.",
+)
 @click.option("--open", "open_it", is_flag=True, help="Open the file in the browser.")
 @env_option
 @handle_errors

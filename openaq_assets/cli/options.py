@@ -23,9 +23,11 @@ P = ParamSpec("P")
 SHOWN_PROBLEMS = 20
 #: The first words and the exit code of an error; subclasses come first.
 _REFUSALS: Mapping[type[AssetsError], tuple[str, int]] = {
-    PlatformError: ("error", 3), PromotionError: ("not promoted", 1), TooExpensive: ("not run", 1),
+    PlatformError: ("error", 3),
+    PromotionError: ("not promoted", 1),
+    TooExpensive: ("not run", 1),
     AssetsError: ("error", 2),
-}  # fmt: skip
+}
 
 
 class Day(click.ParamType[dt.date]):

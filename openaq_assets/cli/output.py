@@ -91,12 +91,15 @@ def details(project: Project, key: str, env: str, profile: str | None, operation
         return
     environment, platform = open_platform(project, env, profile)
     facts = [
-        ("asset", key), ("kind", asset.kind.name), ("description", asset.common.description),
-        ("declared at", f"{asset.at.path}:{asset.at.line}"), ("partitions", asset.partitions or "none"),
+        ("asset", key),
+        ("kind", asset.kind.name),
+        ("description", asset.common.description),
+        ("declared at", f"{asset.at.path}:{asset.at.line}"),
+        ("partitions", asset.partitions or "none"),
         ("reads", ", ".join(graph.upstream[key]) or "nothing"),
         ("read by", ", ".join(graph.downstream(key)) or "nothing"),
         ("fingerprint", graph.fingerprints[key]),
-    ]  # fmt: skip
+    ]
     ledger = Ledger(platform.objects, environment)
     entries = ledger.entries(key)
     if entries:
@@ -135,8 +138,12 @@ def mermaid(graph: AssetGraph, keys: Sequence[str]) -> str:
 
 
 _MARKS = {
-    "ok": "made", "partial": "PARTIAL", "failed": "FAILED", "skipped": "up to date", "blocked": "BLOCKED",
-}  # fmt: skip
+    "ok": "made",
+    "partial": "PARTIAL",
+    "failed": "FAILED",
+    "skipped": "up to date",
+    "blocked": "BLOCKED",
+}
 
 
 def result_line(result: Result) -> str:

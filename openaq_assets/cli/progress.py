@@ -12,7 +12,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
-)  # fmt: skip
+)
 
 #: The remaining time is computed from this much of the past: a step may take many minutes.
 _ESTIMATE_SECONDS = 3600.0
@@ -24,11 +24,15 @@ class ProgressBars:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(),
-            TimeElapsedColumn(), TimeRemainingColumn(),
-            console=self.console, disable=not self.console.is_terminal,
+            TextColumn("{task.description:32}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
             speed_estimate_period=_ESTIMATE_SECONDS,
-        )  # fmt: skip
+        )
         self._tasks: dict[str, Task] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:

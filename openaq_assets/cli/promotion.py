@@ -73,8 +73,14 @@ def rollback(to: int | None, listed: bool, target: str, allow: tuple[str, ...]) 
 @click.argument("before", default="dev")
 @click.argument("after", default="prod")
 @click.argument("views", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
-              help="How to print the differences.")  # fmt: skip
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print the differences.",
+)
 @handle_errors
 def diff(before: str, after: str, views: tuple[str, ...], form: str) -> None:
     """Compare the views of two environments: columns, numbers of rows, keys, and the largest differences.
@@ -93,13 +99,27 @@ def diff(before: str, after: str, views: tuple[str, ...], form: str) -> None:
 
 
 def _print(differences: Sequence[ViewDifference], before: str, after: str) -> None:
-    headers = ("view", "difference", f"rows {before}", f"rows {after}", f"only {before}",
-               f"only {after}", "changed")  # fmt: skip
+    headers = (
+        "view",
+        "difference",
+        f"rows {before}",
+        f"rows {after}",
+        f"only {before}",
+        f"only {after}",
+        "changed",
+    )
     rows = [
-        (view.view, view.verdict, view.rows_before, view.rows_after, view.only_before, view.only_after,
-         view.changed)
+        (
+            view.view,
+            view.verdict,
+            view.rows_before,
+            view.rows_after,
+            view.only_before,
+            view.only_after,
+            view.changed,
+        )
         for view in differences
-    ]  # fmt: skip
+    ]
     click.echo(table(headers, rows))
     for view in differences:
         for line in (*view.schema, *([view.problem] if view.problem else [])):

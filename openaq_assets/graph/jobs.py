@@ -43,8 +43,12 @@ class Schedule(str):
 
 
 _CRON: Mapping[str, tuple[int, int]] = {
-    "minute": (0, 59), "hour": (0, 23), "day of the month": (1, 31), "month": (1, 12), "weekday": (0, 7),
-}  # fmt: skip
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day of the month": (1, 31),
+    "month": (1, 12),
+    "weekday": (0, 7),
+}
 
 
 _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?\Z", re.ASCII)

@@ -274,8 +274,11 @@ def _say_where(project: Project, profile: str | None, root: str) -> None:
     page, _ = write_dashboard(project, profile)
     click.echo("\nWhere everything lies:")
     for what, where in (
-        ("raw answers", f"{root}/dev/raw/"), ("tables", f"{root}/dev/processed/"),
-        ("views", f"{root}/catalog/openaq_prod/"), ("records", f"{root}/dev/ledger/"),
-        ("CSV", f"{root}/dev/export/latest_aqi_csv/latest_aqi_csv.csv"), ("dashboard", page),
-    ):  # fmt: skip
+        ("raw answers", f"{root}/dev/raw/"),
+        ("tables", f"{root}/dev/processed/"),
+        ("views", f"{root}/catalog/openaq_prod/"),
+        ("records", f"{root}/dev/ledger/"),
+        ("CSV", f"{root}/dev/export/latest_aqi_csv/latest_aqi_csv.csv"),
+        ("dashboard", page),
+    ):
         click.echo(f"  {what:12} {where}")

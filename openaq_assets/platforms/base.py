@@ -27,9 +27,12 @@ class BasePlatform(ABC):
     def submit(self, operation: Operation) -> Ticket:
         """Return the ticket of an operation, started or done; a failed one if it raises."""
         methods: Mapping[type, Callable[[Any], Ticket]] = {
-            Transform: self._transform, Register: self._register, Load: self._load,
-            CreateView: self._create_view, Query: self._query,
-        }  # fmt: skip
+            Transform: self._transform,
+            Register: self._register,
+            Load: self._load,
+            CreateView: self._create_view,
+            Query: self._query,
+        }
         try:
             method = methods.get(type(operation))
             if method is None:

@@ -15,7 +15,7 @@ from openaq_assets.plugins.guard import RAISED
 _METHODS = (
     "operations", "references", "tables", "columns", "problems", "checks", "scope", "lookback", "spread",
     "source",
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 _COMMAND = re.compile(r"[a-z][a-z0-9_-]*\Z", re.ASCII)
 _FLAGS = ("always", "from_raw", "everywhere", "internal")
 

@@ -15,7 +15,7 @@ LISTING = frozenset(
         "asset_kinds", "asset_checks", "platforms", "operation_handlers", "profile_settings", "conf_files",
         "commands", "lint_rules",
     }
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 _GATE_NAMES = ("make_missing", "published", "findings")
 #: What foreign code may raise; Ctrl-C is the user's own.
 RAISED = (Exception, SystemExit)

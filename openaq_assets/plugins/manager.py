@@ -202,9 +202,17 @@ def load_plugins(root: Path | None = None) -> tuple[Plugins, list[Problem]]:
     )
     everything = (*provided, *_listeners(manager))
     return Plugins(
-        manager, kinds, checks, platforms, handlers, settings, conf_files, commands, everything,
+        manager,
+        kinds,
+        checks,
+        platforms,
+        handlers,
+        settings,
+        conf_files,
+        commands,
+        everything,
         frozenset(lost),
-    ), problems  # fmt: skip
+    ), problems
 
 
 def _words(path: Path) -> set[str]:

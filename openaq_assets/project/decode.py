@@ -245,9 +245,12 @@ def scalar(text: str, kind: Any) -> Any:
 
 
 _NOUNS: Mapping[Any, str] = {
-    str: "text", int: "a whole number", float: "a number", bool: "true or false",
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
     dt.date: "a date like 2026-01-31",
-}  # fmt: skip
+}
 
 
 def noun(kind: Any) -> str:

@@ -99,10 +99,17 @@ class _Comparison:
         rest = [column for column in columns if column.name not in key]
         counts = self._read(name, _matching(key, rest))
         return ViewDifference(
-            name, "", (), key,
-            int(counts["rows_before"]), int(counts["rows_after"]), int(counts["only_before"]),
-            int(counts["only_after"]), int(counts["changed"]), tuple(_columns(rest, counts)),
-        )  # fmt: skip
+            name,
+            "",
+            (),
+            key,
+            int(counts["rows_before"]),
+            int(counts["rows_after"]),
+            int(counts["only_before"]),
+            int(counts["only_after"]),
+            int(counts["changed"]),
+            tuple(_columns(rest, counts)),
+        )
 
     def _key(self, view: str) -> Sequence[str]:
         """Return the columns of the view's check ``unique``, which identify a row; none without it."""
@@ -129,11 +136,12 @@ def _matching(key: Sequence[str], rest: Sequence[Column]) -> str:
     differ = [f'a."{column.name}" IS DISTINCT FROM b."{column.name}"' for column in rest]
     changed = f"count(CASE WHEN {matched} AND ({' OR '.join(differ) or 'false'}) THEN 1 END)"
     parts = [
-        "count(a.there) AS rows_before", "count(b.there) AS rows_after",
+        "count(a.there) AS rows_before",
+        "count(b.there) AS rows_after",
         "count(CASE WHEN b.there IS NULL THEN 1 END) AS only_before",
         "count(CASE WHEN a.there IS NULL THEN 1 END) AS only_after",
         f"{changed} AS changed",
-    ]  # fmt: skip
+    ]
     for index, (column, condition) in enumerate(zip(rest, differ)):
         parts.append(f"count(CASE WHEN {matched} AND {condition} THEN 1 END) AS d{index}")
         if column.type in _NUMBERS:

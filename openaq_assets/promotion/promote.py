@@ -219,10 +219,14 @@ def _result(
 ) -> Promotion:
     changed = {*record.created, *record.replaced, *record.removed}
     return Promotion(
-        record.created, record.replaced, record.removed,
+        record.created,
+        record.replaced,
+        record.removed,
         tuple(name for name in views if name not in changed),
-        record.number, repaired, leftover,
-    )  # fmt: skip
+        record.number,
+        repaired,
+        leftover,
+    )
 
 
 # --- refusals ---------------------------------------------------------------------------------

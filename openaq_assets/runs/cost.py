@@ -172,8 +172,10 @@ class CostEstimator:
             fmean(record.facts.objects for record in records),
             fmean(record.facts.bytes for record in records),
             fmean(record.seconds if record.platform == "aws" else 0.0 for record in records),
-            size, files, measured=True,
-        )  # fmt: skip
+            size,
+            files,
+            measured=True,
+        )
 
     def _tables_read(self, asset: Asset) -> tuple[float, float]:
         """Return the bytes and files of all tables that an asset is made from."""

@@ -80,10 +80,14 @@ class Ledger:
         """Return the whole record of an entry; only the values in its name if it cannot be read."""
         asset, partition = entry.uri.split("/")[-3:-1]
         known: dict[str, Any] = {
-            "asset": asset, "kind": "", "partition": "" if partition == WHOLE else partition,
-            "state": entry.state, "fingerprint": entry.fingerprint, "version": entry.version,
+            "asset": asset,
+            "kind": "",
+            "partition": "" if partition == WHOLE else partition,
+            "state": entry.state,
+            "fingerprint": entry.fingerprint,
+            "version": entry.version,
             "at": entry.at.isoformat(),
-        }  # fmt: skip
+        }
         try:
             body: dict[str, Any] = json.loads(self.store.get(entry.uri))
             facts = Facts.of(_only(Facts, body.pop("facts")))

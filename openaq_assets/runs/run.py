@@ -44,9 +44,10 @@ def run_all(
         if asset.key not in wanted:
             continue
         failed_inputs = [
-            up for up in run.project.graph.upstream[asset.key]
+            up
+            for up in run.project.graph.upstream[asset.key]
             if up in results and results[up].state in ("failed", "blocked")
-        ]  # fmt: skip
+        ]
         if failed_inputs:
             result = Result(asset.key, "blocked", message=f"not run: {', '.join(failed_inputs)} failed")
         else:

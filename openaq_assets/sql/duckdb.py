@@ -210,9 +210,11 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
 # The characters besides digits that Athena accepts in text of a type. DuckDB accepts more
 # ('epoch', ' 1 ', '1_000', a time after a date).
 _SHAPES: Mapping[str, tuple[str, ...]] = {
-    "DATE": ("--",), "TIMESTAMP": ("--", "-- :", "-- ::", "-- ::."),
-    "BIGINT": ("", "-", "+"), "INT": ("", "-", "+"),
-}  # fmt: skip
+    "DATE": ("--",),
+    "TIMESTAMP": ("--", "-- :", "-- ::", "-- ::."),
+    "BIGINT": ("", "-", "+"),
+    "INT": ("", "-", "+"),
+}
 
 
 def _converted(node: exp.Cast) -> exp.Expr | None:
@@ -311,4 +313,4 @@ _RULES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr | None]] = {
     exp.TimestampTrunc: _date_of_date, exp.DateTrunc: _date_of_date, exp.Add: _sum_of_times,
     exp.Sub: _sum_of_times, exp.AtTimeZone: _zone, exp.Anonymous: _anonymous, exp.Cast: _converted,
     exp.TryCast: _converted, exp.SplitPart: _part, exp.GenerateSeries: _series,
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells

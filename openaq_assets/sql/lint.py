@@ -95,7 +95,7 @@ _AS_WRITTEN = {
     "formatdatetime": "format_datetime", "parsedatetime": "parse_datetime", "rand": "random",
     "argmax": "max_by", "argmin": "min_by", "jsonextract": "json_extract", "parsejson": "json_parse",
     "jsonextractscalar": "json_extract_scalar",
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 
 
 def problems(sql: str, tables: Tables | None = None) -> tuple[SqlProblem, ...]:

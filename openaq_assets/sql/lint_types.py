@@ -8,18 +8,7 @@ from sqlglot import exp
 from openaq_assets.sql.parse import parse, position_of
 from openaq_assets.sql.plain import NotPlain, Plain
 from openaq_assets.sql.shapes import SqlProblem
-from openaq_assets.sql.types import (
-    DATE,
-    DECIMAL,
-    FLOAT,
-    INSTANT,
-    MOMENT,
-    TEXT,
-    Tables,
-    is_a,
-    is_known,
-    typed,
-)  # fmt: skip
+from openaq_assets.sql.types import DATE, DECIMAL, FLOAT, INSTANT, MOMENT, TEXT, Tables, is_a, is_known, typed
 
 
 def typed_problems(sql: str, tables: Tables) -> Iterator[SqlProblem]:
@@ -156,4 +145,4 @@ _TYPED: Mapping[type[exp.Expr], Callable[[Any], _Problem]] = {
     exp.Div: _division, exp.Avg: _average, exp.Round: _rounding, exp.Trunc: _rounding, exp.Cast: _cast,
     exp.TryCast: _cast, exp.DPipe: _joined, exp.Concat: _joined, exp.Sub: _added, exp.Add: _added,
     exp.DateAdd: _step, exp.AtTimeZone: _zone, exp.Anonymous: _called, exp.In: _among,
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells

@@ -67,9 +67,7 @@ def _statement_problem(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:
 
 _NO_VALUE = (TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.ORDER_BY)
 
-_BEFORE_INDEX = (
-    TokenType.ARRAY, TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET
-)  # fmt: skip
+_BEFORE_INDEX = (TokenType.ARRAY, TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET)
 
 
 def _lenient_problem(sql: str, tokens: Sequence[Token]) -> SqlProblem | None:

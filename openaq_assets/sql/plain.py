@@ -22,7 +22,7 @@ _KINDS = (
     exp.Literal, exp.Boolean, exp.Null, exp.Where, exp.Group, exp.Window, exp.WindowSpec,
     exp.Order, exp.Ordered, exp.Paren, exp.DataType, exp.Unary, exp.Between, exp.In, exp.Interval, exp.Var,
     exp.Distinct, exp.Star, exp.Binary, exp.Func, exp.AtTimeZone,
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 _ODD = (exp.Unnest, exp.Exists, exp.Lambda, exp.Dot)
 
 

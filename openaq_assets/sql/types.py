@@ -39,9 +39,13 @@ def typed(sql: str, tables: Tables) -> exp.Query | SqlProblem:
     schema: dict[str, object] = {name: dict(columns) for name, columns in tables.items() if columns}
     try:
         qualified = qualify(
-            tree.copy(), dialect=DIALECT, schema=schema, expand_alias_refs=False,
-            quote_identifiers=False, identify=False,
-        )  # fmt: skip
+            tree.copy(),
+            dialect=DIALECT,
+            schema=schema,
+            expand_alias_refs=False,
+            quote_identifiers=False,
+            identify=False,
+        )
     except OptimizeError as error:
         return _unresolved(sql, tree, str(error))
     return annotate_types(
@@ -154,7 +158,7 @@ _RETURNS: Mapping[exp.DType, tuple[type[exp.Expr], ...]] = {
     exp.DType.TIMESTAMPTZ: (
         exp.AtTimeZone, exp.CurrentTimestamp, exp.UnixToTime, exp.FromISO8601Timestamp,
     ),
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 _RULES: Mapping[Callable[[Any], Any], tuple[type[exp.Expr], ...]] = {
     _same: (
         exp.Round, exp.Trunc, exp.Floor, exp.Ceil, exp.Abs, exp.Sign, exp.AnyValue, exp.Nullif, exp.Max,
@@ -168,12 +172,12 @@ _RULES: Mapping[Callable[[Any], Any], tuple[type[exp.Expr], ...]] = {
     _item: (exp.Bracket,),
     _literal: (exp.Literal,),
     _to: (exp.Cast, exp.TryCast),
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 _NAMED = {
     "nan": exp.DType.DOUBLE, "infinity": exp.DType.DOUBLE, "to_iso8601": exp.DType.VARCHAR,
     "is_finite": exp.DType.BOOLEAN, "is_infinite": exp.DType.BOOLEAN,
     "with_timezone": exp.DType.TIMESTAMPTZ, "at_timezone": exp.DType.TIMESTAMPTZ,
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 
 
 def _kind(node: exp.Expr | None) -> exp.DType | str:

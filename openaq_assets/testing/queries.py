@@ -16,7 +16,7 @@ from openaq_assets.testing.laws import NUMBERS, Laws, check, failed
 TYPES: Mapping[str, str] = {
     "s": "varchar", "i": "integer", "b": "boolean", "d": "double", "t": "timestamp", "day": "date",
     "n": "bigint",
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 
 
 class QueryLaws(Laws):
@@ -56,17 +56,21 @@ class QueryLaws(Laws):
         rows = [
             {"id": 1, "text": "=1+1", "at": "2026-01-10T01:02:03Z"},
             {"id": -2, "text": 'a "b", ü\nc', "at": None},
-            {"id": 3, "text": "@x", "at": None}, {"id": 4, "text": "-5", "at": None},
-        ]  # fmt: skip
+            {"id": 3, "text": "@x", "at": None},
+            {"id": 4, "text": "-5", "at": None},
+        ]
         at = lake.table("cells", rows, {"id": "bigint", "text": "varchar", "at": "timestamp"})
         query = Query("q", "SELECT id, text, at FROM cells ORDER BY id", (at,), into=Ref("out", "export"))
         ticket = lake.good(query)
         ((uri, body),) = lake.bodies("export").items()
         assert uri.endswith("/export/out/out.csv")
         assert list(csv.reader(io.StringIO(body.decode(), newline=""))) == [
-            ["id", "text", "at"], ["-2", 'a "b", ü\nc', ""], ["1", "'=1+1", "2026-01-10T01:02:03"],
-            ["3", "'@x", ""], ["4", "'-5", ""],
-        ]  # fmt: skip
+            ["id", "text", "at"],
+            ["-2", 'a "b", ü\nc', ""],
+            ["1", "'=1+1", "2026-01-10T01:02:03"],
+            ["3", "'@x", ""],
+            ["4", "'-5", ""],
+        ]
         facts = ticket.facts[""]
         assert (facts.rows, facts.bytes, facts.objects) == (4, len(body), 1)
         assert lake.good(query).facts[""] == facts

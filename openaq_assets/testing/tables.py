@@ -92,10 +92,18 @@ class LoadLaws(Laws):
 
     @pytest.mark.parametrize(
         ("kind", "cell"),
-        [("bigint", "1.5"), ("bigint", "1e3"), ("integer", "2147483648"), ("double", "abc"),
-         ("double", "1,5"), ("double", "1_0"), ("boolean", "yes"), ("timestamp", "noon"),
-         ("date", "2026-02-30")],
-    )  # fmt: skip
+        [
+            ("bigint", "1.5"),
+            ("bigint", "1e3"),
+            ("integer", "2147483648"),
+            ("double", "abc"),
+            ("double", "1,5"),
+            ("double", "1_0"),
+            ("boolean", "yes"),
+            ("timestamp", "noon"),
+            ("date", "2026-02-30"),
+        ],
+    )
     def test_a_wrong_cell_fails(self, lake: Lake, kind: Any, cell: str) -> None:
         """A cell of another type fails the load with table, line, column and value; nothing is written."""
         csv, types = f'a,b\n1,\n2,"{cell}"\n', {"a": "bigint", "b": kind}
@@ -105,10 +113,14 @@ class LoadLaws(Laws):
 
     @pytest.mark.parametrize(
         ("text", "words"),
-        [("a\n1,2\n", "line 2 has 2 cells, but the header has 1"),
-         ("a,b\n1\n", "has 1 cells, but the header has 2"), ("x\n1\n", "no column 'a'"),
-         ("", "no column 'a'"), ('a\n"open\n', "not CSV")],
-    )  # fmt: skip
+        [
+            ("a\n1,2\n", "line 2 has 2 cells, but the header has 1"),
+            ("a,b\n1\n", "has 1 cells, but the header has 2"),
+            ("x\n1\n", "no column 'a'"),
+            ("", "no column 'a'"),
+            ('a\n"open\n', "not CSV"),
+        ],
+    )
     def test_a_csv_of_another_shape_fails(self, lake: Lake, text: str, words: str) -> None:
         """Missing columns, ragged lines and open quotes fail in one line."""
         failed(lake.do(Load(text, columns_of({"a": "bigint"}), Ref("shape", "reference"))), words)

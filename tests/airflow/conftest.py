@@ -58,7 +58,7 @@ class ProjectCopy:
         done = subprocess.run(
             [sys.executable, "-m", "openaq_assets.cli.main", *arguments],
             env=self.environ, cwd=self.root, check=False, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -120,7 +120,7 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "tests" / "support" / "dag_runner.py")],
             env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-        )  # fmt: skip
+        )
 
     def run(project: ProjectCopy, dag: str = "openaq_ingestion", **conf: Any) -> dict[str, Any]:
         assert process.stdin and process.stdout

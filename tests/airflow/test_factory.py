@@ -116,7 +116,7 @@ def test_nothing_deprecated_and_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, str(Path(__file__).resolve().parents[2])],
         env=dict(os.environ), check=False, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
 
@@ -307,7 +307,7 @@ def test_stored_dag_does_not_depend_on_the_hash_seed(project: Any) -> None:
             env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
         ).stdout.splitlines()[-1]
         for seed in ("1", "2")
-    }  # fmt: skip
+    }
     assert len(printed) == 1
 
 

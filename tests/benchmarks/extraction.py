@@ -87,7 +87,7 @@ def official(url: str) -> Callable[[], object]:
                 client.measurements.list(
                     sensor, data="hours", limit=1000,
                     datetime_from=WINDOW["datetime_from"], datetime_to=WINDOW["datetime_to"],
-                )  # fmt: skip
+                )
 
     return work
 

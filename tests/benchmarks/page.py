@@ -32,7 +32,7 @@ SWITCHES = {
 VALUES = {
     "environment": ("dev", "prod"), "index": ("vn", "us"), "city": ("Thành phố 3", ""), "language": ("vi", "en"),
     "palette": ("assist", "standard"), "30 to 365 days": ("365", "30"),
-}  # fmt: skip
+}
 MEASURED = """(async () => {
   const start = performance.now();
   %s;

@@ -28,7 +28,7 @@ FROM (SELECT key, unnest(results) r FROM (
 SPARK = {
     "spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
     "spark.sql.session.timeZone": "UTC", "spark.ui.showConsoleProgress": "false",
-}  # fmt: skip
+}
 SPARK_FIELDS = (
     "results array<struct<parameter:struct<id:bigint,name:string,units:string>,value:double,summary:struct<avg:double>,"
     "flagInfo:struct<hasFlags:boolean>,period:struct<datetimeFrom:struct<utc:string,local:string>,"
@@ -88,7 +88,7 @@ def polars(raw: Path, into: Path) -> None:
             row("coverage").struct.field("observedCount").alias("observed_count"),
             row("coverage").struct.field("percentCoverage").cast(pl.Float64).alias("percent_coverage"),
             pl.lit(file.name.split("__")[-2]).str.to_datetime("%Y%m%dT%H%M%SZ").alias("retrieved_at"),
-        ))  # fmt: skip
+        ))
     table = pl.concat(tables).sort("retrieved_at").unique(["sensor_id", "period_from"], keep="last")
     table = table.sort("location_id", "sensor_id", "period_from")
     for (day,), rows in table.group_by(pl.col("period_from").dt.date(), maintain_order=True):
@@ -107,7 +107,7 @@ def pandas(raw: Path, into: Path) -> None:
         "period.datetimeTo.utc": "period_to", "period.datetimeFrom.local": "period_from_local",
         "coverage.expectedCount": "expected_count", "coverage.observedCount": "observed_count",
         "coverage.percentCoverage": "percent_coverage",
-    }  # fmt: skip
+    }
     tables = []
     for file in sorted(raw.glob("raw/**/*.json")):
         parts = dict(part.split("=") for part in file.name.split("__") if "=" in part)
@@ -151,7 +151,7 @@ def pyspark(raw: Path, into: Path) -> None:
         row["coverage"]["expectedCount"].alias("expected_count"), row["coverage"]["observedCount"].alias("observed_count"),
         row["coverage"]["percentCoverage"].alias("percent_coverage"),
         f.to_timestamp(part(r"__(\d{8}T\d{6}Z)__"), "yyyyMMdd'T'HHmmssX").alias("retrieved_at"),
-    )  # fmt: skip
+    )
     rows = rows.withColumn("n", f.row_number().over(latest)).where("n = 1").drop("n")
     for name, pattern in (("year", "yyyy"), ("month", "MM"), ("day", "dd")):
         rows = rows.withColumn(name, f.date_format("period_from", pattern))

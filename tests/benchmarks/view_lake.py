@@ -95,7 +95,7 @@ def hours(sensors: pl.DataFrame, first: dt.datetime, end: dt.datetime) -> pl.Dat
         local.dt.strftime("%Y-%m-%dT%H:%M:%S+07:00").alias("period_from_local"),
         pl.lit(1).alias("expected_count"), pl.lit(1).alias("observed_count"),
         pl.lit(100.0).alias("percent_coverage"), pl.lit(end).dt.cast_time_unit("us").alias("retrieved_at"),
-    ).sort("location_id", "sensor_id", "period_from")  # fmt: skip
+    ).sort("location_id", "sensor_id", "period_from")
 
 
 def months(end: dt.datetime, days: int) -> Iterator[tuple[dt.datetime, dt.datetime]]:

@@ -24,19 +24,19 @@ def asset(key: str, kind: str, reads: list[str], columns: list[dict[str, Any]]) 
     record = {
         "at": "2026-01-10T12:00:00+00:00", "partition": "2026-01-10", "state": "ok", "rows": 12345, "bytes": 10,
         "objects": 1, "seconds": 0.5, "reason": "create: never materialized", "message": EVIL, "run": "r1", "version": "v",
-    }  # fmt: skip
+    }
     return {
         "key": key, "kind": kind, "description": EVIL, "owner": EVIL, "tags": ["t"], "declaredAt": "conf/x.yaml:1",
         "partitions": "daily", "reads": reads, "readBy": [], "fingerprint": "f", "columns": columns, "sql": EVIL,
         "checks": [{"name": EVIL, "severity": "warn", "in": key}], "status": status, "records": [record],
-    }  # fmt: skip
+    }
 
 
 def column(name: str, *sources: list[str]) -> dict[str, Any]:
     """Return a column made from others."""
     return {
         "name": name, "type": "double", "unit": "µg/m³", "nullable": True, "description": EVIL, "from": list(sources),
-    }  # fmt: skip
+    }
 
 
 CATALOG: dict[str, Any] = {
@@ -47,7 +47,7 @@ CATALOG: dict[str, Any] = {
         asset("view_one", "view", ["answers"], [column("mean", ["answers", "value"])]),
         asset("view_two", "view", ["view_one"], [column("index", ["view_one", "mean"])]),
     ],
-}  # fmt: skip
+}
 for item in CATALOG["assets"]:
     item["readBy"] = [other["key"] for other in CATALOG["assets"] if item["key"] in other["reads"]]
 

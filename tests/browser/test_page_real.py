@@ -114,7 +114,7 @@ def test_the_command_writes_the_page_and_pictures(
     output = lake.call("dashboard", "--png", str(tmp_path / "png"), "--env", "prod")
     assert [line.rpartition("/")[2] for line in output.split()[1::2]] == [
         "headline.png", "map.png", "trend.png", "heatmap.png", "hours.png",
-    ]  # fmt: skip
+    ]
     assert (
         sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.name[0] == ".")
         == []

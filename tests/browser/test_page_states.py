@@ -263,7 +263,7 @@ def test_crowded_discs_do_not_cover_each_other(show: Show) -> None:
     gaps = [
         ((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5
         for n, a in enumerate(places) for b in places[:n]
-    ]  # fmt: skip
+    ]
     assert len(places) == 12
     assert min(gaps) > 1.6 * radius
 
@@ -288,7 +288,7 @@ def test_the_stations_csv_is_the_view_and_runs_no_formula(show: Show, tmp_path: 
     table = list(csv.DictReader(io.StringIO(body.removeprefix("\ufeff"), newline="")))
     assert [row["location"] for row in table] == [
         "'=1+1", "'+1", "'-1", "'@SUM(A1)", '"quoted", and\nbroken', "'\tTab", "Đường Láng",
-    ]  # fmt: skip
+    ]
     assert [row["us_aqi"] for row in table] == [str(row["us_aqi"]) for row in served]
     assert {row["latitude"] for row in table} == {"16"}
 

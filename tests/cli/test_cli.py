@@ -61,7 +61,7 @@ def test_no_command_is_help() -> None:
         ("plan --days 0", "Invalid value for '--days': 0 is not in the range 1<=x<=3660. See 'openaq-assets plan --help'."),
         ("show", "Missing argument 'ASSET'. See 'openaq-assets show --help'."),
     ],
-)  # fmt: skip
+)
 def test_usage_errors_are_one_line(sample: Path, arguments: str, message: str) -> None:
     """A wrong usage prints one line on standard error and exits with 2."""
     result = run(sample, *arguments.split(), env={"COLUMNS": "200"})

@@ -33,7 +33,7 @@ def failures(check: Check) -> int:
         (Check("fresh", column="t", within=Duration(days=2)), 1),
         (Check("fresh", column="t", within=Duration(days=99_999)), 0),
     ],
-)  # fmt: skip
+)
 def test_failures(check: Check, count: int) -> None:
     """The query of a check returns the failing rows, and none if the check passes."""
     assert failures(check) == count

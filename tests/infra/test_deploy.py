@@ -52,7 +52,7 @@ def test_everything_the_instance_needs_is_there(account: AwsAccount, command: Co
     stored = set(keys(account))
     below = "code/project/"
     for name in ("conf/openaq.yaml", "Dockerfile", "docker-compose.yml", "infra/ec2/openaq-up", "VERSION",
-                 "openaq_assets/cli/main.py", "dags/openaq.py", "views/view_latest_aqi.sql", "requirements.txt"):  # fmt: skip
+                 "openaq_assets/cli/main.py", "dags/openaq.py", "views/view_latest_aqi.sql", "requirements.txt"):
         assert below + name in stored
     assert {"dev/raw/", "dev/processed/", "prod/raw/", "prod/processed/", "athena-results/"} <= stored
     assert not [key for key in stored if "__pycache__" in key or key.endswith("openaq.env") or key.startswith("code/project/tests/")]

@@ -36,7 +36,7 @@ def test_nothing_is_missing(deployed: AwsAccount, command: Command) -> None:
     assert result.exit_code == 0 and result.output.endswith("Nothing is missing.\n")
     for what in ("credentials", "public access", "TLS", "lifecycle", "database openaq_dev", "job openaq_raw_to_dev",
                  "crawler openaq_dev_processed", "work group openaq", "work group primary", "instance",
-                 "OpenAQ key", "user owox-integrator", "budget", "plan", "code of the instance"):  # fmt: skip
+                 "OpenAQ key", "user owox-integrator", "budget", "plan", "code of the instance"):
         assert f"ok      {what}" in result.output, what
     assert command("doctor", "--only-missing").output == "Nothing is missing.\n"
 
@@ -117,7 +117,7 @@ BROKEN: dict[str, tuple[Callable[[AwsAccount], Any], str, str]] = {
                   "budget: no budget sends an alert about costs.", "Update the stack"),
     "old script": (lambda a: a.client("s3").put_object(Bucket=BUCKET, Key="code/openaq_raw_to_dev.py", Body=b"old"),
                    "the uploaded code is different from the code here", "openaq-assets deploy"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", BROKEN)
@@ -154,7 +154,7 @@ def test_free_plan_is_told_with_its_end(deployed: AwsAccount, command: Command) 
     deployed.plan = {
         "accountPlanType": "FREE", "accountPlanRemainingCredits": {"amount": 87.5, "unit": "USD"},
         "accountPlanExpirationDate": end,
-    }  # fmt: skip
+    }
     result = command("doctor").output
     assert "note    plan: free until 2027-05-01, 87.50 USD of credits left. Upgrade to the paid plan" in result
     deployed.plan = None

@@ -11,7 +11,7 @@ WRITES = [
     for what in ("Database", "Table", "Partition")
     for verb in ("Create", "Update", "Delete")
 ] + ["glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchDeleteTable", "glue:BatchUpdatePartition",
-     "glue:DeleteTableVersion", "glue:CreateUserDefinedFunction", "glue:PutResourcePolicy", "glue:ImportCatalogToGlue"]  # fmt: skip
+     "glue:DeleteTableVersion", "glue:CreateUserDefinedFunction", "glue:PutResourcePolicy", "glue:ImportCatalogToGlue"]
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def _holding(size: int, group: Group | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-S", "-c", HOLD, str(size)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         preexec_fn=group.add if group else None,  # noqa: PLW1509 - only writes its own id to a file
-    )  # fmt: skip
+    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:

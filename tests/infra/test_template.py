@@ -128,7 +128,7 @@ def test_instance_is_closed_and_cheap(stack: Stack) -> None:
     (host,) = stack.of("AWS::EC2::Instance").values()
     assert host["MetadataOptions"] == {
         "HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"
-    }  # fmt: skip
+    }
     assert host["CreditSpecification"] == {"CPUCredits": "standard"}
     assert "KeyName" not in host
     assert all(device["Ebs"]["Encrypted"] for device in host["BlockDeviceMappings"])

@@ -37,7 +37,7 @@ INVENTORY = Fetch("locations", ("country=NO", "country=VN"), Ref("places_raw", "
 FILES = Fetch(
     "archive", INVENTORY.locations, Ref("archive_raw", "raw", DAYS, uri=RAW),
     inventory=Ref("places_raw", "raw", uri=RAW), settled_after_hours=240,
-)  # fmt: skip
+)
 
 
 def small_world(*places: int) -> World:
@@ -101,7 +101,7 @@ def test_files_are_stored_byte_for_byte_under_their_local_date(bench: Bench) -> 
     for uri in bench.store.bodies:
         if key := parse_raw_key(uri):
             assert key.asset == "places_raw" or uri.split("/raw/")[1].split("/archive_raw")[0].replace(
-                "year=", "").replace("/month=", "").replace("/day=", "") == key.values["date"]  # fmt: skip
+                "year=", "").replace("/month=", "").replace("/day=", "") == key.values["date"]
     assert {day: facts_of_day.objects for day, facts_of_day in facts.items()} == dict.fromkeys(DAYS, 3)
     assert sum(facts_of_day.rows for facts_of_day in facts.values()) == sum(gzip.decompress(body).count(b"\n") - 1 for body in files.values())
     assert all(facts_of_day.version and not facts_of_day.failures for facts_of_day in facts.values())
@@ -328,7 +328,7 @@ def test_cells_are_read_strictly(cells: str, reason: str) -> None:
     "body",
     [b"", b"plain,text\n1,2\n", zipped(HEADER)[:20], zipped(HEADER)[:-9] + b"123456789", gzip.compress(b"\xff\xfe", mtime=0),
      zipped(HEADER, '7,8,"never closed'), zipped("a,a", "1,2"), gzip.compress(b"", mtime=0)],
-)  # fmt: skip
+)
 def test_a_file_that_cannot_be_read_is_set_aside_once(body: bytes) -> None:
     """A file that is not a whole gzipped CSV is reported with its name, on its own day only."""
     name = named(body)
@@ -340,10 +340,10 @@ def test_a_file_that_cannot_be_read_is_set_aside_once(body: bytes) -> None:
 def test_an_end_at_midnight_is_of_the_day_before() -> None:
     """A row belongs to the day of the second before its end, so neighbouring files hold some rows of a day."""
     lines = [f"7,8,x,{at},1,2,pm25,u,1" for at in (
-        "2023-01-01T00:00:00Z", "2023-01-01T00:00:01Z", "2023-01-02T00:00:00Z", "2023-01-02T00:15:00Z")]  # fmt: skip
+        "2023-01-01T00:00:00Z", "2023-01-01T00:00:01Z", "2023-01-02T00:00:00Z", "2023-01-02T00:15:00Z")]
     name = named(zipped(HEADER, *lines))
     by_day = {day: [row[4] for row in decode(RECIPE, day, [name] if day.endswith("01-01") else [], [] if day.endswith("01-01") else [name]).rows]
-              for day in ("2022-12-31", "2023-01-01", "2023-01-02")}  # fmt: skip
+              for day in ("2022-12-31", "2023-01-01", "2023-01-02")}
     midnight = dt.datetime(2023, 1, 1)
     assert by_day == {
         "2022-12-31": [midnight],
@@ -365,7 +365,7 @@ def test_the_latest_retrieval_counts_across_neighbours() -> None:
     st.sampled_from(["json", "csv.gz"]),
     st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), st.from_regex(r"[A-Za-z0-9.,:-]{1,9}", fullmatch=True), max_size=3),
     st.datetimes(dt.datetime(1980, 1, 1), timezones=st.just(dt.UTC)), st.binary(max_size=9),
-)  # fmt: skip
+)
 def test_round_trip_of_raw_names(extension: str, parts: dict[str, str], at: dt.datetime, body: bytes) -> None:
     """Every name reads back as the parts that it was made from, in every form of the file."""
     key = raw_key("archive_raw", parts, at, body, extension)

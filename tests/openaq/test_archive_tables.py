@@ -99,7 +99,7 @@ def project(archive: Archive, tmp_path: Path, request: pytest.FixtureRequest) ->
             "conf/assets/raw.yaml": RAW, "conf/assets/processed.yaml": PROCESSED,
             "conf/assets/catalog.yaml": "assets:\n  tables: {kind: catalog, tables: [answers, files]}\n",
             "conf/locations.yaml": LOCATIONS, "conf/environments.yaml": environments(profile),
-        })  # fmt: skip
+        })
 
 
 def settings(api: Simulator, archive: Archive) -> dict[str, Any]:
@@ -268,7 +268,7 @@ def test_the_archive_fills_the_hours_the_api_was_not_asked_for(archive: Archive,
             "api": [("2025-10-20", "2025-10-26", api)],
             "archive": [("2025-10-20", "2025-10-26", files)],
             "both": [("2025-10-20", "2025-10-22", api), ("2025-10-20", "2025-10-26", files), ("2025-10-24", "2025-10-24", api)],
-        }.items():  # fmt: skip
+        }.items():
             project = own_project(archive, server, tmp_path / name)
             run = make(project, "2025-10-20", "2025-10-26", *views)
             assert hours_of(run) == []

@@ -70,7 +70,7 @@ class Deployment:
         return {
             str(path.relative_to(self.root)): path.read_bytes()
             for path in sorted(folder.rglob("*")) if path.is_file() and path.name[0] != "." and path.name.endswith(ends)
-        }  # fmt: skip
+        }
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of tables and views, without the times of retrieval."""
@@ -156,7 +156,7 @@ def start(deployment: Deployment, days: int = 3) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         deployment.command("run", "--job", "openaq_ingestion", "--days", str(days)),
         env=deployment.environ, cwd=deployment.project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    )
 
 
 def beside(made: Deployment, folder: Path) -> Deployment:
@@ -186,7 +186,7 @@ def test_errors_are_one_line(made: Deployment, tmp_path: Path) -> None:
     """Wrong SQL, missing tables and a root that cannot be written: one line each, and the right exit code."""
     for sql, words in (
         ("SELECT nope FROM view_latest_aqi", "nope"), ("SELECT CAST('x' AS bigint)", "x"),
-    ):  # fmt: skip
+    ):
         (line,) = made.call("query", sql, code=3).stderr.splitlines()
         assert line.startswith("error: ") and words in line and "LINE 1" not in line
     (tmp_path / "file").write_text("not a folder")

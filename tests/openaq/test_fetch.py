@@ -698,7 +698,7 @@ def test_the_limit_of_a_key_is_kept_by_a_whole_run(concurrency: int) -> None:
     ("full_pass", "day", "expected"),
     [("never", "2026-01-18", False), ("weekly", "2026-01-18", True), ("weekly", "2026-01-19", False),
      ("monthly", "2026-02-01", True), ("monthly", "2026-01-18", False)],
-)  # fmt: skip
+)
 def test_a_full_pass_asks_silent_stations(full_pass: FullPass, day: str, expected: bool) -> None:
     """On Sundays or the first of a month a sensor of a silent station is requested too."""
     silent = Sensor(1, 2, "pm25", None, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))

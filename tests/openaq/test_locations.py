@@ -18,7 +18,7 @@ from openaq_assets.openaq.requests import about_locations
         ({"near": (10.7769, 106.7009), "radius": 12000}, "near=10.7769,106.7009,12000",
          {"coordinates": "10.7769,106.7009", "radius": "12000"}),
     ],
-)  # fmt: skip
+)
 def test_each_way_becomes_one_question(fields: Any, selector: str, params: Any) -> None:
     """A location is requested in the form of the API, and recorded in the same form."""
     location = Location(**fields)

@@ -76,7 +76,7 @@ def wrong(project: Project) -> list[str]:
     return [
         f"{finding.environment}: {finding.what} {finding.detail}"
         for finding in check_owox(project, read_plan(project), "local") if not finding.ok
-    ]  # fmt: skip
+    ]
 
 
 # --- the statements -------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_values_data_studio_cannot_read_are_told(tmp_path: Path) -> None:
     assert [finding.partition(" for")[0] for finding in findings] == [
         f"{env}: {name}" for env in ("dev", "prod")
         for name in ("lat_lon reads as Latitude, Longitude", "day reads as Date")
-    ]  # fmt: skip
+    ]
 
 
 def test_an_environment_without_the_view_is_told(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ MISTAKES = [
     ("fields: [day, us_aqi]", "fields: [day, us_aqy]", "'us_aqy' is not in 'fields'."),
     ("filter: is_latest", "filter: location", "'location' is not a boolean field."),
     ("type: time series", "type: pie", "'pie' is not a valid value."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_publishing_follows_the_sequence_that_worked(tmp_path: Path, server: Fak
         ("POST", "data-marts"), ("PUT", "data-marts/definition"), ("POST", "data-marts/validate-definition"),
         ("POST", "data-marts/schema-actualize-triggers"), ("GET", "data-marts/schema-actualize-triggers"),
         ("PUT", "data-marts/publish"),
-    ]  # fmt: skip
+    ]
     assert steps == [
         *sequence,
         *sequence,

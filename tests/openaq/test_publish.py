@@ -18,11 +18,11 @@ KINDS = {
     "latitude": "double", "longitude": "double", "avg_pm25": "double", "us_concentration": "double",
     "vn_concentration": "double", "us_aqi": "bigint", "vn_aqi": "bigint", "us_hours_used": "bigint",
     "vn_hours_used": "bigint",
-}  # fmt: skip
+}
 VALUES = {
     "bigint": "7", "double": "CAST(21.5 AS double)", "boolean": "true", "timestamp": "CAST(now() AS timestamp)",
     "date": "CAST(current_date AS date)", "varchar": "'Đà Nẵng </script>'",
-}  # fmt: skip
+}
 
 
 def make_views(lake: Lake) -> None:

@@ -37,7 +37,7 @@ def asset_checks():
 ANSWERS = {
     "raises": "1 / 0", "exits": "sys.exit(3)", "None": "None", "text": "'text'", "number": "7", "NaN": "math.nan",
     "class": "Kind", "texts": "['a']", "object": "object()", "empty": "''", "many lines": "'a\\nb'",
-}  # fmt: skip
+}
 FITTING = {("broken", "number"), ("say", "text"), ("say", "empty"), ("say", "many lines")}
 
 

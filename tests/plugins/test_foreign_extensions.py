@@ -48,7 +48,7 @@ def operation_handlers():
 ANSWERS = {
     "raises": "1 / 0", "exits": "sys.exit(3)", "None": "None", "text": "'text'", "number": "7", "class": "Kind",
     "mapping of nothing": "{'': None}", "keys that are numbers": "{7: 7}", "later": "(1 / 0 for _ in '1')",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -85,7 +85,7 @@ BROUGHT = {
     "a file with a selector of text": ("conf_files", "ConfFile('mine', Needy, selector='x')", "with a wrong value of selector"),
     "a command of a number": ("commands", "Command('mine', 7)", "with a wrong value of target"),
     "a command without a name": ("commands", "Command('', 'a:b')", "has the name ''"),
-}  # fmt: skip
+}
 TYPES = HEAD + """from openaq_assets import CheckType, Command, ConfFile, OperationHandler, PlatformType, ProfileSettings
 
 

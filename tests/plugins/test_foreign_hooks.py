@@ -8,14 +8,14 @@ from support.plugin_projects import HEAD, PLUGIN, goes_on, project_with
 
 BRINGING = (
     "asset_kinds", "asset_checks", "platforms", "operation_handlers", "profile_settings", "conf_files", "commands",
-)  # fmt: skip
+)
 LISTENING = ("materialized", "notify", "airflow_operator", "views_gate")
 HOOKS = (*BRINGING, "lint_rules", *LISTENING)
 ANSWERS = {
     "raises": "1 / 0", "exits": "sys.exit(3)", "None": "None", "text": "'text'", "number": "7", "NaN": "math.nan",
     "class": "Kind", "texts": "['a', 'b']", "list of classes": "[Kind]", "list of None": "[None]", "mapping": "{'a': 1}",
     "list of NaN": "[math.nan]", "object": "object()", "raises later": "(1 / 0 for _ in '1')",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -46,7 +46,7 @@ SHAPES = {
     "a wrapper that gives a flat list": ("@hookimpl(wrapper=True)\ndef NAME():\n    yield\n    return [7]\n", "returns 7, which is not a list"),
     "a wrong argument": ("@hookimpl\ndef NAME(nonsense):\n    return []\n", "has no argument 'nonsense'."),
     "a misspelt hook": ("@hookimpl(specname='NAMEx')\ndef NAME():\n    return []\n", "there is no hook 'NAMEx'."),
-}  # fmt: skip
+}
 #: Shapes of what is found when the plugin is loaded; the others are told only if the hook is called then.
 STATIC = {name for name in SHAPES if "wrapper" not in name or name in ("an old wrapper", "a wrapper that is no generator")}
 STATIC -= {"a class", "a function that gives a coroutine"}

@@ -7,17 +7,17 @@ from support.plugin_projects import HEAD, OWN, goes_on, project_with
 
 METHODS = (
     "operations", "references", "tables", "columns", "problems", "checks", "scope", "lookback", "spread", "source",
-)  # fmt: skip
+)
 ANSWERS = {
     "raises": "1 / 0", "exits": "sys.exit(3)", "endless recursion": "getattr(self, name)(asset, *more)",
     "None": "None", "text": "'text'", "number": "7", "NaN": "math.nan", "class": "Kind", "texts": "['a', 'b']",
     "list of None": "[None]", "list of NaN": "[math.nan]", "list of a class": "[Kind]", "mapping": "{'a': 1}",
     "object": "object()", "raises later": "(1 / 0 for _ in '1')", "bytes": "b'text'", "truth": "True",
-}  # fmt: skip
+}
 #: What is no nonsense at all.
 FITTING = {
     ("tables", "texts"), ("scope", "texts"), ("spread", "number"), ("source", "text"),
-}  # fmt: skip
+}
 OWN_ASSET = "assets:\n  mine: {kind: mine}\n"
 KIND = HEAD + """
 
@@ -93,7 +93,7 @@ OPERATIONS = {
     "a CSV that is no text": ("Load(None, (), Ref('a', 'reference'))", ""),
     "an operation of its own": ("Own(Ref('a', 'export'))", "the platform 'memory' cannot carry out 'Own'."),
     "not JSON": ("Load(object(), (), Ref('a', 'reference'))", "not of type Operation"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -114,7 +114,7 @@ ATTRIBUTES = {
     "partitions = 'hourly'": "a wrong value of partitions", "always = 'yes'": "a wrong value of always", "pool = 7": "a wrong value of pool",
     "scope = None": "it lacks scope", "name = property(lambda self: 1 / 0)": "fails (ZeroDivisionError: division by zero)",
     "fields = 7": "the fields of kind 'mine' cannot be read",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("line", ATTRIBUTES)

@@ -187,7 +187,7 @@ def test_hook_airflow_operator(tmp_path: Path) -> None:
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow")}
     done = subprocess.run(
         [sys.executable, "-c", _OPERATORS, str(root)], env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    )
     assert json.loads(done.stdout.splitlines()[-1]) == {"codes": "MaterializeOperator", "coded": "Blue"}
 
 

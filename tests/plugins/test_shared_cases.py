@@ -28,7 +28,7 @@ LINES = {
         "",
         [f"{HERE}:2:1: hook 'lint_rules' returns {answer}, which is not a Problem. Fix or remove the plugin." for answer in ("'not a problem'", "3")],
     ),
-}  # fmt: skip
+}
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not beside this repository")
 
 

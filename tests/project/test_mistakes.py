@@ -173,7 +173,7 @@ def test_show_of_a_left_out_asset_says_why(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["--project", str(root), "show", "view_latest_aqi"])
     assert (result.exit_code, result.stderr) == (
         2, "error: asset 'view_latest_aqi' is left out because of mistakes. Run 'openaq-assets check'.\n",
-    )  # fmt: skip
+    )
 
 
 def test_a_job_of_an_asset_that_is_left_out_is_a_consequence(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_norway_is_a_country(tmp_path: Path) -> None:
         ("'*/15 0-6 1,15 * 1-5'", Schedule, "*/15 0-6 1,15 * 1-5"), ("[a, b]", tuple[str, ...], ("a", "b")),
         ("{a: 1}", dict[str, int], {"a": 1}), ("null", int | None, None), ("~", str | None, None), ("'~'", str, "~"),
     ],
-)  # fmt: skip
+)
 def test_typed(text: str, kind: Any, value: Any) -> None:
     """A typed field reads the usual spellings."""
     assert read(text, kind) == value
@@ -71,7 +71,7 @@ def test_typed(text: str, kind: Any, value: Any) -> None:
         ("'* * * * 5-1'", Schedule, "expected 'manual' or a cron expression, got '* * * * 5-1'. The weekday, '5-1', must be *, */n or numbers from 0 to 7."),
         ("'*/0 * * * *'", Schedule, "expected 'manual' or a cron expression, got '*/0 * * * *'. The minute, '*/0', must be *, */n or numbers from 0 to 59."),
     ],
-)  # fmt: skip
+)
 def test_mistyped(text: str, kind: Any, problem: str) -> None:
     """The problem of a mistyped value names the value and the remedy."""
     assert read(text, kind) == f"f.yaml:1:{8 if text else 7}: field: {problem}"

@@ -40,7 +40,7 @@ def test_nothing_is_none(text: str) -> None:
         ("[" * 60, "f.yaml:1:51: not valid YAML: lists and mappings are nested more than 50 levels deep. Check the indentation and quotes."),
         ("a: 1\na: 2\n", "f.yaml:2:1: a: this key is written twice, first on line 1. Keep one of them."),
     ],
-)  # fmt: skip
+)
 def test_unsupported_yaml_is_a_problem(text: str, problem: str) -> None:
     """Anything but plain mappings, lists and text is a problem with its position."""
     assert problems(text) == [problem]

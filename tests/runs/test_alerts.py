@@ -42,7 +42,7 @@ def test_a_failed_run_is_one_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert alert["text"].splitlines() == [
         "test dev: answers_raw failed", "- answers_raw: the key was refused",
         "- not run: answers, tables, sums, tops, validate",
-    ]  # fmt: skip
+    ]
     assert (alert["kind"], alert["level"], alert["environment"], alert["assets"]) == ("run", "failed", "dev", ["answers_raw"])
     assert "test dev: answers_raw failed" in caplog.text
     assert SECRET not in caplog.text

@@ -150,7 +150,7 @@ def test_bars_begin_again_with_each_chunk(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
-                               monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+                               monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong usage prints one line with the remedy, exits with 2, and writes nothing."""
     monkeypatch.setenv("OPENAQ_ROOT", str(tmp_path / "lake"))
     with pytest.raises(SystemExit) as ended:
@@ -175,9 +175,9 @@ class Deployment:
             "platform": "local", "root": str(self.folder / "lake"),
             "api": {"url": self.api.url, "key": KEY, "requests_per_minute": 0, "requests_per_hour": 0,
                     "archive_endpoint": self.archive},
-        }  # fmt: skip
+        }
         settings = {"version": 1, "profiles": {"local": profile}, "environments": {
-            "dev": {"database": "openaq_dev"}, "prod": {"database": "openaq_prod", "tables_from": "dev"}}}  # fmt: skip
+            "dev": {"database": "openaq_dev"}, "prod": {"database": "openaq_prod", "tables_from": "dev"}}}
         (self.folder / "project/conf/environments.yaml").write_text(json.dumps(settings))
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("OPENAQ_")}
 
@@ -230,7 +230,7 @@ def small_world() -> World:
     chosen = tuple(
         {**location, "sensors": [sensor for sensor in location["sensors"] if sensor["id"] in sensors]}
         for location in world.locations if location["id"] in ids
-    )  # fmt: skip
+    )
     return replace(world, locations=chosen, sensors=sensors)
 
 

@@ -101,7 +101,7 @@ def test_checks_of_one_table_share_a_scan(tmp_path: Path) -> None:
     run = run_of(
         tmp_path, "check: not_null, column: value", "check: unique, columns: [place]", "check: row_count, min: 1",
         "check: in_range, column: value, max: 9", "check: accepted_values, column: place, values: ['1', '2']",
-    )  # fmt: skip
+    )
     run_it(run, "answers_raw", "answers")
     (query,) = [query for query in run.platform.queries if query.name.startswith("checks of")]
     assert days_filter((FIRST, LAST)) in query.sql and query.sql.count("FROM answers") == 1
@@ -110,7 +110,7 @@ def test_checks_of_one_table_share_a_scan(tmp_path: Path) -> None:
         assert [(result.check.split()[0], result.state, result.measured) for result in results] == [
             ("not_null", "passed", 0), ("unique", "passed", 0), ("row_count", "passed", 2),
             ("in_range", "passed", 0), ("accepted_values", "passed", 0),
-        ]  # fmt: skip
+        ]
 
 
 def test_a_table_is_registered_before_its_checks(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_validation_compares_with_the_published_contract(tmp_path: Path) -> None
     later = small_run(
         small(tmp_path, all=text, sums="SELECT place, sum(value) AS total, count(*) AS hours FROM answers GROUP BY place\n"),
         run.platform, **settled(1),
-    )  # fmt: skip
+    )
     assert run_it(later, "sums", "validate")["validate"].state == "ok"
     view = run.platform.view(run.environment.sibling("prod").locate(Ref("sums", "view")))
     assert view is not None

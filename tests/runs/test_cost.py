@@ -124,7 +124,7 @@ def test_missing_prices_are_a_message(project: Path, line: Line) -> None:
     result = line("cost")
     assert (result.exit_code, result.output) == (
         1, "not run: the cost is not known, because conf/rates.yaml does not exist. Copy it from the repository.\n"
-    )  # fmt: skip
+    )
     assert line("check").exit_code == 0
 
 

@@ -26,7 +26,7 @@ def record(minute: int = 0, **more: Any) -> Materialization:
         "asset": "answers", "kind": "processed", "partition": "2026-01-01", "state": "ok",
         "fingerprint": "f" * 12, "version": "a" * 12, "inputs": {"raw": "b" * 12}, "scope": ("id=1",),
         "facts": Facts(3, 4, 5, "a" * 12, 1, ("late",), ("new",)), "at": (START + dt.timedelta(minutes=minute)).isoformat(),
-    }  # fmt: skip
+    }
     return Materialization(**(known | more))
 
 
@@ -54,7 +54,7 @@ def test_the_newest_counts(ledger: Ledger) -> None:
     ledger.append(record(0, partition="", version="whole"))
     assert {name: entry.version for name, entry in ledger.entries("answers").items()} == {
         "": "whole", "2026-01-01": "v9",
-    }  # fmt: skip
+    }
 
 
 def test_a_failure_does_not_hide_the_success_before(ledger: Ledger) -> None:
@@ -78,7 +78,7 @@ def test_a_failure_does_not_hide_the_success_before(ledger: Ledger) -> None:
      "2026-01-01/20260111T000000000000Z__ok__f__i__v.json.bak", "2026-01-01/20260111T000000000000Z__ok__f__i.json",
      "copy/20260111T000000000000Z__ok__f__i__v.json", "2026-01-01/deep/20260111T000000000000Z__ok__f__i__v.json",
      "20260111T000000000000Z__ok__f__i__v.json"],
-)  # fmt: skip
+)
 def test_foreign_files_are_ignored(ledger: Ledger, name: str) -> None:
     """Files that are no records change nothing, in any folder of the ledger."""
     ledger.append(record())

@@ -57,7 +57,7 @@ def made(tmp_path: Path, **request: Any) -> Run:
         ({"first": dt.date(2025, 12, 31), "last": dt.date(2026, 1, 1)}, "2025-12-31", "2026-01-01"),
         ({"first": dt.date(2024, 2, 28), "last": dt.date(2024, 3, 1)}, "2024-02-28", "2024-03-01"),
     ],
-)  # fmt: skip
+)
 def test_days_of_a_request(tmp_path: Path, arguments: dict[str, Any], first: str, last: str) -> None:
     """A request has all days from the first to the last, or a number of days up to the last."""
     request = make_request(small(tmp_path).graph, today=TODAY, **arguments)
@@ -73,7 +73,7 @@ def test_days_of_a_request(tmp_path: Path, arguments: dict[str, Any], first: str
         ({"first": dt.date(2026, 2, 1)}, "2026-02-01 has not begun"),
         ({"only": {"locations": ["c"]}}, "no location 'c'"),
     ],
-)  # fmt: skip
+)
 def test_invalid_requests(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
     """Days in the wrong order, future days and unknown locations are refused."""
     with pytest.raises(SelectionError, match=message):
@@ -250,7 +250,7 @@ def test_a_chain_of_two_thousand_views(tmp_path: Path) -> None:
     first = plan_state.version("v1999")
     assert first == plan_state.version("v1999") != plan_state.version("v1998")
     ledger.append(Materialization(asset="tables", kind="catalog", partition="", state="ok", fingerprint="f",
-                                  version="v", at="2026-01-20T00:00:00+00:00"))  # fmt: skip
+                                  version="v", at="2026-01-20T00:00:00+00:00"))
     plan_state.forget("tables")
     assert plan_state.version("v1999") != first
 

@@ -107,7 +107,7 @@ def test_good_tests(make: Make) -> None:
     assert [line.split(" (")[0] for line in lines[:-1]] == [
         "ok      sums: sums_of_a_place", "ok      late: by_way_of_another_view", "ok      late: a_view_may_be_given",
         "ok      late: nothing_comes_of_nothing",
-    ]  # fmt: skip
+    ]
     assert lines[-1] == "4 tests: 4 ok, 0 failed."
 
 
@@ -119,7 +119,7 @@ def test_a_selection_of_views(make: Make) -> None:
     result = run_command(root, "answers")
     assert (result.exit_code, result.stderr) == (
         2, "error: there is no test of the selected views in views/tests. Write one, or select other views.\n"
-    )  # fmt: skip
+    )
 
 
 FAILING = """
@@ -204,7 +204,7 @@ MISTAKES = {
     "rows that are none": ("[{place: 1, value: 1}]", "1", "tests.one.given.answers: expected a list, got '1'. Write it as [a, b]."),
     "a cell that is a list": ("value: 1}", "value: [1]}", "tests.one.given.answers[0].value: expected text, got a list. Write a single value."),
     "another section": ("tests:", "test:", "expected only the section 'tests:'. Begin the file with 'tests:'."),
-}  # fmt: skip
+}
 SOUND = """tests:
   one:
     view: sums

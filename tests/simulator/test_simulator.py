@@ -121,7 +121,7 @@ def world_like(entry: dict[str, Any]) -> World:
     location = {
         "id": 1000, "name": "x", "timezone": "Asia/Bangkok", "country": {"id": 56, "code": "VN"},
         "sensors": [{"id": 7772024, "name": "co µg/m³", "parameter": sensor}],
-    }  # fmt: skip
+    }
     series = [Row(unix(row["period"]["datetimeTo"]["utc"]), row["value"]) for row in rows]
     if "page=3" in entry["request"]:
         series = [Row(series[0].end - 3600 * n, 1.0) for n in range(4, 0, -1)] + series
@@ -150,7 +150,7 @@ def test_rows_and_limits_match_the_api_source_to_the_byte(entry: dict[str, Any])
     with Simulator(
         world, now=NOW, edge=False, keys={KEY}, per_minute=60 if limited else None,
         faults=faults, null_raw_breaks=True,
-    ) as api:  # fmt: skip
+    ) as api:
         before = {"60th": 59, "61st": 60, "lower-case": 60}.get(about.split()[0], 0)
         ask_all(api, ["/v3/locations"] * before)
         if "lower-case" in about:
@@ -181,7 +181,7 @@ MOMENTS = st.one_of(
     st.from_regex(r"20\d\d[-/]\d\d?-\d\d([T _]\d\d:\d\d(:\d\d)?(\.\d{0,7})?(Z|[+-]\d\d:?\d\d)?)?x?",
                   fullmatch=True),
     st.text("0123456789-:.TZ+ ", max_size=22),
-)  # fmt: skip
+)
 
 
 def problems(answer: httpx.Response) -> list[dict[str, Any]]:
@@ -258,7 +258,7 @@ UNSEEN = [
     ("/v3/sensors/1", 404, '{"detail":"Sensor not found"}'),
     ("/v3/providers/1", 404, '{"detail":"Provider not found"}'),
     ("/v3/parameters/1", 404, '{"detail":"Parameter not found"}'),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("target", "status", "body"), UNSEEN, ids=[case[0] for case in UNSEEN])
@@ -347,7 +347,7 @@ def test_synthetic_values_are_plausible() -> None:
         row.value for sensor in world.sensors.values() if sensor.parameter.id == 2
         for row in world.raw_rows(sensor, start, start + 120 * 86400)
         if row.value is None or row.value <= 0 or row.value == 985
-    }  # fmt: skip
+    }
     assert {None, -999.0, 0.0, 985.0} <= seen
     assert any(value is not None and -10 < value < 0 for value in seen)
 
@@ -393,7 +393,7 @@ DATA = [
     "measurements", "measurements/hourly", "measurements/daily", "hours", "hours/daily",
     "hours/monthly", "hours/yearly", "hours/hourofday", "hours/dayofweek", "hours/monthofyear",
     "days", "days/monthly", "days/yearly", "days/dayofweek", "days/monthofyear", "years",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -537,7 +537,7 @@ def test_the_log_tells_everything_but_the_key() -> None:
         log = api.log
     assert [(r.path, r.query, r.status) for r in log] == [
         ("/v3/locations", "limit=5", 200), ("/v3/nosuch", "", 404),
-    ]  # fmt: skip
+    ]
     assert log[0].time == NOW and KEY not in repr(log)
     assert log[0].key_hash == log[1].key_hash
 
@@ -576,7 +576,7 @@ STATUSES = [
     ("408:after_offset=0", [408, 408]), ("408", [200, 200]), ("408:window_days=1", [408, 408]),
     ("429burst", [429, 429, 429, 200]), ("500:sensor=90000002", [200, 200]),
     ("500:location=9000001", [500]), ("503:path=/hours,times=2", [503, 503, 200]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "statuses"), STATUSES, ids=[case[0] for case in STATUSES])
@@ -671,7 +671,7 @@ def test_stale_answers_last_fifteen_minutes(how: str) -> None:
     extra: dict[str, Any] = (
         {"faults": ["stale900"]} if how == "fault"
         else {"cache_staleness": timedelta(minutes=15)}
-    )  # fmt: skip
+    )
     with Simulator(
         World.synthetic(7), now=datetime(2026, 6, 15, 2, 55, tzinfo=UTC), **extra
     ) as api:

@@ -18,7 +18,7 @@ TABLES = {"t": TYPES, "u": {name: TYPES[name] for name in "axd"}, "v": {"k": "do
 LEAVES = (
     *TYPES, "t.a", "t.x", "u.x", "u.d", "c.n", "n", "z", "k", "1", "2.5", "1e0", "'q'", "NULL", "true", "current_timestamp",
     "date '2026-01-01'", "timestamp '2026-01-01 00:00:00'", "count(*)", "nan()", "from_iso8601_timestamp('2026-01-01T00:00:00Z')",
-)  # fmt: skip
+)
 FORMS = (
     "{} / {}", "{} + {}", "{} - {}", "{} * {}", "({})", "-{}", "avg({})", "sum({})", "round({}, 2)", "truncate({})", "{} || {}",
     "concat({}, {})", "CAST({} AS varchar)", "CAST({} AS double)", "CAST({} AS decimal(9, 2))", "TRY_CAST({} AS date)",
@@ -28,7 +28,7 @@ FORMS = (
     "lag({}) OVER (PARTITION BY {} ORDER BY {})", "avg({}) OVER (ORDER BY {} ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)",
     "sum({}) FILTER (WHERE {} > {})", "element_at(array_agg({}), 1)", "date_trunc('day', {})", "{} BETWEEN {} AND {}", "{} IS NULL",
     "floor({})", "length({})", "extract(year FROM {})", "(SELECT max(k) FROM v WHERE k > {})", "upper({})", "lower({}) LIKE {}",
-)  # fmt: skip
+)
 
 
 def _grown(inner: st.SearchStrategy[str], forms: Sequence[str] = FORMS) -> st.SearchStrategy[str]:
@@ -41,7 +41,7 @@ expressions = st.recursive(st.sampled_from(LEAVES), _grown, max_leaves=4)
 FROMS = (
     "t", "t AS t", "u", "t JOIN u ON t.a = u.a", "t LEFT JOIN u ON t.x = u.x AND {} = 1", "t CROSS JOIN v", "c", "c JOIN t ON c.n = t.x",
     "t JOIN u USING (a)", "T", "t, u", "t AS u", "t JOIN t AS o ON {} = o.a", "(SELECT a FROM t) AS t", '"t"', "t NATURAL JOIN u",
-)  # fmt: skip
+)
 
 
 @st.composite

@@ -128,7 +128,7 @@ COMPARED = {
     "a >= b": lambda a, b: a >= b, "a = b": lambda a, b: a == b, "a <> b": lambda a, b: a != b,
     "NOT a < b": lambda a, b: not a < b, "a BETWEEN b AND b": lambda a, b: a >= b and a <= b,
     "a > 0": lambda a, b: a > 0, "a <= 0.5e0": lambda a, b: a <= 0.5, "b BETWEEN -1 AND 1": lambda a, b: -1 <= b <= 1,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("expression", COMPARED)
@@ -213,7 +213,7 @@ TABLES: Tables = {"t": {"a": "bigint", "s": "varchar"}, "u": {"a": "bigint"}}
         "SELECT a FROM t UNION ALL SELECT a FROM u", "SELECT n FROM t CROSS JOIN UNNEST(sequence(1, a)) AS w(n)",
         "SELECT T.A FROM t", "SELECT v.x FROM (VALUES (1), (2)) AS v(x)", "SELECT sum(a) FILTER (WHERE s = 'x') AS n FROM t HAVING count(*) > 1",
     ],
-)  # fmt: skip
+)
 def test_sound_names(query: str) -> None:
     """Names that Athena finds are found, and DuckDB answers."""
     assert sql_rules.problems(query, TABLES) == ()
@@ -229,7 +229,7 @@ def test_sound_names(query: str) -> None:
         ("SELECT b FROM t", (1, 8)), ("SELECT a,\n t.b FROM t", (2, 2)), ("SELECT a FROM t JOIN u ON t.a = u.a", (1, 8)),
         ("SELECT a AS z FROM t WHERE z = 1", (1, 28)), ("SELECT a + 1 AS b, b + 1 AS c FROM t", (1, 20)),
     ],
-)  # fmt: skip
+)
 def test_names_that_are_not_there(query: str, position: tuple[int, int]) -> None:
     """A column that no table has, or two have, is reported at its position; an alias is no column."""
     (problem,) = sql_rules.problems(query, TABLES)
@@ -257,7 +257,7 @@ def test_a_group_is_by_the_column_not_by_the_alias() -> None:
         ("WITH t AS (SELECT '1' AS year, '2' AS month, '3' AS day) SELECT year || '-' || month || '-' || day AS k FROM t", False),
         ("SELECT o.v FROM o WHERE o.year || '-' || o.month || '-' || o.day >= '2026-01-02'", False),
     ],
-)  # fmt: skip
+)
 def test_the_day_of_a_partition_is_one_column(query: str, replaced: bool) -> None:
     """A query uses the one column of all keys instead of the three, only of tables that have it."""
     keys = {"year": "varchar", "month": "varchar", "day": "varchar"}

@@ -56,4 +56,4 @@ def test_outputs() -> None:
     text = "SELECT t.a, t.b AS c,\n  count(*), t.* FROM t"
     assert [(output.name, output.line, output.column) for output in sql.outputs(text)] == [
         ("a", 1, 8), ("c", 1, 13), ("", 2, 3), ("*", 2, 13),
-    ]  # fmt: skip
+    ]

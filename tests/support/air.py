@@ -145,7 +145,7 @@ def hour(value: float | None, end: dt.datetime | None = None, zone: ZoneInfo = H
         "location_id": 1, "sensor_id": 1, "parameter_id": 2, "parameter": "pm25", "unit": "µg/m³",
         "value": value, "average": value, "has_flags": False, "period_from": start, "period_to": until,
         "period_from_local": local, "retrieved_at": until,
-    }  # fmt: skip
+    }
     return known | more
 
 
@@ -162,4 +162,4 @@ def of_day(
     start = dt.datetime(day.year, day.month, day.day, first, tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None)
     return [
         hour(value, start + (n + 1) * HOUR, zone, **more) for n, value in enumerate(values) if value is not None
-    ]  # fmt: skip
+    ]

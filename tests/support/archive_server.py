@@ -41,7 +41,7 @@ class Archive:
         self._s3 = boto3.client(
             "s3", endpoint_url=self.moto, region_name="us-east-1",
             aws_access_key_id="test", aws_secret_access_key="test",
-        )  # fmt: skip
+        )
 
     def fill(self, world: World, first: dt.date, last: dt.date, now: dt.datetime) -> dict[str, bytes]:
         """Upload the simulator's files; return them by key."""

@@ -186,7 +186,7 @@ def _instance(account: AwsAccount, _: str, properties: dict[str, Any]) -> None:
         ImageId=image, InstanceType=properties["InstanceType"], MinCount=1, MaxCount=1, SecurityGroupIds=groups,
         IamInstanceProfile={"Name": properties["IamInstanceProfile"]}, UserData=properties["UserData"],
         TagSpecifications=[{"ResourceType": "instance", "Tags": properties["Tags"]}],
-    )  # fmt: skip
+    )
     options = dict(properties["MetadataOptions"])
     ec2.modify_instance_metadata_options(InstanceId=made["Instances"][0]["InstanceId"], **options)
 

@@ -69,7 +69,7 @@ class Endpoint:
         self.crawlers = Crawlers(self.client)
         self._ours: Mapping[str, Callable[[Body], Body]] = {
             **self.athena.actions, **self.jobs.actions, **self.crawlers.actions
-        }  # fmt: skip
+        }
 
     def client(self, service: str) -> Any:
         """Return a client of the tests, which faults do not affect."""
@@ -83,7 +83,7 @@ class Endpoint:
             service, endpoint_url=self.url, region_name=REGION,
             aws_access_key_id="testing", aws_secret_access_key="testing",  # what moto takes
             config=boto3.session.Config(user_agent_extra="of-the-test"),
-        )  # fmt: skip
+        )
 
     # --- what tests say and ask
 
@@ -195,7 +195,7 @@ def deploy(endpoint: Endpoint) -> None:
         Name=JOB, Role="arn:aws:iam::123456789012:role/glue", GlueVersion="5.1", Timeout=15,
         Command={"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/code/openaq_raw_to_dev.py"},
         ExecutionProperty={"MaxConcurrentRuns": 2},
-    )  # fmt: skip
+    )
     endpoint.client("athena").create_work_group(
         Name=WORKGROUP, Configuration={"BytesScannedCutoffPerQuery": 1_000_000_000}
     )
@@ -209,7 +209,7 @@ def crawl_of(endpoint: Endpoint, root: str) -> None:
         Name=CRAWLER, Role="arn:aws:iam::123456789012:role/glue", DatabaseName="openaq_dev",
         Targets={"S3Targets": [{"Path": f"{root}/dev/processed/", "Exclusions": ["**/_staging/**"]}]},
         Configuration=json.dumps({"Version": 1.0, "Grouping": grouping}),
-    )  # fmt: skip
+    )
 
 
 @contextmanager
@@ -229,7 +229,7 @@ def variables(endpoint: Endpoint) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint.url, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "2",
         "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def blocks_of(path: Path) -> list[Block]:
                 name_of(path), text.count("\n", 0, match.start()) + 1, match["language"], body,
                 reason[1] if reason else "", int(exits[1]) if exits else 0, bool(blocks) and not before.strip(),
             )
-        )  # fmt: skip
+        )
         end = match.end()
     return blocks
 
@@ -125,7 +125,7 @@ class Scratch:
         binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("OPENAQ_", "AWS_"))}
         self.environment = {**kept, "PATH": binaries, "PYTHONPATH": str(REPOSITORY), "BROWSER": "true",
-                            "OPENAQ_CACHE": str(cache)}  # fmt: skip
+                            "OPENAQ_CACHE": str(cache)}
         self.output = ""
 
     def do(self, block: Block) -> None:

@@ -36,7 +36,7 @@ def in_account(request: pytest.FixtureRequest, folder: Path) -> Profile:
 
 PROFILES: dict[str, Callable[[pytest.FixtureRequest, Path], Profile]] = {
     "aws": in_account, "local": on_disk, "memory": in_memory,
-}  # fmt: skip
+}
 
 
 @pytest.fixture(params=sorted(PROFILES))

@@ -27,7 +27,7 @@ _JUNK = st.one_of(
     st.integers(399, 400).map(lambda digits: 10**digits), st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=4), st.sampled_from(["12", "true", "2026-01-10", "\ud800", "\u0000"]),
     st.just([]), st.just({}),
-)  # fmt: skip
+)
 
 @st.composite
 def junk(draw: st.DrawFn) -> Any:
@@ -55,14 +55,14 @@ def stamps_of(day: str) -> st.SearchStrategy[Any]:
     odd = [
         before.isoformat(), after.isoformat(), f"{day}T00:00:00Z", f"{day}T23:59:59.999999Z", f"{day}T00:00:00+07:00",
         f"{day}T05:00:00.123456Z", f"{day}T05:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", day,
-    ]  # fmt: skip
+    ]
     local = st.builds(written, st.integers(0, 23), st.sampled_from(ZONES))
     return mostly(st.one_of(hours, hours, local, st.sampled_from(odd)))
 
 NUMBERS = st.one_of(
     st.floats(-1e3, 1e3), st.integers(-999, 999), st.floats(),  # NaN and infinities too, as Python writes them
     st.sampled_from([5e-324, -0.0, 1.7976931348623157e308, -999, 985, 2**53 + 1, 10**308, 10**309]),
-)  # fmt: skip
+)
 
 META_COUNTS = st.sampled_from([7, ">1000", "1,000", None, -1, 10**30, {}, "n/a"])
 
@@ -129,7 +129,7 @@ def plain_row(sensor: int, row: Any, day: str) -> tuple[Any, ...]:
         sensor, at, plain_float(row.get("value") if row.get("value") is not None else average),
         plain_int(row.get("whole"), 63), plain_int(second, 31), plain(row.get("flagged"), bool),
         plain_text(row.get("name")), plain_date(row.get("since")),
-    )  # fmt: skip
+    )
 
 def plain(value: Any, kind: type) -> Any:
     """Return the value if it is of this type or None; raise Bad."""

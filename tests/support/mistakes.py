@@ -167,4 +167,4 @@ KIT: dict[str, tuple[Edit, ...]] = {
     "empty openaq.yaml": (whole(SETTINGS, ""),),
     "missing environments.yaml": (gone(PLACES),),
     "missing locations.yaml": (gone(LOCATIONS),),
-}  # fmt: skip
+}

@@ -32,7 +32,7 @@ Body = dict[str, Any]
 PRESTO_OF_HIVE = {"string": "varchar", "int": "integer"}
 HIVE_OF_PRESTO = {"varchar": "string", "integer": "int"}
 DUCKDB_OF_PRESTO = {"varchar": "VARCHAR", "bigint": "BIGINT", "integer": "INTEGER", "double": "DOUBLE",
-                    "boolean": "BOOLEAN", "timestamp": "TIMESTAMP", "date": "DATE"}  # fmt: skip
+                    "boolean": "BOOLEAN", "timestamp": "TIMESTAMP", "date": "DATE"}
 # What Athena reads of a Parquet file whose type is not the declared one.
 WIDENED = {("INTEGER", "bigint"), ("FLOAT", "double")}
 
@@ -165,7 +165,7 @@ class DuckAthena:
                 "ResultConfiguration": {"OutputLocation": f"{execution.output}{execution.id}.csv"},
                 "Statistics": {"DataScannedInBytes": execution.scanned},
             }
-        }  # fmt: skip
+        }
 
     def results(self, body: Body) -> Body:
         execution, most = self._of(body), body.get("MaxResults", 1000)
@@ -394,7 +394,7 @@ class Session:
         definition = {
             "originalSql": text, "catalog": "awsdatacatalog", "schema": target.db,
             "columns": [{"name": n, "type": kind} for n, kind in columns],
-        }  # fmt: skip
+        }
         encoded = base64.b64encode(json.dumps(definition).encode()).decode()
         table = {
             "Name": target.name, "TableType": "VIRTUAL_VIEW", "PartitionKeys": [],
@@ -404,7 +404,7 @@ class Session:
                 "Columns": [{"Name": n, "Type": HIVE_OF_PRESTO.get(kind, kind)} for n, kind in columns],
                 "Location": "", "SerdeInfo": {},
             },
-        }  # fmt: skip
+        }
         self._write(target.db, table, bool(tree.args.get("replace")))
 
     def _write(self, database: str, table: Body, replace: bool) -> None:

@@ -45,7 +45,7 @@ class Run:
         answer: Body = {
             "Id": self.id, "JobName": self.job, "Arguments": self.arguments, "JobRunState": self.state,
             "StartedOn": self.started, "Timeout": self.timeout, "Attempt": 0,
-        }  # fmt: skip
+        }
         return {**answer, "ErrorMessage": self.error} if self.error else answer
 
 
@@ -165,11 +165,11 @@ class SparkScript:
             " --conf spark.driver.host=127.0.0.1 --conf spark.ui.showConsoleProgress=false pyspark-shell"
         )
         environment = {**kept, "PYSPARK_PYTHON": python, "PYSPARK_SUBMIT_ARGS": submit,
-                       "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}  # fmt: skip
+                       "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
         return subprocess.Popen(
             [python, str(ROOT / "tests" / "support" / "spark_worker.py"), str(SCRIPT)], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tempfile.gettempdir(),
-        )  # fmt: skip
+        )
 
     def close(self) -> None:
         """End Spark."""
@@ -251,7 +251,7 @@ def split(uri: str) -> tuple[str, str]:
 
 
 HIVE = {polars.String: "string", polars.Int64: "bigint", polars.Int32: "int", polars.Float64: "double",
-        polars.Boolean: "boolean", polars.Date: "date"}  # fmt: skip
+        polars.Boolean: "boolean", polars.Date: "date"}
 
 
 @dataclass
@@ -273,7 +273,7 @@ class Crawlers:
         self.forget()
         self.actions = {
             "Glue.StartCrawler": self.start, "Glue.GetCrawler": self.get, "Glue.StopCrawler": self.stop,
-        }  # fmt: skip
+        }
 
     def forget(self) -> None:
         """Forget all crawls."""
@@ -344,11 +344,11 @@ class Crawlers:
         formats = "org.apache.hadoop.hive.ql.io.parquet.Mapred"
         storage = {"Columns": columns, "Location": f"{folder}/", "InputFormat": f"{formats}ParquetInputFormat",
                    "OutputFormat": f"{formats}ParquetOutputFormat",
-                   "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"}}  # fmt: skip
+                   "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"}}
         days = sorted({day for uri in uris if (day := key_of(uri))})
         keys = [{"Name": name, "Type": "string"} for name in COLUMNS] if days else []
         table = {"Name": name, "TableType": "EXTERNAL_TABLE", "PartitionKeys": keys, "StorageDescriptor": storage,
-                 "Parameters": {"classification": "parquet", "CrawlerSchemaDeserializerVersion": "1.0"}}  # fmt: skip
+                 "Parameters": {"classification": "parquet", "CrawlerSchemaDeserializerVersion": "1.0"}}
         try:
             glue.create_table(DatabaseName=database, TableInput=table)
         except glue.exceptions.AlreadyExistsException:

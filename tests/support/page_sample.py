@@ -65,7 +65,7 @@ def station(
         "lat_lon": "16.0,108.0", "timezone": "Asia/Ho_Chi_Minh", "is_monitor": number % 3 == 0,
         "as_of": f"{as_of:%Y-%m-%dT%H:00:00Z}", "age_minutes": 60 * hours + now().minute,
         "is_current": current, "qc_version": "1",
-    }  # fmt: skip
+    }
     for scheme, bands in (("us", US_PM25), ("vn", VN_PM25)):
         row |= {
             f"{scheme}_aqi": index_of(value, bands) if current else None,
@@ -74,7 +74,7 @@ def station(
             f"{scheme}_concentration": value if current else None,
             f"{scheme}_unit": "µg/m³", f"{scheme}_method": "nowcast", f"{scheme}_hours_used": 12,
             f"{scheme}_reason": None if current else f"Last valid hour is {hours} h old",
-        }  # fmt: skip
+        }
     return row | more
 
 
@@ -87,7 +87,7 @@ def day(number: int, city: str | None, ago: int, value: float | None, hours: int
         "is_incomplete": hours < 12, "valid_75": hours >= 18,
         "us_aqi": None if value is None else index_of(value),
         "vn_aqi": None if value is None else index_of(value, VN_PM25),
-    }  # fmt: skip
+    }
 
 
 def pattern(number: int, usual: float) -> list[Row]:
@@ -115,7 +115,7 @@ def overview(scale: float = 0.8, **more: object) -> Overview:
 def serving(
     *, seed: int, scale: float = 1.0, drop: int = 0, spread: float = 0.05, days: int = 30,
     cities: Iterable[tuple[str, float, float, int, float]] = CITIES,
-) -> Serving:  # fmt: skip
+) -> Serving:
     """Return one environment's rows; the last `drop` stations are left out."""
     chance = random.Random(seed)
     latest, daily, hours = [], [], []

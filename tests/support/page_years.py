@@ -14,10 +14,10 @@ def latest(number: int = 1, **more: object) -> Row:
         "provider": "AirGradient", "license": "CC BY 4.0", "latitude": 16.4637123, "longitude": 107.59087,
         "timezone": "Asia/Ho_Chi_Minh", "is_monitor": False, "as_of": "2026-11-22T23:00:00Z",
         "age_minutes": 30, "is_current": True, "qc_version": "1",
-    }  # fmt: skip
+    }
     for scheme, index in (("us", 101), ("vn", 71)):
         facts = {"aqi": index, "pollutant": "pm25", "concentration": 35.4449, "unit": "µg/m³", "method": "nowcast",
-                 "hours_used": 12, "reason": None}  # fmt: skip
+                 "hours_used": 12, "reason": None}
         row |= {f"{scheme}_{name}": value for name, value in facts.items()}
     return row | more
 
@@ -26,7 +26,7 @@ def daily(number: int = 1, day: str = "2026-11-22", **more: object) -> Row:
     return {
         "location_id": number, "location": f"Station {number}", "city": "Huế", "local_day": day,
         "avg_pm25": 21.46, "hours": 20, "is_incomplete": False, "us_aqi": 72, "vn_aqi": 43, **more,
-    }  # fmt: skip
+    }
 
 def hour(number: int = 1, at: int = 7, mean: float = 20.0, hours: int = 30) -> Row:
     """Return one row of `view_hour_of_day`."""
@@ -47,7 +47,7 @@ def year_of(stations: int, cities: int) -> Overview:
             daily(n, day, city=f"Thành phố {n % cities}", avg_pm25=chance.uniform(3, 160), us_aqi=chance.randrange(12, 220),
                   vn_aqi=chance.randrange(12, 210), hours=chance.randrange(12, 25))
             for n in range(stations) for day in window(now, "Asia/Ho_Chi_Minh", 365)
-        )  # fmt: skip
+        )
         hours = tuple(
             hour(n, at, chance.uniform(3, 90)) for n in range(stations) for at in range(24)
         )

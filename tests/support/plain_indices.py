@@ -15,7 +15,7 @@ ORDER = ("pm25", "pm10", "o3", "no2", "so2", "co")
 SENTINELS = (-9999, -999, -99, 985, 999, 9999, 99999)
 PER_PPB: Mapping[str, Callable[[Fraction], Fraction]] = {
     "ppb": lambda weight: Fraction(1), "ppm": lambda weight: Fraction(1000), "µg/m³": lambda weight: VOLUME / weight,
-}  # fmt: skip
+}
 FAIL = {"pm25": (-10, 1000), "pm10": (-15, 1500), "o3": (-5, 1250), "no2": (-5, 4100), "so2": (-5, 2010), "co": (-500, 265000)}
 US = {
     "pm25": (10, [(0, 90, 0, 50), (91, 354, 51, 100), (355, 554, 101, 150), (555, 1254, 151, 200), (1255, 2254, 201, 300), (2255, 3254, 301, 500)]),
@@ -26,13 +26,13 @@ US = {
     "so2_1h": (1, [(0, 35, 0, 50), (36, 75, 51, 100), (76, 185, 101, 150), (186, 304, 151, 200)]),
     "so2_24h": (1, [(305, 604, 201, 300), (605, 1004, 301, 500)]),
     "no2": (1, [(0, 53, 0, 50), (54, 100, 51, 100), (101, 360, 101, 150), (361, 649, 151, 200), (650, 1249, 201, 300), (1250, 2049, 301, 500)]),
-}  # fmt: skip
+}
 VN = {
     "o3_1h": (0, 160, 200, 300, 400, 800, 1000, 1200), "o3_8h": (0, 100, 120, 170, 210, 400),
     "co": (0, 10000, 30000, 45000, 60000, 90000, 120000, 150000), "so2": (0, 125, 350, 550, 800, 1600, 2100, 2630),
     "no2": (0, 100, 200, 700, 1200, 2350, 3100, 3850), "pm10": (0, 50, 150, 250, 350, 420, 500, 600),
     "pm25": (0, 25, 50, 80, 150, 250, 350, 500),
-}  # fmt: skip
+}
 VN_INDEX = (0, 50, 100, 150, 200, 300, 400, 500)
 ENDLESS = ("pm25", "pm10", "o3_1h", "co", "so2_24h", "no2")
 
@@ -86,7 +86,7 @@ def valid(hours: Iterable[Hour]) -> list[Hour]:
     """Return the hours that are measurements."""
     known = {(hour.sensor, hour.unit, hour.at): hour for hour in hours if sound(hour)}
     return [hour for (sensor, unit, at), hour in known.items()
-            if any(known.get((sensor, unit, at - n), _NONE).value != hour.value for n in range(24))]  # fmt: skip
+            if any(known.get((sensor, unit, at - n), _NONE).value != hour.value for n in range(24))]
 
 
 _NONE = Hour(0, 0, "", "", 0, None)

@@ -64,7 +64,7 @@ def project_with(root: Path, plugin: str, own: str = "", more: Mapping[str, str]
     files = {
         "conf/environments.yaml": places, "conf/assets/raw.yaml": _ASSETS, "conf/codes.csv": "n\n1\n2\n",
         "views/coded.sql": "SELECT n FROM codes\n", "plugins/asset_kinds/sound_copy.py": _COPY, PLUGIN: plugin,
-    }  # fmt: skip
+    }
     own_files = {OWN: own} if own else {}
     return write_files(root, {**files, **own_files, **(more or {})})
 

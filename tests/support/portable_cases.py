@@ -191,14 +191,14 @@ CASES: list[Case] = [
     ("max(d) FROM UNNEST(sequence(date '2026-01-30', date '2026-02-02', INTERVAL '1' DAY)) AS u(d)", "date", day("2026-02-02")),
     ("count(*) FROM (VALUES 1) AS v(x) WHERE EXISTS (SELECT 1 AS y FROM (VALUES 1) AS w(z) WHERE w.z = v.x)", "bigint", 1),
     ("CAST(1 AS bigint) FROM (VALUES 1) AS v(x) WHERE x = 1 AND (x = 2 OR x < 3)", "bigint", 1),
-]  # fmt: skip
+]
 
 FAIL: list[str] = [
     "7 / 0", "7 % 0", "CAST(7 AS bigint) / 0", "CAST('a' AS bigint)", "CAST(t AS bigint) FROM (VALUES '1.5') AS v(t)",
     "CAST(t AS date) FROM (VALUES 'epoch') AS v(t)", "CAST(t AS timestamp) FROM (VALUES '2026-01-31T10:20:30') AS v(t)",
     "CAST(9223372036854775807 AS bigint) + 1", "2147483647 + 1", "CAST(1e30 AS bigint)", "CAST(nan() AS bigint)",
     "sum(x) FROM (VALUES 9223372036854775807, CAST(1 AS bigint)) AS v(x)", "date_parse('x', '%Y')",
-]  # fmt: skip
+]
 
 REFUSED: list[tuple[str, str]] = [
     ("greatest(1, NULL)", "greatest: if one argument is NULL"), ("least(1, 2)", "least: if one argument is NULL"),
@@ -226,6 +226,6 @@ REFUSED: list[tuple[str, str]] = [
     ("b FROM (VALUES 1) AS v(a)", "column 'b' is in none of the tables"), ("v.b FROM (VALUES 1) AS v(a)", "column 'b' is in none of the tables"),
     ("a AS b, b + 1 AS c FROM (VALUES 1) AS v(a)", "column 'b' is in none of the tables"), ("a FROM (VALUES 1) AS v(a), (VALUES 1) AS w(a)", "column 'a' is in none of the tables"),
     ("a AS z FROM (VALUES 1) AS v(a) WHERE z = 1", "column 'z' is in none of the tables"),
-]  # fmt: skip
+]
 
 __all__ = ["CASES", "FAIL", "NAN", "REFUSED", "Decimal"]

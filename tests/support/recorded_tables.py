@@ -106,7 +106,7 @@ def _measurement(row: Mapping[str, Any], answer: Recorded) -> Row:
         "expected_count": coverage["expectedCount"], "observed_count": coverage["observedCount"],
         "percent_coverage": _float(coverage.get("percentCoverage")),
         "retrieved_at": answer.retrieved.replace(tzinfo=None),
-    }  # fmt: skip
+    }
 
 
 def _location(row: Mapping[str, Any], answer: Recorded) -> Row:
@@ -119,7 +119,7 @@ def _location(row: Mapping[str, Any], answer: Recorded) -> Row:
         "is_monitor": row["isMonitor"], "is_mobile": row["isMobile"],
         "first_at": _utc(row["datetimeFirst"]), "last_at": _utc(row["datetimeLast"]),
         "retrieved_at": answer.retrieved.replace(tzinfo=None),
-    }  # fmt: skip
+    }
 
 
 def expected(answer: Recorded) -> tuple[dict[str, list[Row]], int]:
@@ -156,7 +156,7 @@ def stored(lake: Lake, answer: Recorded) -> Transform:
         put_raw(
             lake.platform, lake.home, day, answer.body, asset=asset.spec.source, retrieved=answer.retrieved,
             location=str(answer.location), sensor=str(answer.sensor),
-        )  # fmt: skip
+        )
     (operation,) = asset.kind.operations(asset, graph, days, ())
     assert isinstance(operation, Transform)
     return operation

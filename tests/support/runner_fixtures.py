@@ -146,7 +146,7 @@ class Scripted(LocalPlatform):
         return [
             (operation.into.partitions, operation.locations)
             for operation in self.submitted if isinstance(operation, Fetch) and operation.endpoint == "hours"
-        ]  # fmt: skip
+        ]
 
     def _fetch(self, operation: Fetch) -> Ticket:
         facts = {day: self._fetch_day(operation, day) for day in operation.into.partitions}

@@ -69,7 +69,7 @@ def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with log.open("w") as errors, subprocess.Popen(
         [python, Path(__file__).with_name("spark_worker.py"), SCRIPT],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, cwd=log.parent,
-    ) as process:  # fmt: skip
+    ) as process:
         yield Spark(python, environment, process)
         assert process.stdin
         process.stdin.close()
@@ -97,7 +97,7 @@ class Twins:
         return {
             str(path.relative_to(root)): [own / path.relative_to(root), self.other / name / path.relative_to(root)]
             for root in (own, self.other / name) for path in root.rglob("*") if path.is_file() and path.name[0] != "."
-        }  # fmt: skip
+        }
 
     def table(self, path: Path) -> dict[str, Any]:
         """Return what DuckDB reads in a Parquet file: physical and logical types, and the rows in order."""

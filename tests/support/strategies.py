@@ -23,7 +23,7 @@ NASTY = (
     "[[[[", "- - - ", ": ", "? ", "&a ", "*a", "!!python/object:os.system ", "!x ", "| ", "> ", "%", "@", "`",
     "---\n", "...\n", "#", "<<: ", "\r", "\r\n", "\n", "\n\n  ", "    ", "${env:HOME}", "${env:", "NO", "0123",
     "12:30", "1e999", "-0", "9" * 400, "~", "null", "true", "2026-01-01", "../../etc/passwd", "/", "a" * 5000,
-)  # fmt: skip
+)
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def edited(draw: st.DrawFn, text: str) -> bytes:
 
 def _replacements() -> st.SearchStrategy[Any]:
     odd: tuple[Any, ...] = (None, "", "x", 7, -1, 0.5, True, [], {}, [[]], {"a": 1}, ["x"], [None], [{}], "1e999",
-                            10**30, dt.date(2026, 1, 1), "${env:X}", "a" * 300)  # fmt: skip
+                            10**30, dt.date(2026, 1, 1), "${env:X}", "a" * 300)
     return st.sampled_from(odd)
 
 
@@ -151,7 +151,7 @@ def sound_projects(draw: st.DrawFn) -> Sound:
         made.assets[f"v{n}"] = {
             "kind": "view", "sql": f"views/v{n}.sql", "columns": [_column("a")],
             "tags": draw(st.lists(st.sampled_from(("x", "y")), unique=True)),
-        }  # fmt: skip
+        }
         tables.append(f"v{n}")
     checked = draw(st.sampled_from(tables))
     made.assets["gate"] = {"kind": "check", "tables": [checked], "checks": [{"check": "row_count"}]}
@@ -197,7 +197,7 @@ def selections(keys: list[str], kinds: list[str]) -> st.SearchStrategy[Any]:
 _fetches = st.builds(
     Fetch, st.sampled_from(("locations", "hours", "measurements")), st.lists(texts, max_size=2).map(tuple), refs,
     st.none() | refs, st.lists(names, max_size=2).map(tuple), st.integers(1, 99),
-)  # fmt: skip
+)
 _queries = st.builds(Query, texts, texts, st.lists(refs, max_size=2).map(tuple))
 _publications = st.builds(Publish, st.lists(_queries, max_size=2).map(tuple), refs)
 operations: st.SearchStrategy[Operation] = st.one_of(_fetches, _publications, standard_operations)

@@ -53,7 +53,7 @@ class Installed:
         done = subprocess.run(
             [sys.executable, *arguments], check=False, capture_output=True, text=True, timeout=300,
             env={**kept, "PYTHONPATH": path, **self.environ, **environ},
-        )  # fmt: skip
+        )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return Done(done.stdout, done.stderr)

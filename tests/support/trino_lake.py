@@ -46,7 +46,7 @@ class Lake:
 NASTY = [
     math.nan, None, -0.0, 0.0, -0.5, -1.0, -999.0, -9999.0, 985.0, 999.0, 9999.0, 9.1, 9.0999999, 35.45, 225.4,
     500.05, 1000.5, 1e-12, 1e12, 1e15, -1e15, math.inf, -math.inf, 12.0, 12.0, 12.0, 12.0, 12.0, 400.0, 12.0,
-]  # fmt: skip
+]
 UNITS = {"pm25": ("µg/m³", "μg/m³"), "pm10": ("µg/m³", "ppm"), "o3": ("ppm", "ppb", "µg/m³"), "co": ("ppb", "mg/m³")}
 
 
@@ -59,7 +59,7 @@ def add_nasty_rows(lake: Lake) -> None:
          "timezone": "Asia/Ho_Chi_Minh"},
         {"location_id": 990002, "name": 'Ñ"2, \'x\'', "country": "NO", "timezone": "Europe/Oslo", "retrieved_at": stamp},
         {"location_id": 990003, "retrieved_at": stamp, "latitude": math.nan, "longitude": 105.0},
-    ]  # fmt: skip
+    ]
     lake.write("locations", stamp.date().isoformat(), stations)
     by_day: dict[str, list[dict[str, Any]]] = {}
     for n in range(24 * DAYS - 20):
@@ -72,7 +72,7 @@ def add_nasty_rows(lake: Lake) -> None:
                 "unit": units[n % len(units)], "value": value, "average": value if n % 3 else None, "has_flags": n % 11 == 0,
                 "period_from": start, "period_to": end, "retrieved_at": now,
                 "period_from_local": f"{start + dt.timedelta(hours=7):%Y-%m-%dT%H:%M:%S}+07:00" if n % 13 else "yesterday",
-            }  # fmt: skip
+            }
             by_day.setdefault(start.date().isoformat(), []).append(row)
     for day, rows in by_day.items():
         lake.write("measurements", day, rows)
@@ -81,7 +81,7 @@ def add_nasty_rows(lake: Lake) -> None:
          "value": value, "period_to": now - dt.timedelta(hours=n, minutes=15 * quarter), "retrieved_at": now,
          "period_to_local": f"{now - dt.timedelta(hours=n, minutes=15 * quarter):%Y-%m-%dT%H:%M:%S}+07:00"}
         for n, value in enumerate(NASTY) for quarter in range(4)
-    ]  # fmt: skip
+    ]
     for row in archived:
         day = (row["period_to"] - dt.timedelta(seconds=1)).date().isoformat()
         by_day.setdefault(f"archive {day}", []).append(row)

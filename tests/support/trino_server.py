@@ -42,7 +42,7 @@ class Trino:
             self.process = subprocess.Popen(
                 ["java", "-Xmx768m", "-XX:+UseSerialGC", "-cp", jars, program, str(lake)],
                 stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+            )
         self.url = self._address()
         # One small machine: no plans are weighed against each other, and nothing is split among workers.
         session = "task_concurrency=1,join_reordering_strategy=NONE,join_distribution_type=BROADCAST"

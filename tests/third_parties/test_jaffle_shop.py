@@ -116,7 +116,7 @@ def expected_orders() -> Iterator[dict[str, Any]]:
             "order_id": int(row["id"]), "customer_id": int(row["customer_id"]), "ordered_on": row["ordered_on"],
             "status": row["status"], "is_returned": row["status"] == "returned",
             **{f"{method}_amount": cents[method] / 100 for method in METHODS}, "amount": sum(cents.values()) / 100,
-        }  # fmt: skip
+        }
 
 
 def expected_customers() -> Iterator[dict[str, Any]]:
@@ -131,7 +131,7 @@ def expected_customers() -> Iterator[dict[str, Any]]:
             "first_order": min(days, default=None), "latest_order": max(days, default=None),
             "number_of_orders": len(own), "returned_orders": sum(order["is_returned"] for order in own),
             "lifetime_value": kept / 100,
-        }  # fmt: skip
+        }
 
 
 def test_there_is_only_yaml_csv_and_sql() -> None:
@@ -168,7 +168,7 @@ def test_the_files_are_sound(made: Shop) -> None:
     "line",
     ["list", "plan", "graph", "show orders", "show validate_prod --operations", "status", "records orders",
      "diff dev prod", "rollback --list", "run --days 2"],
-)  # fmt: skip
+)
 def test_commands_speak_of_the_shop_only(made: Shop, line: str) -> None:
     """A command mentions no data of another project."""
     assert made.call(*line.split()).output
@@ -223,7 +223,7 @@ def test_a_change_is_promoted_once_and_rolled_back(shop: Shop) -> None:
     before, marts = shop.served(), shop.marts()
     shop.edit("views/orders.sql", "o.status, o.is_returned,", "o.status, o.is_returned, o.status = 'placed' AS is_open,")
     shop.edit("conf/assets/marts.yaml", "is_returned, type: boolean}\n",
-              "is_returned, type: boolean}\n      - {name: is_open, type: boolean}\n")  # fmt: skip
+              "is_returned, type: boolean}\n      - {name: is_open, type: boolean}\n")
     shop.call("run")
     assert shop.served() == before
     assert "orders: is_open: is new." in shop.call("diff", "prod", "dev").output

@@ -46,7 +46,7 @@ def test_it_is_sound_and_listed(fresh: Installed) -> None:
         ["kind", "series"], ["kind", "scale"], ["check", "rises"], ["handler", "Weigh"], ["handler", "Weigh"],
         ["settings", "measuring"], ["conf", "file"], ["command", "instruments"], ["hook", "airflow_operator"],
         ["hook", "materialized"],
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("env", ["dev", "prod"])
@@ -143,7 +143,7 @@ def test_its_operator_is_that_of_the_task(fresh: Installed, tmp_path: Path) -> N
     ("answer", "words"),
     [("int", "returns <class 'int'>, which is not a MaterializeOperator"), ("7", "returns 7, which is not a class of operators"),
      ("1/0", "fails (ZeroDivisionError: division by zero)")],
-)  # fmt: skip
+)
 def test_a_nonsense_operator_is_a_problem_of_its_plugin(fresh: Installed, tmp_path: Path, answer: str, words: str) -> None:
     """An invalid operator is reported with the plugin's file and line, and the other tasks stay as they were."""
     path = fresh.root / "plugins/asset_kinds/wrong.py"
@@ -156,5 +156,5 @@ def test_a_nonsense_operator_is_a_problem_of_its_plugin(fresh: Installed, tmp_pa
     tasks, problems = json.loads(done.stdout.splitlines()[-1])
     assert tasks == {
         "gate": "MaterializeOperator", "heavy": "BrokenOperator", "readings": "MaterializeOperator", "weight": "WeighOperator",
-    }  # fmt: skip
+    }
     assert f"plugins/asset_kinds/wrong.py:{6 if '/' in answer else 4}:1: hook 'airflow_operator' {words}" in problems

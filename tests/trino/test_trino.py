@@ -117,7 +117,7 @@ BOTH = [
     "AT TIME ZONE 'UTC' AS timestamp) AS u, week(x) AS w, day_of_week(x) AS dow, year_of_week(x) AS yow, date_format(x, '%Y%m%d%H%i%s') AS f FROM t",
     "SELECT CAST(floor(CAST(v.x AS decimal(18, 6)) * 10) AS bigint) AS c, v.x AS x FROM (SELECT n / 1000e0 AS x FROM UNNEST(sequence(-500, 9499)) AS u(n)) AS v",
     "SELECT round(v.x, 1) AS r, CAST(v.x AS bigint) AS w, v.x AS x FROM (SELECT n / 20e0 AS x FROM UNNEST(sequence(-500, 9499)) AS u(n)) AS v",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("query", BOTH)

@@ -207,7 +207,7 @@ def test_worked_examples_of_several_pollutants() -> None:
     air = fresh_air()
     air.stations(station(1), station(2), station(3))
     us, hourly, vn = (parts(next(r["inputs"] for r in rows.values() if r["pollutant"] == name and r["scheme"] == scheme))
-                      for name, scheme in (("overall", "US_EPA_2024"), ("overall_hourly", "VN_AQI_1459"), ("overall_daily", "VN_AQI_1459")))  # fmt: skip
+                      for name, scheme in (("overall", "US_EPA_2024"), ("overall_hourly", "VN_AQI_1459"), ("overall_daily", "VN_AQI_1459")))
     rest = (8 * vn["o3_8h"] - vn["o3_1h"]) / 7
     air.hours(
         *of_day([us["o3_8h"]] * 22, DAY, 7, location_id=1, sensor_id=1, parameter="o3", unit="ppm"),
@@ -219,7 +219,7 @@ def test_worked_examples_of_several_pollutants() -> None:
         *of_day([0.0] * 7 + [rest] * 4 + [vn["o3_1h"]] + [rest] * 3 + [0.0] * 7, DAY, location_id=3, sensor_id=7, parameter="o3"),
         *of_day([0.0] * 7 + [vn["no2_1h"]] + [0.0] * 14, DAY, location_id=3, sensor_id=8, parameter="no2"),
         *of_day([vn["pm25"]] * 20, DAY, location_id=3, sensor_id=9),
-    )  # fmt: skip
+    )
     daily = {row["location_id"]: row for row in air.ask("view_daily_average", rest=f"WHERE local_day = DATE '{DAY}'")}
     latest = {row["location_id"]: row for row in air.ask("view_latest_aqi")}
     assert (daily[1]["us_aqi"], daily[1]["us_pollutant"]) == (126, "o3")

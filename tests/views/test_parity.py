@@ -76,7 +76,7 @@ def filled(hours: list[Any], start: dt.datetime) -> Any:
             )
             for moment in hours
         )
-    )  # fmt: skip
+    )
     return air
 
 

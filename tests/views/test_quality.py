@@ -32,7 +32,7 @@ def flags(air: Air, rest: str = "ORDER BY sensor_id, period_from") -> list[tuple
         (985.0, 4, "sentinel"), (999.0, 4, "sentinel"), (9999.0, 4, "sentinel"), (99999.0, 4, "sentinel"),
         (math.nan, 9, "missing"), (math.inf, 9, "missing"), (-math.inf, 9, "missing"), (None, 9, "missing"),
     ],
-)  # fmt: skip
+)
 def test_what_an_hour_of_particles_says(air: Air, value: float | None, flag: int, reason: str | None) -> None:
     """A value has one flag and one reason, and is valid only if it is good or suspect."""
     air.hours(hour(value))
@@ -51,7 +51,7 @@ def test_what_an_hour_of_particles_says(air: Air, value: float | None, flag: int
         ("no2", "ppb", 251.0, 3), ("no2", "ppb", 4101.0, 4), ("so2", "ppb", 75.0, 1), ("so2", "ppm", 2.1, 4),
         ("co", "ppm", -0.4, 3), ("co", "ppm", -0.6, 4), ("co", "µg/m³", 909.0, 1), ("co", "µg/m³", 985.0, 1), ("co", "ppm", 266.0, 4),
     ],
-)  # fmt: skip
+)
 def test_limits_of_each_pollutant_and_unit(air: Air, parameter: str, unit: str, value: float, flag: int) -> None:
     """Limits are those of the unit; 985 is an ordinary hour of carbon monoxide in µg/m³."""
     air.hours(hour(value, parameter=parameter, unit=unit))
@@ -63,7 +63,7 @@ def test_units(air: Air) -> None:
     air.hours(
         hour(12.0, unit="μg/m³", sensor_id=1), hour(12.0, unit="ppm", sensor_id=2), hour(12.0, unit=None, sensor_id=3),
         hour(12.0, unit="c", parameter="temperature", sensor_id=4),
-    )  # fmt: skip
+    )
     assert flags(air) == [(1, None), (4, "unit"), (4, "unit"), (2, "no rule")]
     assert {row["unit"] for row in air.ask("view_hourly_quality", "unit", "WHERE sensor_id = 1")} == {"µg/m³"}
     assert air.row()["us_reason"] == "too few valid hours"
@@ -119,7 +119,7 @@ def test_a_stuck_station_is_not_current_air(air: Air) -> None:
         ([20.0, 150.0, 20.0], [1]), ([20.0, 120.0, 20.0], []), ([150.0, 20.0, 150.0], [1]), ([20.0, 150.0, 280.0], []),
         ([20.0, 150.0], []), ([150.0, 20.0], []), ([20.0, 150.0, -999.0], []), ([20.0, 150.0, None, 20.0], []),
     ],
-)  # fmt: skip
+)
 def test_spikes_are_doubted_and_kept(air: Air, hours: list[float | None], spikes: list[int]) -> None:
     """An hour further than 100 µg/m³ from both neighbours, on one side of them, is suspect; a broken hour is no neighbour."""
     air.hours(*of_day(hours, DAY))

@@ -49,7 +49,7 @@ def test_nowcast_of_a_station(air: Air) -> None:
         ([10, 10], 53), ([None, 10, 10], 53), ([10, None, 10], 53), ([10, None, None], None),
         ([None, None, 10, 10], None), ([10, None, None, *[10] * 9], None), ([10], None),
     ],
-)  # fmt: skip
+)
 def test_two_of_the_three_newest_hours(air: Air, newest: list[float | None], aqi: int | None) -> None:
     """A NowCast needs two of the three newest hours; otherwise there is a reason and no number."""
     air.stations(station())
@@ -121,7 +121,7 @@ def test_ozone_now_is_a_surrogate(air: Air) -> None:
     air.hours(
         *back([80.0], **ozone), *back([None, None, 80.0], location_id=2, sensor_id=2, **ozone),
         *back([None, None, None, 80.0], location_id=3, sensor_id=3, **ozone),
-    )  # fmt: skip
+    )
     rows = air.ask("view_latest_aqi")
     actual = [(row["us_method"], row["us_concentration"], row["us_aqi"], row["us_hours_used"]) for row in rows]
     assert actual == [("nowcast_surrogate", 0.072, 105, 1)] * 2 + [(None, None, None, None)]
@@ -243,7 +243,7 @@ def test_one_sensor_speaks_now(air: Air) -> None:
         *back([None, 20.0, 20.0, 20.0], sensor_id=1), *back([30.0, 30.0], sensor_id=2),
         *back([20.0, 20.0], location_id=2, sensor_id=3), *back([30.0, 30.0, 30.0], location_id=2, sensor_id=4),
         *back([20.0, 20.0], location_id=3, sensor_id=5), *back([30.0, 30.0], location_id=3, sensor_id=6),
-    )  # fmt: skip
+    )
     assert [row["us_concentration"] for row in air.ask("view_latest_aqi")] == [30.0, 30.0, 20.0]
 
 
@@ -254,7 +254,7 @@ def test_sensors_and_units_are_not_mixed(air: Air) -> None:
         *of_day([0.02] * 12, DAY, parameter="o3", unit="ppm", sensor_id=1),
         *of_day([90.0] * 13, DAY, parameter="o3", sensor_id=2),
         *of_day([10.0] * 12, DAY, sensor_id=8), *of_day([20.0] * 12, DAY, 12, sensor_id=7),
-    )  # fmt: skip
+    )
     row = air.day(DAY)
     assert (row["avg_o3"], row["avg_pm25"], row["hours"]) == (90.0, 20.0, 12)
 
@@ -269,7 +269,7 @@ def test_sensors_and_units_are_not_mixed(air: Air) -> None:
         (59.92, 10.75, "Oslo"), (15.0, 103.0, None), (-21.0285, -105.8542, None), (None, None, None),
         (21.0285, None, None),
     ],
-)  # fmt: skip
+)
 def test_city_by_coordinates(air: Air, latitude: float | None, longitude: float | None, city: str | None) -> None:
     """A station belongs to the nearest city whose radius contains it, or to none; it is never lost."""
     air.stations(station(latitude=latitude, longitude=longitude))
@@ -342,7 +342,7 @@ def test_any_time_zone(air: Air, zone: str) -> None:
 @pytest.mark.parametrize(
     ("count", "incomplete", "valid"), [(1, True, False), (11, True, False), (12, False, False), (17, False, False),
                                        (18, False, True), (24, False, True)],
-)  # fmt: skip
+)
 def test_coverage(air: Air, count: int, incomplete: bool, valid: bool) -> None:
     """A day with half of its hours is complete enough to show; eighteen hours make it valid and give it an index."""
     air.stations(station())
@@ -400,7 +400,7 @@ def test_limits_of_a_day(air: Air) -> None:
         *(row for n, (day, level) in enumerate([(old, 47.0), (new, 47.0), (new, 15.0), (new, 16.0)], 1)
           for row in of_day([level - 1, level + 1] * 10, day, location_id=n, sensor_id=n)),
         *of_day([24.0, 27.0] * 10, new, location_id=5, sensor_id=5, parameter="no2"),
-    )  # fmt: skip
+    )
     exceedances = {row["location_id"]: (row["exceeds_who"], row["exceeds_qcvn"]) for row in air.ask("view_daily_average")}
     assert exceedances == {1: (True, False), 2: (True, True), 3: (False, False), 4: (True, False), 5: (True, False)}
 
@@ -423,7 +423,7 @@ def test_one_source_for_map_and_trend(air: Air) -> None:
     air.hours(
         *back([10.0, 10.0]), *of_day([5.0, 6.0] * 12, DAY), *of_day([5.0], TODAY - dt.timedelta(days=364)),
         *of_day([5.0], TODAY - dt.timedelta(days=380)), *of_day([7.0], DAY, location_id=2, sensor_id=2),
-    )  # fmt: skip
+    )
     rows = air.ask("view_air_quality_overview", rest="ORDER BY location_id, local_day")
     newest = now_hour() - HOUR + dt.timedelta(hours=7)
     first = {row["day"]: row for row in rows if row["location_id"] == "1"}

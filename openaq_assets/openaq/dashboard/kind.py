@@ -16,21 +16,22 @@ STATION_FIELDS = (
     "us_aqi", "us_pollutant", "us_concentration", "us_unit", "us_method", "us_hours_used", "us_reason",
     "vn_aqi", "vn_pollutant", "vn_concentration", "vn_unit", "vn_method", "vn_hours_used", "vn_reason",
     "qc_version",
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 DAY_FIELDS = (
     "location_id", "location", "city", "local_day", "avg_pm25", "hours", "is_incomplete", "us_aqi",
     "vn_aqi",
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 HOUR_FIELDS = ("location_id", "hour", "avg_pm25", "hours")
 _YEAR = "CAST(date_add('day', -365, current_date) AS date)"
 VIEWS = {
     "latest": ("view_latest_aqi", STATION_FIELDS, "ORDER BY location_id"),
     "daily": (
-        "view_daily_average", DAY_FIELDS,
+        "view_daily_average",
+        DAY_FIELDS,
         f"WHERE local_day >= {_YEAR} ORDER BY location_id, local_day",
     ),
     "hours": ("view_hour_of_day", HOUR_FIELDS, "ORDER BY location_id, hour"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)

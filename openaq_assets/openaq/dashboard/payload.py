@@ -131,8 +131,11 @@ def _city_day(days: Sequence[Day]) -> Day:
     us, vn = ([index for day in used if (index := getattr(day, name)) is not None] for name in ("us", "vn"))
     return Day(
         math.fsum(means) / len(means) if means else None,
-        half_up(us), half_up(vn), len(used), all(day.incomplete for day in days),
-    )  # fmt: skip
+        half_up(us),
+        half_up(vn),
+        len(used),
+        all(day.incomplete for day in days),
+    )
 
 
 def half_up(indices: Sequence[int]) -> int | None:
@@ -220,8 +223,9 @@ def _served(serving: Serving, days: Sequence[str]) -> dict[str, object]:
     # The hour pattern may know stations whose days are older than the window.
     homes = [
         Station(row["location_id"], row["location"], row["city"], {})
-        for row in serving.latest if row.get("location_id") not in known
-    ]  # fmt: skip
+        for row in serving.latest
+        if row.get("location_id") not in known
+    ]
     return {
         "problem": serving.problem,
         "latest": {"fields": STATION_FIELDS, "rows": [_station(row) for row in serving.latest]},

@@ -21,7 +21,7 @@ _DAY = 86_400_000
 _TITLE = {
     "anchor": "start", "frame": "group", "offset": 12, "zindex": 1, "color": "var(--ink)", "fontSize": 18,
     "subtitleColor": "var(--muted)", "subtitleFontSize": 13, "subtitlePadding": 4,
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 
 
 def pictures(overview: Overview, environment: str, language: str = "en") -> Mapping[str, bytes]:
@@ -135,8 +135,14 @@ def _headline(overview: Overview, serving: Serving, language: str) -> Drawn:
         colour, ink, number = f"var(--aqi-{band})", f"var(--ink-{band})", str(index)
     newest = max((str(row["as_of"]) for row in live), default="")
     about = " · ".join(filter(None, (words["us"], where, _local(newest, overview.timezone), stamp)))
-    row = {"number": number, "word": word, "advice": textwrap.wrap(advice, 62), "about": about,
-           "colour": colour, "ink": ink}  # fmt: skip
+    row = {
+        "number": number,
+        "word": word,
+        "advice": textwrap.wrap(advice, 62),
+        "about": about,
+        "colour": colour,
+        "ink": ink,
+    }
     return {"headline": [row]}, {}
 
 
@@ -149,10 +155,14 @@ def _local(instant: str, timezone: str) -> str:
 def _map(serving: Serving) -> Drawn:
     outline = json.loads(charts.resource("outline.json"))
     land = [
-        {"type": "Feature", "home": kind == "focus",
-         "geometry": {"type": "Polygon", "coordinates": [_ring(flat)]}}
-        for kind in ("land", "focus") for flat in outline[kind]
-    ]  # fmt: skip
+        {
+            "type": "Feature",
+            "home": kind == "focus",
+            "geometry": {"type": "Polygon", "coordinates": [_ring(flat)]},
+        }
+        for kind in ("land", "focus")
+        for flat in outline[kind]
+    ]
     located = [row for row in serving.latest if _number(row["longitude"]) and _number(row["latitude"])]
     box = _box(located)
     rows = sorted((_disc(row) for row in located), key=lambda disc: disc["index"])
@@ -186,11 +196,16 @@ def _disc(row: Row) -> dict[str, Any]:
     live = _is_live(row)
     index = int(str(row["us_aqi"])) if live else -1
     return {
-        "longitude": row["longitude"], "latitude": row["latitude"], "index": index, "small": False,
-        "numbered": live, "label": "", "number": str(index) if live else "",
+        "longitude": row["longitude"],
+        "latitude": row["latitude"],
+        "index": index,
+        "small": False,
+        "numbered": live,
+        "label": "",
+        "number": str(index) if live else "",
         "colour": f"var(--aqi-{_band(index)})" if live else "var(--card)",
         "ink": f"var(--ink-{_band(index)})" if live else None,
-    }  # fmt: skip
+    }
 
 
 # --- lines and cells
@@ -225,11 +240,18 @@ def _trend(lines: Sequence[tuple[str, list[payload.Day | None]]], days: Sequence
         colour = "var(--accent)" if chosen else "var(--other)"
         for name, day in zip(days, line, strict=True):
             hollow = day is not None and day.incomplete
-            rows.append({
-                "series": city, "day": _utc(name), "mean": day and day.mean, "chosen": chosen,
-                "dot": chosen or hollow, "dotSize": 34 if chosen else 14, "dotStroke": colour,
-                "dotFill": "var(--card)" if hollow else colour,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "series": city,
+                    "day": _utc(name),
+                    "mean": day and day.mean,
+                    "chosen": chosen,
+                    "dot": chosen or hollow,
+                    "dotSize": 34 if chosen else 14,
+                    "dotStroke": colour,
+                    "dotFill": "var(--card)" if hollow else colour,
+                }
+            )
     limits = [
         {"value": limit["value"], "label": f"{limit['name']} {limit['value']}"} for limit in bands()["limits"]
     ]
@@ -238,10 +260,15 @@ def _trend(lines: Sequence[tuple[str, list[payload.Day | None]]], days: Sequence
 
 def _heatmap(lines: Sequence[tuple[str, list[payload.Day | None]]], days: Sequence[str]) -> Drawn:
     rows = [
-        {"row": city, "day": _utc(name), "kind": _kind(day),
-         "colour": "var(--other)" if day is None or day.us is None else f"var(--aqi-{_band(day.us)})"}
-        for city, line in lines for name, day in zip(days, line, strict=True)
-    ]  # fmt: skip
+        {
+            "row": city,
+            "day": _utc(name),
+            "kind": _kind(day),
+            "colour": "var(--other)" if day is None or day.us is None else f"var(--aqi-{_band(day.us)})",
+        }
+        for city, line in lines
+        for name, day in zip(days, line, strict=True)
+    ]
     ticks = [_utc(name) for name in days[2::5]]
     return {"cells": rows}, {"width": 760, "ticks": ticks, "rows": [city for city, _ in lines]}
 

@@ -57,7 +57,7 @@ def overview_of(platform: Platform, home: Environment, operation: Publish, stric
         sources=("OpenAQ API v3", *sorted({str(row["provider"]) for row in latest if row["provider"]})),
         default_environment="prod" if "prod" in served else next(iter(served)),
         environments=served,
-    )  # fmt: skip
+    )
 
 
 def _served(read: Callable[[Query], Rows], queries: Mapping[str, Query], strict: bool) -> Serving:

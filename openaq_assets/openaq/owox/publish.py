@@ -114,8 +114,11 @@ def publish(
         owox.valid(f"/data-storages/{storage}/validate-access", "the storage")
         yield f"storage    {mart.title} (Athena): access is valid"
         yield from _mart(project, plan, owox, ids, name, storage)
-    body = {"title": "Data Studio", "type": "LOOKER_STUDIO",
-            "credentials": {"type": "looker-studio-credentials"}}  # fmt: skip
+    body = {
+        "title": "Data Studio",
+        "type": "LOOKER_STUDIO",
+        "credentials": {"type": "looker-studio-credentials"},
+    }
     new = "destination" not in ids
     config: Mapping[str, Any] = {}
     if new:

@@ -145,7 +145,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "tinyint": int, "smallint": int, "integer": int, "bigint": int, "float": float, "real": float,
     "double": float, "boolean": lambda text: text == "true", "date": dt.date.fromisoformat,
     "timestamp": dt.datetime.fromisoformat, "timestamp with time zone": _zoned,
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 
 
 def _kind(column: Mapping[str, Any]) -> str:

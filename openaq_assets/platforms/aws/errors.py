@@ -27,8 +27,10 @@ class Reason:
 
 # The request or its response was lost in the network.
 _NETWORK = (
-    botocore_errors.ConnectionError, botocore_errors.HTTPClientError, botocore_errors.IncompleteReadError,
-)  # fmt: skip
+    botocore_errors.ConnectionError,
+    botocore_errors.HTTPClientError,
+    botocore_errors.IncompleteReadError,
+)
 DEPLOY = "Run 'openaq-assets deploy', or correct the name in conf/environments.yaml."
 THROTTLED = Reason(
     "Throttling ThrottlingException ThrottledException TooManyRequestsException SlowDown"

@@ -26,7 +26,7 @@ _SQL, _INPUTS, _SEEN = "openaq.sql", "openaq.inputs", "openaq.definition"
 _OF_INPUT = (
     "Name", "Description", "Owner", "LastAccessTime", "LastAnalyzedTime", "Retention", "Parameters",
     "StorageDescriptor", "PartitionKeys", "ViewOriginalText", "ViewExpandedText", "TableType",
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,12 @@ class GlueTables:
         for start in range(0, len(entries), AT_ONCE):
             batch = {field: entries[start : start + AT_ONCE]}
             answer = ask(
-                f"register days of {name}", getattr(self.hooks.glue, call),
-                DatabaseName=database, TableName=table, **batch,
-            )  # fmt: skip
+                f"register days of {name}",
+                getattr(self.hooks.glue, call),
+                DatabaseName=database,
+                TableName=table,
+                **batch,
+            )
             _raise_first(name, answer.get("Errors", ()))
 
     def _write(self, call: str, name: str, definition: Mapping[str, Any]) -> None:

@@ -46,9 +46,12 @@ class GlueJob:
         facts = f"{self.folder}/facts/{uuid.uuid4().hex}.json"
         arguments = {**wanted, "--facts-uri": facts, "--TempDir": f"{self.folder}/staging"}
         answer = ask(
-            f"start the Glue job {self.name}", self.hooks.glue.start_job_run,
-            JobName=self.name, Arguments=arguments, JobRunQueuingEnabled=True,
-        )  # fmt: skip
+            f"start the Glue job {self.name}",
+            self.hooks.glue.start_job_run,
+            JobName=self.name,
+            Arguments=arguments,
+            JobRunQueuingEnabled=True,
+        )
         return answer["JobRunId"], facts
 
     def _operation(self, operation: str) -> dict[str, str]:

@@ -68,8 +68,10 @@ class AwsPlatform(BasePlatform):
     def poll(self, ticket: Ticket) -> Ticket:
         """Return the ticket with its present state, unchanged if AWS does not answer for a while."""
         polls: Mapping[str, Callable[[Work, Ticket], Ticket]] = {
-            "glue": self._poll_job, "crawler": self._poll_crawl, "athena": self._poll_query,
-        }  # fmt: skip
+            "glue": self._poll_job,
+            "crawler": self._poll_crawl,
+            "athena": self._poll_query,
+        }
         if ticket.state != "running":
             return ticket
         try:

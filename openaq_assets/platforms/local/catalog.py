@@ -212,11 +212,15 @@ def _translated(
 
 def _as_map(entry: Entry) -> str:
     """Return the columns in the files of a table, in the form of DuckDB's ``read_parquet``."""
-    return "MAP {" + ", ".join(
-        f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
-        for name, kind in entry.types.items()
-        if name not in entry.keys
-    ) + "}"  # fmt: skip
+    return (
+        "MAP {"
+        + ", ".join(
+            f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
+            for name, kind in entry.types.items()
+            if name not in entry.keys
+        )
+        + "}"
+    )
 
 
 def quoted(name: str) -> str:

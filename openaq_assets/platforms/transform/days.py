@@ -129,10 +129,14 @@ def _second_process(operation: Transform, waiting: "deque[str]", facts: dict[str
     with (
         suppress(OSError, IndexError, ValueError),
         subprocess.Popen(
-            WORKER, env=environment, encoding="utf-8", stderr=subprocess.DEVNULL,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            WORKER,
+            env=environment,
+            encoding="utf-8",
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         ) as process,
-    ):  # fmt: skip
+    ):
         _answer(process, to_json(operation))
         while True:
             day = waiting.popleft()

@@ -277,7 +277,7 @@ _LEAVES: Mapping[ColumnType, Any] = {
     "varchar": str, "timestamp": str, "date": str, "double": float, "boolean": bool,
     "bigint": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
     "integer": Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)],
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 
 
 class Unfit(ValueError):

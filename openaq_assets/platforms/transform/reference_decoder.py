@@ -24,7 +24,7 @@ from openaq_assets.platforms.transform.schema_drift import NewField, note
 POLARS: Mapping[ColumnType, Any] = {
     "varchar": pl.String, "bigint": pl.Int64, "integer": pl.Int32, "double": pl.Float64,
     "boolean": pl.Boolean, "timestamp": pl.Datetime("us"), "date": pl.Date,
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 
 
 @dataclass(slots=True)
@@ -193,7 +193,7 @@ def _timestamp(value: Any) -> dt.datetime:
 _READERS: Mapping[ColumnType, Callable[[Any], Any]] = {
     "varchar": _text, "bigint": _whole(64), "integer": _whole(32), "double": _number, "boolean": _truth,
     "timestamp": _timestamp, "date": lambda text: dt.date.fromisoformat(_text(text)),
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells
 
 
 def rows_frame(recipe: Recipe, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:

@@ -38,11 +38,13 @@ class Catalog(Kind):
         """Return a problem for each asset that is not made from raw objects."""
         return [
             asset.problem(
-                f"tables[{n}]", f"'{name}' is of kind '{graph[name].kind.name}', not a processed asset.",
+                f"tables[{n}]",
+                f"'{name}' is of kind '{graph[name].kind.name}', not a processed asset.",
                 "Remove it from 'tables'.",
             )
-            for n, name in enumerate(asset.spec.tables) if not graph[name].kind.from_raw
-        ]  # fmt: skip
+            for n, name in enumerate(asset.spec.tables)
+            if not graph[name].kind.from_raw
+        ]
 
     def operations(
         self, asset: Asset, graph: AssetGraph, partitions: tuple[str, ...], scope: tuple[str, ...]

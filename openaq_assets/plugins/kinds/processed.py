@@ -202,10 +202,19 @@ class Processed(Kind):
             for column in spec.columns
         )
         recipe = Recipe(
-            spec.rows, columns, spec.unique, spec.sort, spec.partition_by or "", spec.on_bad_row,
-            spec.format, spec.partition_by_end or "", spec.spread, spec.free_text,
-            spec.on_new_field, spec.known,
-        )  # fmt: skip
+            spec.rows,
+            columns,
+            spec.unique,
+            spec.sort,
+            spec.partition_by or "",
+            spec.on_bad_row,
+            spec.format,
+            spec.partition_by_end or "",
+            spec.spread,
+            spec.free_text,
+            spec.on_new_field,
+            spec.known,
+        )
         transform = Transform(
             source=Ref(spec.source, "raw", partitions),
             recipe=recipe,

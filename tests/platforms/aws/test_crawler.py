@@ -107,7 +107,7 @@ def test_a_crawler_that_looks_elsewhere(crawled: Lake, endpoint: Endpoint) -> No
     glue.create_crawler(
         Name=CRAWLER, Role="r", DatabaseName="openaq_dev", Targets={"S3Targets": [{"Path": "s3://openaq-test/elsewhere/"}]},
         Configuration='{"Grouping": {"TableLevelConfiguration": 3}}',
-    )  # fmt: skip
+    )
     ticket = crawled.do(Register((table(),)))
     assert (ticket.state, ticket.retryable) == ("failed", False)
     assert f"did not add openaq_dev.numbers {DAY}. Correct its S3 target" in ticket.message

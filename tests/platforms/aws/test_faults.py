@@ -20,12 +20,12 @@ ANSWERS = Ref("answers", "processed")
 VIEW = CreateView(
     Ref("means", "view"), "SELECT a.sensor, avg(a.value) AS mean FROM answers AS a JOIN sensors AS s ON s.id = a.sensor GROUP BY a.sensor",
     (Column(Name("sensor"), "bigint"), Column(Name("mean"), "double")), (ANSWERS, Ref("sensors", "reference")),
-)  # fmt: skip
+)
 CHECK = Query("c", "SELECT sensor FROM means WHERE mean < 0", (VIEW.into,), "no rows")
 OPERATIONS: tuple[Operation, ...] = (
     Load("id\n1\n2\n", (Column(Name("id"), "bigint"),), Ref("sensors", "reference")),
     transform(DAY), Register((TABLE,)), VIEW, CHECK,
-)  # fmt: skip
+)
 
 THROTTLED = "AWS is throttling this account. It is tried again automatically; if that does not help, run fewer jobs at once."
 BROKEN = "AWS had an internal error. It is tried again automatically; if that does not help, see health.aws.amazon.com."
@@ -104,7 +104,7 @@ def test_nothing_is_lost(
     [("S3.PutObject", "SlowDown", 503), ("S3.GetObject", "InternalError", 500), ("Glue.GetTable", "ThrottlingException", 400),
      ("Glue.BatchCreatePartition", "InternalServiceException", 500), ("Athena.StartQueryExecution", "TooManyRequestsException", 400),
      ("Athena.GetQueryResults", "InternalServerException", 500)],
-)  # fmt: skip
+)
 def test_what_passes_is_not_noticed(lake: Lake, endpoint: Endpoint, action: str, code: str, status: int) -> None:
     """A request that AWS refuses once is sent again, and no error is reported."""
     filled(lake)
@@ -151,7 +151,7 @@ def test_patience_ends(lake_of: Lakes, endpoint: Endpoint, script: Script, monke
     [("Glue.StartJobRun", "ThrottlingException", THROTTLED, True), ("Glue.StartJobRun", "AccessDeniedException", DENIED, False),
      ("Glue.GetJobRuns", "ExpiredTokenException", EXPIRED, False), ("Glue.StartCrawler", "AccessDeniedException", DENIED, False),
      ("Glue.GetCrawler", "ExpiredTokenException", EXPIRED, False)],
-)  # fmt: skip
+)
 def test_what_cannot_be_started(
     lake_of: Lakes, endpoint: Endpoint, script: Script, action: str, code: str, words: str, retryable: bool
 ) -> None:

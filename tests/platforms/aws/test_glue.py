@@ -139,7 +139,7 @@ def test_cancel_stops_the_run(glue: Lake, script: Script, endpoint: Endpoint) ->
         ("EXPIRED", "", "failed: EXPIRED. It is tried again", True),
     ],
     ids=["failed", "data", "time-out", "stopped", "error", "expired"],
-)  # fmt: skip
+)
 def test_how_a_run_ends(
     glue: Lake, script: Script, endpoint: Endpoint, state: str, error: str, words: str, retryable: bool
 ) -> None:

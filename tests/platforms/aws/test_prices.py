@@ -35,7 +35,7 @@ from openaq_assets.platforms.aws.prices import (
     dollars,
     keeping,
     shown,
-)  # fmt: skip
+)
 from openaq_assets.platforms.aws.prices import usage_of as usage_in_aws
 from openaq_assets.platforms.aws.settings import Aws
 from openaq_assets.project.project import load
@@ -57,7 +57,7 @@ rates = st.builds(
     Rates, st.just(1), st.dates(), st.builds(GlueRates, price, st.integers(1, 10), st.integers(0, 900), st.integers(0, 900)),
     st.builds(AthenaRates, price, st.integers(0, 10**9)), st.builds(S3Rates, price, price, price),
     st.just(HostRates({})),
-)  # fmt: skip
+)
 settings = st.builds(
     Aws, transform=st.sampled_from(["glue", "local"]), catalog=st.sampled_from(["crawler", "partitions"])
 )

@@ -141,7 +141,7 @@ def test_as_glue_starts_it(spark: Spark, twins: Twins) -> None:
         "--JOB_NAME", "openaq_raw_to_dev", "--JOB_ID", "j_1", "--JOB_RUN_ID", "jr_1",
         "--job-bookmark-option", "job-bookmark-disable", "--TempDir", str(twins.spare / "temporary"),
         "--operation-uri", str(operation), "--facts-uri", str(facts_file), glue=True,
-    )  # fmt: skip
+    )
     assert (answer["error"], answer["contexts"]) == ("", 1)
     facts = json.loads(facts_file.read_text())
     twins.agree(transform(DAY), facts)
@@ -155,7 +155,7 @@ def test_as_glue_starts_it(spark: Spark, twins: Twins) -> None:
     [(), ("--operation", "{}", "--operation-uri", "/x"), ("--operation", '{"operation": "Query"}'),
      ("--operation", '{"operation": "Transform", "recipe": {"rows": "results", "code": "import os"}}')],
     ids=["none", "both", "another", "unknown field"],
-)  # fmt: skip
+)
 def test_what_it_cannot_read_is_refused(spark: Spark, argv: tuple[str, ...]) -> None:
     """Without one Transform whose every field it knows, the job ends before it starts Spark."""
     assert spark.run(*argv)["error"] == "SystemExit: 2"

@@ -101,14 +101,14 @@ def test_types_and_edges(spark: Spark, twins: Twins) -> None:
         {"at": "1900-01-01T00:00:00+07:06:30"}, {"at": "0001-01-01T00:00:00+14:00"}, {"at": "2026-W02-6T00:00:00Z"},
         {"since": "0001-01-01"}, {"since": "9999-12-31"}, {"since": "1582-10-10"}, {"since": "20260110"},
         {"since": "2026-02-29"}, {"long": 2**63}, {"whole": 1.0}, {"whole": True}, {"truth": 1}, {"number": "1"},
-    ]  # fmt: skip
+    ]
     names = ({}, {"share": "nan"}, {"share": "1e3", "fresh": "true"}, {"fresh": "no"}, {"location": "x1"}, {"page": "2"})
     for number, more in enumerate(names):
         for hour in (0, 0, number):
             put_raw(
                 twins.lake.platform, twins.lake.home, DAY, escaped([{"long": hour, "a": str(number)}, *rows]),
                 retrieved=NOON + dt.timedelta(hours=hour), **more,
-            )  # fmt: skip
+            )
     for body in (b"", b"[" * 100_000, b"\xff\xfe", b'{"results": 1}', json.dumps({"results": []}).encode("utf-16")):
         put_raw(twins.lake.platform, twins.lake.home, DAY, body)
     keyless = Recipe("results", EVERY_TYPE, on_new_field="warn")
@@ -118,7 +118,7 @@ def test_types_and_edges(spark: Spark, twins: Twins) -> None:
         twins.agree(operation, facts)
         assert facts["2026-01-11"] | {"bytes": 0, "version": ""} == {
             "rows": 0, "objects": 0, "quarantined": 0, "bytes": 0, "version": "", "notices": [],
-        }  # fmt: skip
+        }
 
 
 FILES = Recipe(
@@ -132,7 +132,7 @@ FILES = Recipe(
         RecipeColumn("retrieved_at", "timestamp", key="retrieved"),
     ),
     ("sensor_id", "period_to"), ("location_id",), "", "quarantine", "csv", "period_to", 1, "location", "warn",
-)  # fmt: skip
+)
 HEADER = "location_id,sensors_id,location,datetime,value,mobile"
 
 
@@ -168,7 +168,7 @@ def file_of(day: str, some: list[tuple[Any, ...]], damage: str) -> bytes:
 files = st.tuples(
     st.integers(0, 2), st.lists(lines(), min_size=2, max_size=8),
     st.sampled_from([""] * 12 + ["mark", "twice", "wide", "cut", "plain", "none"]),
-)  # fmt: skip
+)
 
 
 def test_csv_and_spread(spark: Spark, twins: Twins) -> None:
@@ -194,7 +194,7 @@ def test_copies_in_neighbouring_days(spark: Spark, twins: Twins) -> None:
     recipe = Recipe("results", columns, sort=("value",), partition_by="at", spread=1, on_new_field="warn")
     rows = [
         {"at": f"2026-02-{day:02d}T0{hour}:00:00Z", "value": day, "note": hour} for day in range(1, 8) for hour in (1, 1)
-    ] + [{"at": "2026-02-03T00:00:00Z", "value": "?"}, 7]  # fmt: skip
+    ] + [{"at": "2026-02-03T00:00:00Z", "value": "?"}, 7]
     answer = page(rows)
     for day in ("2026-02-02", "2026-02-03", "2026-02-04", "2026-02-06"):
         put_raw(twins.lake.platform, twins.lake.home, day, answer)
@@ -212,7 +212,7 @@ SEEN: list[dict[str, Any]] = [
     {"flags": [{"id": 1}, {"id": 2, "note": [None]}, "text"]}, {"flags": {"0": {"id": 1, "more": 1}}}, {"flags": "none"},
     {"a.b": 1, "a": {"b": 1}, "*": 0, "0": 1}, {"deep": {"k": {"x": 1, "y": float("nan")}, "l": 3}}, {"all": 1}, {"all": [{}]},
     {"value": {"x": 1}}, 7, None, [1],
-]  # fmt: skip
+]
 
 
 def test_new_fields(spark: Spark, twins: Twins) -> None:
@@ -233,7 +233,7 @@ def test_new_fields(spark: Spark, twins: Twins) -> None:
     paths = {json.loads(body)["path"] for body in written.values()}
     assert paths == {f"name{n:03d}" for n in range(100)} | {
         "/meta.n", "weather", "odd\ud800", "flags.*.note", "flags.*", "flags.0.more", "flags", "a", "\\u002a", "0", "deep.k.y", "deep.l",
-    }  # fmt: skip
+    }
     again = spark.facts(twins.bound(operation))
     assert not any(entry["notices"] for entry in again.values())
     assert written == {path.name: path.read_bytes() for path in folder.iterdir()}

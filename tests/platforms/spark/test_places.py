@@ -35,7 +35,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     for name, value in {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():  # fmt: skip
+    }.items():
         monkeypatch.setenv(name, value)
     try:
         bucket = uuid.uuid4().hex  # one process of moto has one memory
@@ -102,7 +102,7 @@ def test_raw_objects_are_those_of_the_asset(job: dict[str, Any], root: str) -> N
         "answers_raw__from=2026-01-10T00:00Z__20260110T120000Z__0123456789ab.csv.gz",
         "answers_raw__location=7__20269910T120000Z__0123456789ab.json",
         "other_raw__location=7__page=0001__20260110T120000Z__0123456789ab.json", "notes.txt",
-    ]  # fmt: skip
+    ]
     for name in names:
         job["store"](root).put(f"{root}/raw/{FOLDER}/{name}", b"{}")
     near = {DAY: [DAY], "2026-01-11": [DAY, "2026-01-11"]}

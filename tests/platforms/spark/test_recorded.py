@@ -31,7 +31,7 @@ def test_recorded_answers_become_these_rows(spark: Spark, twins: Twins, asset: s
     operation = replace(
         first, source=replace(first.source, partitions=days), into=replace(first.into, partitions=days),
         quarantine=replace(first.quarantine, partitions=days),
-    )  # fmt: skip
+    )
     facts = spark.facts(twins.bound(operation))
     twins.agree(operation, facts)
     for day in days:

@@ -31,7 +31,7 @@ WORKERS = {
         sys.executable, "-c",
         "import os, signal\nprint('ready', flush=True)\ninput()\ninput()\nos.kill(os.getpid(), signal.SIGKILL)",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ RECIPES = [
 KNOWN = (
     (), ("/meta", "other.*.a", "list.*.avg"), ("other", "summary", "period.*"), ("/meta.found", "list", "cl\u0061ss"),
     ("*",), ("/*", "flags.has", "other.a"), ("*.a",), ("summary.*.avg", "/meta.*.found"),
-)  # fmt: skip
+)
 # What decoders are known to read in more than one way, as it stands in the text of an answer.
 ODD = (
     "-0", "-0.0", "0e5", "1E400", "-1e-400", "5e-324", "1.0", "1e2", "01", "1.", ".5", "+1", "NaN", "Infinity",
@@ -64,14 +64,14 @@ ODD = (
     '"2026-01-10T00:00:00Z"', '"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59Z"', '"2026-01-10"', '"20260110"',
     '{"utc": "2026-01-10T01:00:00Z"}', '{"utc": null}', '{"from": {"utc": "2026-01-10T01:00:00Z"}}', '{"from": {}}',
     '{"from": null, "to": 1}', '{"avg": 1, "avg": 2}', '{"avg": "x", "avg": 2}', '{"avg": 2, "avg": "x"}', "[" * 9 + "]" * 9,
-)  # fmt: skip
+)
 # Where it may stand: in each place that columns name, above it, beside it.
 PATTERNS = (
     '"period": %s', '"period": {"from": %s}', '"period": {"from": {"utc": %s}}', '"value": %s', '"summary": %s',
     '"summary": {"avg": %s}', '"list": %s', '"list": [null, 1, %s]', '"whole": %s', '"numbers": %s',
     '"numbers": [1, %s, 3]', '"flags": %s', '"flags": [{"has": %s}]', '"na-me": %s', '"class": %s', '"since": %s',
     '"other": %s', '"other": [{"a": %s}]', '"cl\\u0061ss": %s',
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -104,7 +104,7 @@ def bodies(draw: st.DrawFn) -> bytes:
         body = body[:position] + draw(st.sampled_from([b"", b"\xff", b"\xed\xa0\x80", b"\x00", b",", b"}", b'"'])) + body[position + 1 :]
     return {
         13: body[: len(body) // 2], 14: text.encode("utf-16", "surrogatepass"), 15: b"\xef\xbb\xbf" + body,
-    }.get(change, body)  # fmt: skip
+    }.get(change, body)
 
 
 answers = st.lists(
@@ -206,7 +206,7 @@ def test_what_fits_is_not_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         {"period": {"from": {"utc": f"{DAY}T00:00:00Z"}, "to": None}, "whole": 1, "value": 3, "list": []},
         {"period": {"from": {"utc": f"{DAY}T01:00:00Z"}}, "whole": 2, "value": None, "summary": None, "flags": None, "since": DAY},
         {"period": {"from": {"utc": f"{DAY}T02:00:00Z"}}, "whole": 3, "list": [{}, None, {"avg": 2.5}], "flags": [None]},
-    ]  # fmt: skip
+    ]
     body = json.dumps({"meta": {"found": ">1000"}, "results": rows}, indent=1).encode()
     key = raw_key("answers_raw", {"sensor": "1"}, NOON, body)
     table, decoded = recipe_typed.table_of(RECIPES[0], DAY, [(key, str(key), body)])

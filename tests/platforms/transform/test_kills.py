@@ -84,7 +84,7 @@ def tables(lake: Lake) -> dict[str, bytes]:
     made = {
         uri.removeprefix(root): body
         for uri, body in (lake.bodies("processed") | lake.bodies("quarantine")).items() if "/new_fields/" not in uri
-    }  # fmt: skip
+    }
     for name, body in made.items():
         assert name.endswith(".jsonl") or pl.read_parquet(io.BytesIO(body)).columns
     return made

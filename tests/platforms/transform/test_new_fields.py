@@ -52,7 +52,7 @@ def test_a_new_field_is_recorded_and_reported_once(lake: Lake) -> None:
     assert facts[DAY].rows == facts[NEXT].rows == 1
     assert facts[DAY].notices == (
         f'new field "weather" in {first}: {{"sky": "Nắng"}}', f'new field "flags.*.note" in {first}: [1]',
-    )  # fmt: skip
+    )
     assert facts[NEXT].notices == ()
     seen = {"first_seen": NOON.isoformat(), "object": first}
     assert records(lake) == {
@@ -73,7 +73,7 @@ def test_fields_around_the_rows(lake: Lake) -> None:
     lake.good(transform())
     assert {path: entry["sample"] for path, entry in records(lake).items()} == {
         "/meta.next": '"abc"', "/warnings": "null",
-    }  # fmt: skip
+    }
 
 
 def test_a_value_where_fields_were_is_new(lake: Lake) -> None:
@@ -154,7 +154,7 @@ def test_status_shows_what_is_not_known_yet(tmp_path: Path, monkeypatch: pytest.
     row = {
         "value": 1, "parameter": {"id": 2, "name": "pm25"}, "mood": "calm",
         "period": {"datetimeFrom": {"utc": f"{DAY}T00:00:00Z"}, "datetimeTo": {"utc": f"{DAY}T01:00:00Z"}},
-    }  # fmt: skip
+    }
     parts = {"location": "7", "sensor": "9", "page": "0001"}
     body = json.dumps({"meta": {}, "results": [row]}).encode()
     folder = tmp_path / "lake/dev/raw" / segment(DAY)

@@ -16,7 +16,7 @@ RECIPE = Recipe("results", COLUMNS, ("sensor_id", "at"), ("at",), "at")
 TYPES = {
     "sensor_id": pl.Int64, "at": pl.Datetime("us"), "value": pl.Float64, "whole": pl.Int64,
     "small": pl.Int32, "flagged": pl.Boolean, "name": pl.String, "since": pl.Date,
-}  # fmt: skip
+}
 
 
 # Zones whose offsets are odd or change, on days when they do; leap and last days.

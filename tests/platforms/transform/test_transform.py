@@ -43,7 +43,7 @@ def transform(*days: str, recipe: Recipe = RECIPE) -> Transform:
     return Transform(
         Ref("answers_raw", "raw", chosen), recipe, Ref("answers", "processed", chosen),
         Ref("answers", "quarantine", chosen),
-    )  # fmt: skip
+    )
 
 
 def made(lake: Lake, *bodies: bytes) -> Facts:
@@ -111,7 +111,7 @@ def test_text_of_every_script(lake: Lake) -> None:
         ({"period": {"from": "2026-01-11T00:00:00Z"}}, "at: 2026-01-11 00:00:00 is not of the day 2026-01-10"),
         ({"period": {"from": "2026-01-10T00:00:00+07:00"}}, "at: 2026-01-09 17:00:00 is not of the day"),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_does_not_fit_is_quarantined(lake: Lake, wrong: dict[str, Any], reason: str) -> None:
     """A bad row goes to quarantine with reason, object and position; the good ones beside it stay."""
     body = json.dumps({"results": [row(1), row(2) | wrong, row(3)]}).encode()

@@ -20,7 +20,7 @@ _FOLDERS = ("conf", "views", "dags", "plugins", "glue_jobs", "openaq_assets", "o
 _FILES = (
     "Dockerfile", ".dockerignore", "docker-compose.yml", "requirements.txt", "setup.cfg",
     "pyproject.toml", "README.md", "LICENSE",
-)  # fmt: skip
+)  # fmt: skip  # a table of many short cells
 _IGNORED = {"__pycache__", ".DS_Store"}
 
 

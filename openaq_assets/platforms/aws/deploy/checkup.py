@@ -365,4 +365,4 @@ _CHECKS: Mapping[str, Callable[[Account], Iterator[Finding]]] = {
     "bucket": _bucket, "databases": _databases, "code": _code, "job": _job, "crawler": _crawler,
     "work groups": _work_groups, "OpenAQ key": _key, "instance": _instance, "user": _dashboard_user,
     "budget": _money, "quota": _quotas,
-}  # fmt: skip
+}  # fmt: skip  # a table of many short cells

@@ -76,16 +76,27 @@ def blocks_of(path: Path) -> list[Block]:
 
 def commands_in(script: str) -> Iterator[list[str]]:
     """Yield the words of every command of openaq-assets in a script, without what the shell does with them."""
+    text = ""
     for line in script.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;>")
-        lexer.whitespace_split = True
-        words: list[str] = []
-        for word in [*lexer, ";"]:
-            if set(word) <= set("|&;>"):
-                yield from _command(words)
-                words = []
-            else:
-                words.append(word)
+        text = f"{text}\n{line}" if text else line
+        try:
+            yield from _commands_of(text)
+        except ValueError:  # a quotation that goes on in the next line
+            continue
+        text = ""
+    assert not text, text
+
+
+def _commands_of(line: str) -> list[list[str]]:
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;>")
+    lexer.whitespace_split = True
+    commands: list[list[str]] = [[]]
+    for word in lexer:
+        if set(word) <= set("|&;>"):
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    return [words for command in commands for words in _command(command)]
 
 
 def _command(words: list[str]) -> Iterator[list[str]]:

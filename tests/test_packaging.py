@@ -148,7 +148,7 @@ def test_an_empty_environment_imports_it(wheel: Path, tmp_path: Path) -> None:
 def test_exported_names() -> None:
     """The exports of the package, the names of type checkers and the names loaded on first use are the same."""
     tree = ast.parse((ROOT / "openaq_assets/__init__.py").read_text(encoding="utf-8"))
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    (block,) = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
     seen = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert sorted(seen) == sorted(openaq_assets.__all__)
     assert openaq_assets.__all__ == sorted(openaq_assets.__all__)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import inspect
 import json
 import types
 import typing
@@ -83,7 +84,7 @@ def _asset(kind: str, fields: type) -> dict[str, Any]:
     schema = _object((Common, fields))
     description = schema["properties"]["kind"]["description"]
     schema["properties"]["kind"] = {"description": description, "const": kind, "examples": [kind]}
-    schema["description"] = (fields.__doc__ or "").strip()
+    schema["description"] = inspect.cleandoc(fields.__doc__ or "")  # Python 3.13 removes the margin itself
     return schema
 
 

@@ -177,7 +177,7 @@ class Machine:
     def last_words(self, name: str) -> str:
         """Return the last line of a service's log."""
         lines = (self.work / f"{name}.log").read_text(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "It said nothing.")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "It wrote nothing.")
 
     def stop(self) -> None:
         """End everything that was started, the last service first, and remove the groups."""

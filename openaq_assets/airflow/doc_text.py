@@ -25,7 +25,7 @@ def job_text(name: str, job: Job, delegated: Sequence[tuple[str, str]]) -> str:
     )
     lines = [job.description or f"The job {name}.", "", declared, "", meaning]
     if delegated:
-        lines += ["", "Asset events are told by the job that comes first in the alphabet:"]
+        lines += ["", "The first job in the alphabet sends the asset events:"]
         lines += [f"- `{key}` by `{owner}`" for key, owner in delegated]
     return "\n".join(lines)
 

@@ -18,7 +18,7 @@ def main() -> None:
     from airflow.models.pool import Pool
 
     for pool, kinds in pools_of(_project()).items():
-        text = f"One task at a time, as what is asked bears no more: {', '.join(kinds)}"
+        text = f"One task at a time, because the source allows no more: {', '.join(kinds)}"
         Pool.create_or_update_pool(pool, slots=1, include_deferred=False, description=text)
 
 

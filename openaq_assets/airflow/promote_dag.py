@@ -13,8 +13,8 @@ from openaq_assets.runs.context import open_run
 from openaq_assets.runs.plan import make_request
 
 _TEXT = """\
-Serves the views of `{source}` from `{target}`: contracts are compared, checks asked in `{source}`, views
-replaced, validated, and put back if that fails. A breaking change passes only for the views named in
+Serves the views of `{source}` from `{target}`: contracts are compared, checks run in `{source}`, views
+are replaced and validated, and put back if that fails. A breaking change passes only for the views named in
 *Allow*. *rollback* serves what was served before. The same by hand, with the same record:
 `openaq-assets promote`, `openaq-assets rollback`, `openaq-assets diff {source} {target}`.
 """

@@ -279,7 +279,7 @@ def overlap(first: Span, second: Span) -> bool:
 
 
 def version_of(keys: Iterable[RawKey]) -> str:
-    """Return the version of a day: a digest of every answer that said something new.
+    """Return the version of a day: a digest of every answer that had something new.
 
     The latest row counts, so an answer is new again after an answer about the same hours with another window.
     Two extractions at the same time may store an answer twice, which changes nothing here.

@@ -28,7 +28,9 @@ class RawFields:
     )
     inventory: Name | None = field(
         default=None,
-        metadata=field_doc("The raw asset of endpoint `locations` whose sensors are asked.", "locations_raw"),
+        metadata=field_doc(
+            "The raw asset of endpoint `locations` whose sensors are fetched.", "locations_raw"
+        ),
     )
     locations: tuple[Name, ...] = field(
         default=(),
@@ -39,12 +41,12 @@ class RawFields:
     )
     active_within: Duration = field(
         default=_FORTNIGHT,
-        metadata=field_doc("Sensors without a measurement for longer than this are not asked.", "14 days"),
+        metadata=field_doc("Sensors without a measurement for longer than this are not fetched.", "14 days"),
     )
     full_pass: FullPass = field(
         default="never",
         metadata=field_doc(
-            "The days on which sensors without recent measurements are asked too: Sundays, or each first."
+            "The days on which sensors without recent measurements are fetched too: Sundays, or each first."
         ),
     )
     lookback: Duration = field(

@@ -11,7 +11,7 @@ import click
 
 from openaq_assets.cli.docs import catalog, newest_records, render_catalog
 from openaq_assets.cli.json_schema import schemas
-from openaq_assets.cli.options import env_option, handle_errors, load_project, profile_name
+from openaq_assets.cli.options import env_option, format_option, handle_errors, load_project, profile_name
 from openaq_assets.cli.output import check_lines, details, listing, mermaid, overview, table
 from openaq_assets.errors import ConfigError, PlatformError
 from openaq_assets.graph.assets import Asset, AssetGraph
@@ -215,14 +215,7 @@ def _cut(sample: str) -> str:
 @click.option(
     "--newest", default=100, show_default=True, type=click.IntRange(1, 10_000), help="How many records."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print them.",
-)
+@format_option("How to print them.")
 @env_option
 @handle_errors
 def records(asset: str, run: str, newest: int, form: str, env: str) -> None:

@@ -82,6 +82,12 @@ max_cost_option = click.option(
 )
 
 
+def format_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option ``--format``, a table or JSON, with its help."""
+    forms = click.Choice(["table", "json"])
+    return click.option("--format", "form", type=forms, default="table", show_default=True, help=text)
+
+
 def scope_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add an option like ``--locations`` for each file of conf/ whose entries name parts of a scope."""
     for file in scope_files():

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from openaq_assets.cli.options import handle_errors, load_project, profile_name
+from openaq_assets.cli.options import format_option, handle_errors, load_project, profile_name
 from openaq_assets.cli.output import table
 from openaq_assets.promotion.diff import ViewDifference, compare_environments
 from openaq_assets.promotion.journal import Journal
@@ -73,14 +73,7 @@ def rollback(to: int | None, listed: bool, target: str, allow: tuple[str, ...]) 
 @click.argument("before", default="dev")
 @click.argument("after", default="prod")
 @click.argument("views", nargs=-1)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print the differences.",
-)
+@format_option("How to print the differences.")
 @handle_errors
 def diff(before: str, after: str, views: tuple[str, ...], form: str) -> None:
     """Compare the views of two environments: columns, numbers of rows, keys, and the largest differences.

@@ -37,8 +37,7 @@ help:
 	@sh infra/install_chromium.sh
 	@sh infra/install_java.sh
 	@sh infra/install_trino.sh
-	@sh infra/install_axe.sh
-	@sh infra/install_pyright.sh
+	@sh infra/install_npm.sh
 	@PYTHON=$(BIN)/python sh infra/install_spark.sh
 	@touch $@
 

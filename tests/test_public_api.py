@@ -58,7 +58,7 @@ def test_pyright_agrees_with_good_plugins_and_refuses_bad_ones() -> None:
     scripts = sorted((Path(sys.prefix) / "share").glob("pyright-*/index.js"))
     node = shutil.which("node")
     if not scripts or not node:
-        pytest.skip("pyright is not installed (infra/install_pyright.sh needs npm and node)")
+        pytest.skip("pyright is not installed (infra/install_npm.sh needs npm and node)")
     command = [node, str(scripts[-1]), "--project", str(TYPING), "--pythonpath", sys.executable, "--outputjson"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600, cwd=ROOT)
     diagnostics = [diagnostic for diagnostic in json.loads(done.stdout)["generalDiagnostics"] if diagnostic["severity"] == "error"]

@@ -33,7 +33,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 def axe() -> str:
     """Return the text of axe-core, or skip with the reason."""
     if not AXE.is_file():
-        pytest.skip("axe-core is not here: run infra/install_axe.sh")
+        pytest.skip("axe-core is not here: run infra/install_npm.sh")
     return AXE.read_text(encoding="utf-8")
 
 
